@@ -1,0 +1,65 @@
+import { Type } from 'typebox';
+import { defineKind, type ObjectOf } from '../kind.ts';
+import { conditions, int32, objectSchema, stringEnum, stringMap } from '../schema.ts';
+
+/** InferencePool v1: a set of model-server pods, their ports and the picker that chooses among them (epp.md 1.1). */
+
+const spec = Type.Object({
+  selector: Type.Object({ matchLabels: stringMap({ minProperties: 1, maxProperties: 64 }) }),
+  targetPorts: Type.Array(Type.Object({ number: int32({ minimum: 1, maximum: 65535 }) }), {
+    minItems: 1,
+    maxItems: 8,
+    'x-kubernetes-list-type': 'atomic',
+    'x-kubernetes-validations': [
+      { rule: 'self.all(p1, self.exists_one(p2, p1.number==p2.number))', message: 'port number must be unique' },
+    ],
+  }),
+  appProtocol: Type.Optional(stringEnum(['http', 'kubernetes.io/h2c'], { default: 'http' })),
+  endpointPickerRef: Type.Optional(
+    Type.Object(
+      {
+        group: Type.Optional(Type.String({ default: '', maxLength: 253 })),
+        kind: Type.Optional(Type.String({ default: 'Service', minLength: 1, maxLength: 63 })),
+        name: Type.String({ minLength: 1, maxLength: 253 }),
+        port: Type.Optional(Type.Object({ number: int32({ minimum: 1, maximum: 65535 }) })),
+        failureMode: Type.Optional(stringEnum(['FailOpen', 'FailClose'], { default: 'FailClose' })),
+      },
+      {
+        'x-kubernetes-validations': [
+          {
+            rule: "self.kind != 'Service' || has(self.port)",
+            message: "port is required when kind is 'Service' or unspecified (defaults to 'Service')",
+          },
+        ],
+      },
+    ),
+  ),
+});
+
+const status = Type.Object({
+  parents: Type.Optional(
+    Type.Array(
+      Type.Object({
+        parentRef: Type.Object({
+          group: Type.Optional(Type.String({ default: 'gateway.networking.k8s.io', maxLength: 253 })),
+          kind: Type.Optional(Type.String({ default: 'Gateway', minLength: 1, maxLength: 63 })),
+          name: Type.String({ minLength: 1, maxLength: 253 }),
+          namespace: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+        }),
+        controllerName: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+        conditions: Type.Optional(conditions({ maxItems: 8 })),
+      }),
+      { maxItems: 32, 'x-kubernetes-list-type': 'atomic' },
+    ),
+  ),
+});
+
+export type InferencePool = ObjectOf<typeof spec, typeof status>;
+
+export const InferencePool = defineKind<InferencePool>({
+  group: 'inference.networking.k8s.io',
+  kind: 'InferencePool',
+  plural: 'inferencepools',
+  shortNames: ['infpool'],
+  versions: [{ name: 'v1', served: true, schema: objectSchema({ spec, status: Type.Optional(status) }) }],
+});

@@ -1,0 +1,100 @@
+import type { Static, TSchema } from 'typebox';
+import type { KubeObject } from './object.ts';
+
+/** A column of `kubectl get` (CustomResourceDefinition additionalPrinterColumns). */
+export interface PrinterColumn {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  /** kubectl's JSONPath without braces, as in a CRD: `.status.conditions[-1:].type`. */
+  jsonPath?: string;
+  /** For built-in kinds whose column no path can express (`READY 2/3`). Cells are what `kubectl get` prints. */
+  cell?: (object: KubeObject, now: Date) => string | number;
+  description?: string;
+  /** 0 is always shown, more only with `-o wide`. */
+  priority?: number;
+}
+
+export interface ScaleSubresource {
+  specReplicasPath: string;
+  statusReplicasPath: string;
+  labelSelectorPath?: string;
+}
+
+export interface KindVersion {
+  name: string;
+  served: boolean;
+  /** Text of the `Warning:` header that answers to this version carry. */
+  deprecationWarning?: string;
+  /**
+   * Structural schema of the whole object without apiVersion, kind and metadata: an object schema with `spec`, `status` or
+   * whatever top-level fields the kind has. JSON Schema plus the `x-kubernetes-*` extensions, as in a CRD. A function
+   * where the schema is costly to build: it is called once, when the version is first used.
+   */
+  schema: TSchema | (() => TSchema);
+  printerColumns?: readonly PrinterColumn[];
+  /** Rewrites an object of this version to the storage version, and back. Absent where the shapes are the same. */
+  toStorage?: (object: KubeObject) => KubeObject;
+  fromStorage?: (object: KubeObject) => KubeObject;
+}
+
+/**
+ * One resource kind: the single definition from which validation, discovery, printer columns, CRD YAML and reference docs
+ * are made (design rule 5). `T` is the TypeScript type of its objects at the storage version.
+ */
+export interface Kind<T extends KubeObject = KubeObject> {
+  group: string;
+  kind: string;
+  plural: string;
+  singular: string;
+  shortNames: readonly string[];
+  categories: readonly string[];
+  namespaced: boolean;
+  storageVersion: string;
+  versions: readonly KindVersion[];
+  /** The kind has a `status` subresource: writes to the main resource ignore status, and the other way round. */
+  status: boolean;
+  scale?: ScaleSubresource;
+  /** Built into Kubernetes: takes strategic merge patches; the others behave like custom resources. */
+  builtin: boolean;
+  labels?: Readonly<Record<string, string>>;
+  /** Never set: carries T, so that a client call with a kind returns its objects' type. */
+  readonly objectType?: T;
+}
+
+type Options<T extends KubeObject> = Pick<Kind<T>, 'kind' | 'group' | 'plural' | 'versions'> &
+  Partial<Omit<Kind<T>, 'kind' | 'group' | 'plural' | 'versions' | 'objectType'>>;
+
+/**
+ * Defines a kind. Defaults: namespaced, with a status subresource, singular = lower-case kind, not built in, stored at the
+ * first version listed.
+ */
+export function defineKind<T extends KubeObject>(options: Options<T>): Kind<T> {
+  const [first] = options.versions;
+  if (first === undefined) throw new Error(`kind ${options.kind} defines no version`);
+  return {
+    singular: options.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    namespaced: true,
+    storageVersion: first.name,
+    status: true,
+    builtin: false,
+    ...options,
+  };
+}
+
+/** `apiVersion` of a kind at a version, by default the storage version. */
+export function apiVersionOf(kind: Kind, version = kind.storageVersion): string {
+  return kind.group === '' ? version : `${kind.group}/${version}`;
+}
+
+/** The TypeScript type of objects with these spec and status schemas. */
+export type ObjectOf<Spec extends TSchema, Status extends TSchema> = KubeObject & {
+  spec: Static<Spec>;
+  status?: Static<Status>;
+};
+
+/** True when `object` is of this kind, in any of its versions. */
+export function isKind<T extends KubeObject>(kind: Kind<T>, object: KubeObject): object is T {
+  return object.kind === kind.kind && object.apiVersion.replace(/\/?[^/]*$/, '') === kind.group;
+}

@@ -1,0 +1,114 @@
+import { Type, type TProperties, type TSchema, type TSchemaOptions } from 'typebox';
+
+/**
+ * Field types that Kubernetes schemas use and JSON Schema has no word for. All return plain JSON Schema that is also a
+ * valid CRD structural schema (no `const`, no `anyOf` for enums, maps as `additionalProperties`).
+ */
+
+/** Extensions of a structural schema (apiextensions.k8s.io/v1 JSONSchemaProps). */
+export interface StructuralOptions extends TSchemaOptions {
+  description?: string;
+  default?: unknown;
+  'x-kubernetes-validations'?: readonly CelRule[];
+  'x-kubernetes-preserve-unknown-fields'?: true;
+}
+
+/** One CEL rule; `message` is what the user reads when the rule is false. */
+export interface CelRule {
+  rule: string;
+  message?: string;
+  messageExpression?: string;
+  reason?: 'FieldValueInvalid' | 'FieldValueRequired' | 'FieldValueForbidden' | 'FieldValueDuplicate';
+  fieldPath?: string;
+}
+
+export function stringEnum<const V extends readonly string[]>(values: V, options: StructuralOptions = {}) {
+  return Type.Unsafe<V[number]>({ type: 'string', enum: [...values], ...options });
+}
+
+/** map[string]string */
+export function stringMap(options: StructuralOptions & { minProperties?: number; maxProperties?: number } = {}) {
+  return mapOf(Type.String(), options);
+}
+
+export function mapOf<S extends TSchema>(
+  values: S,
+  options: StructuralOptions & { minProperties?: number; maxProperties?: number } = {},
+) {
+  return Type.Unsafe<Record<string, Type.Static<S>>>({ type: 'object', additionalProperties: values, ...options });
+}
+
+/** A list whose entries are merged and found by the given key fields (x-kubernetes-list-type: map). */
+export function listMap<S extends TSchema>(
+  keys: readonly string[],
+  items: S,
+  options: StructuralOptions & { minItems?: number; maxItems?: number } = {},
+) {
+  return Type.Array(items, { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [...keys], ...options });
+}
+
+/** A list without duplicates (x-kubernetes-list-type: set). */
+export function listSet<S extends TSchema>(
+  items: S,
+  options: StructuralOptions & { minItems?: number; maxItems?: number } = {},
+) {
+  return Type.Array(items, { 'x-kubernetes-list-type': 'set', ...options });
+}
+
+export function int32(options: StructuralOptions & { minimum?: number; maximum?: number } = {}) {
+  return Type.Integer({ format: 'int32', ...options });
+}
+
+export function intOrString(options: StructuralOptions = {}) {
+  return Type.Unsafe<number | string>({ 'x-kubernetes-int-or-string': true, ...options });
+}
+
+/** Any JSON object, kept as it is. */
+export function freeForm(options: StructuralOptions = {}) {
+  return Type.Unsafe<Record<string, unknown>>({
+    type: 'object',
+    'x-kubernetes-preserve-unknown-fields': true,
+    ...options,
+  });
+}
+
+/** metav1.Condition list, keyed by type. */
+export function conditions(options: StructuralOptions & { maxItems?: number } = {}) {
+  return listMap(['type'], conditionSchema, options);
+}
+
+const conditionSchema = Type.Object({
+  type: Type.String({
+    maxLength: 316,
+    pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$',
+  }),
+  status: stringEnum(['True', 'False', 'Unknown']),
+  reason: Type.String({ minLength: 1, maxLength: 1024, pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$' }),
+  message: Type.String({ maxLength: 32768 }),
+  observedGeneration: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
+  lastTransitionTime: Type.String({ format: 'date-time' }),
+});
+
+/** metav1.LabelSelector */
+export function labelSelector(options: StructuralOptions = {}) {
+  return Type.Object(
+    {
+      matchLabels: Type.Optional(stringMap()),
+      matchExpressions: Type.Optional(
+        Type.Array(
+          Type.Object({
+            key: Type.String(),
+            operator: Type.String(),
+            values: Type.Optional(Type.Array(Type.String())),
+          }),
+        ),
+      ),
+    },
+    options,
+  );
+}
+
+/** The schema of a whole object: its top-level fields beside apiVersion, kind and metadata. */
+export function objectSchema<P extends TProperties>(properties: P, options: StructuralOptions = {}) {
+  return Type.Object(properties, options);
+}

@@ -1,0 +1,74 @@
+import type { Kind } from '../kinds/kind.ts';
+import type { KubeObject, ObjectRef } from '../kinds/object.ts';
+
+/**
+ * The one way the rest of the code talks to a Kubernetes API. The implementation over HTTP is `httpclient.ts`; there is
+ * no other: the embedded API is reached the same way as a cluster's (design section 1).
+ */
+export interface KubeClient {
+  /** undefined when there is no such object. */
+  get<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef): Promise<T | undefined>;
+  list<T extends KubeObject>(kind: Kind<T>, options?: ListOptions): Promise<ObjectList<T>>;
+  create<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
+  /** Replaces the object; with a resourceVersion in its metadata, only that version (else a 409 KubeError). */
+  update<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
+  updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
+  patch<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch): Promise<T>;
+  /** Deleting what does not exist is not an error. */
+  delete(kind: Kind, ref: ObjectRef, options?: DeleteOptions): Promise<void>;
+  /**
+   * One watch request from `resourceVersion` on; ends when the server ends it or `signal` aborts, throws KubeError (410 when
+   * the version is too old). Reconnecting is the informer's job.
+   */
+  watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
+  close(): Promise<void>;
+}
+
+export interface ListOptions {
+  namespace?: string | undefined;
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+export interface ObjectList<T> {
+  items: T[];
+  resourceVersion: string;
+}
+
+export interface Patch {
+  type: 'json' | 'merge' | 'strategic';
+  body: unknown;
+  subresource?: 'status' | 'scale';
+}
+
+export interface DeleteOptions {
+  propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  gracePeriodSeconds?: number;
+  /** Delete only the object with this uid. */
+  uid?: string;
+}
+
+export interface WatchOptions extends ListOptions {
+  resourceVersion: string;
+  signal: AbortSignal;
+}
+
+export type WatchEvent<T> =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
+  | { type: 'BOOKMARK'; object: { metadata: { resourceVersion: string } } };
+
+/** An answer of the API other than success: its HTTP status with the reason and message of the metav1.Status. */
+export class KubeError extends Error {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(code: number, reason: string, message: string) {
+    super(message);
+    this.name = 'KubeError';
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+export const isConflict = (error: unknown): boolean => error instanceof KubeError && error.code === 409;
+export const isNotFound = (error: unknown): boolean => error instanceof KubeError && error.code === 404;
