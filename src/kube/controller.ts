@@ -1,0 +1,82 @@
+import type { KubeObject } from '../kinds/object.ts';
+import type { Log } from '../telemetry/log.ts';
+import { isConflict } from './client.ts';
+import type { Change, Informer } from './informer.ts';
+import { createWorkQueue, type BackOff } from './workqueue.ts';
+
+/** Where a controller's work comes from: changes of one kind, and the keys of the objects that each concerns. */
+export interface Watch {
+  start(add: (key: string) => void): () => void;
+}
+
+/** Pairs an informer with the keys to reconcile when one of its objects changes. */
+export function watch<T extends KubeObject>(
+  informer: Informer<T>,
+  keys: (change: Change<T>) => readonly string[],
+): Watch {
+  return {
+    start: (add) =>
+      informer.onChange((change) => {
+        for (const key of keys(change)) add(key);
+      }),
+  };
+}
+
+export interface ReconcileResult {
+  requeueAfterMs?: number;
+}
+
+export interface ControllerOptions {
+  name: string;
+  watches: readonly Watch[];
+  /** Brings the object with this key to what it declares. Level-based: it is told which object, never what happened. */
+  reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | void>;
+  log: Log;
+  backOff?: BackOff;
+}
+
+export interface Controller {
+  /** Takes no more work, and resolves when the reconcile under way has ended. */
+  stop(): Promise<void>;
+}
+
+/** Runs reconcile for every key that a watch names, one at a time; a failure is logged and retried with back-off. */
+export function startController(options: ControllerOptions): Controller {
+  const log = options.log.child({ controller: options.name });
+  const queue = createWorkQueue(options.backOff);
+  const stopping = new AbortController();
+  const stops = options.watches.map((source) =>
+    source.start((key) => {
+      queue.add(key);
+    }),
+  );
+
+  const work = async (): Promise<void> => {
+    for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
+      try {
+        const result = await options.reconcile(key, stopping.signal);
+        queue.forget(key);
+        if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs);
+      } catch (error) {
+        if (!stopping.signal.aborted) {
+          // A conflict only says that the cache was behind: the newer object is on its way.
+          if (isConflict(error)) log.debug({ key }, 'conflict, retrying');
+          else log.warn({ key, err: error }, 'reconcile failed, retrying');
+          queue.addRateLimited(key);
+        }
+      } finally {
+        queue.done(key);
+      }
+    }
+  };
+  const worker = work();
+
+  return {
+    stop: async () => {
+      for (const stop of stops) stop();
+      stopping.abort();
+      queue.shutDown();
+      await worker;
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { Agent, type Dispatcher } from 'undici';
+import { apiVersionOf, type Kind } from '../kinds/kind.ts';
+import type { KubeObject, ObjectRef } from '../kinds/object.ts';
+import {
+  KubeError,
+  type DeleteOptions,
+  type KubeClient,
+  type ListOptions,
+  type ObjectList,
+  type Patch,
+  type WatchEvent,
+  type WatchOptions,
+} from './client.ts';
+import { readLines } from './lines.ts';
+import { collectionPath, listQuery, objectPath } from './paths.ts';
+
+export interface ConnectionOptions {
+  /** `https://host:port` of the API server. */
+  server: string;
+  /** PEM of the certificate authority that signed the server's certificate; absent: the system's. */
+  ca?: string;
+  /** Bearer token. */
+  token?: string;
+}
+
+/** Longest wait for the answer to anything but a watch, in ms. */
+const requestTimeoutMs = 30_000;
+/** A watch is renewed by the server's choice or after this time, so that a dead connection is noticed. */
+const watchSeconds = 290;
+const listPageSize = 500;
+
+const patchTypes = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+} as const;
+
+interface ApiRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  query?: Record<string, string>;
+  body?: unknown;
+  contentType?: string;
+}
+
+/**
+ * A Kubernetes client over HTTP. What the API returns is taken at its kind's type without another check: the API server
+ * validates every write against the same schema.
+ */
+export function createKubeClient(options: ConnectionOptions): KubeClient {
+  const agent = new Agent({
+    connect: options.ca === undefined ? {} : { ca: options.ca },
+    connections: null,
+    keepAliveTimeout: 30_000,
+  });
+  const headers = {
+    accept: 'application/json',
+    'user-agent': 'headgate',
+    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+  };
+
+  const open = async (request: ApiRequest, signal?: AbortSignal): Promise<Dispatcher.ResponseData> => {
+    const response = await agent.request({
+      origin: options.server,
+      path: request.path,
+      ...(request.query === undefined ? {} : { query: request.query }),
+      method: request.method,
+      headers:
+        request.body === undefined
+          ? headers
+          : { ...headers, 'content-type': request.contentType ?? 'application/json' },
+      body: request.body === undefined ? null : JSON.stringify(request.body),
+      signal: signal ?? AbortSignal.timeout(requestTimeoutMs),
+      // The watch ends by its own clock; everything else has the signal.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    if (response.statusCode < 300) return response;
+    throw errorOf(response.statusCode, await response.body.text(), request);
+  };
+  const call = async <T>(request: ApiRequest): Promise<T> => {
+    const response = await open(request);
+    return (await response.body.json()) as T;
+  };
+  const write = <T extends KubeObject>(method: 'POST' | 'PUT', path: string, kind: Kind<T>, object: T): Promise<T> =>
+    call<T>({ method, path, body: { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind } });
+
+  const list = async <T extends KubeObject>(kind: Kind<T>, selection: ListOptions = {}): Promise<ObjectList<T>> => {
+    const items: T[] = [];
+    let next: string | undefined;
+    let resourceVersion = '';
+    do {
+      const page: ListBody<T> = await call({
+        method: 'GET',
+        path: collectionPath(kind, selection.namespace),
+        query: {
+          ...listQuery(selection),
+          limit: String(listPageSize),
+          ...(next === undefined ? {} : { continue: next }),
+        },
+      });
+      // Items of a list carry no kind of their own.
+      for (const item of page.items) items.push({ ...item, apiVersion: apiVersionOf(kind), kind: kind.kind });
+      next = page.metadata.continue === '' ? undefined : page.metadata.continue;
+      resourceVersion = page.metadata.resourceVersion;
+    } while (next !== undefined);
+    return { items, resourceVersion };
+  };
+
+  async function* watch<T extends KubeObject>(kind: Kind<T>, selection: WatchOptions): AsyncGenerator<WatchEvent<T>> {
+    const request: ApiRequest = {
+      method: 'GET',
+      path: collectionPath(kind, selection.namespace),
+      query: {
+        ...listQuery(selection),
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion: selection.resourceVersion,
+        timeoutSeconds: String(watchSeconds),
+      },
+    };
+    const response = await open(
+      request,
+      AbortSignal.any([selection.signal, AbortSignal.timeout((watchSeconds + 30) * 1000)]),
+    );
+    for await (const line of readLines(response.body)) {
+      const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR'; object: StatusBody };
+      if (event.type === 'ERROR') throw statusError(event.object.code ?? 500, event.object, request);
+      yield event;
+    }
+  }
+
+  return {
+    get: async <T extends KubeObject>(kind: Kind<T>, ref: ObjectRef) => {
+      try {
+        return await call<T>({ method: 'GET', path: objectPath(kind, ref) });
+      } catch (error) {
+        if (error instanceof KubeError && error.code === 404) return undefined;
+        throw error;
+      }
+    },
+    list,
+    create: <T extends KubeObject>(kind: Kind<T>, object: T) =>
+      write('POST', collectionPath(kind, object.metadata.namespace), kind, object),
+    update: <T extends KubeObject>(kind: Kind<T>, object: T) =>
+      write('PUT', objectPath(kind, object.metadata), kind, object),
+    updateStatus: <T extends KubeObject>(kind: Kind<T>, object: T) =>
+      write('PUT', objectPath(kind, object.metadata, 'status'), kind, object),
+    patch: <T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch) =>
+      call<T>({
+        method: 'PATCH',
+        path: objectPath(kind, ref, patch.subresource),
+        body: patch.body,
+        contentType: patchTypes[patch.type],
+      }),
+    delete: async (kind: Kind, ref: ObjectRef, deletion: DeleteOptions = {}) => {
+      const { uid, ...rest } = deletion;
+      const body = {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        propagationPolicy: 'Background',
+        ...rest,
+        ...(uid === undefined ? {} : { preconditions: { uid } }),
+      };
+      try {
+        await call<unknown>({ method: 'DELETE', path: objectPath(kind, ref), body });
+      } catch (error) {
+        if (!(error instanceof KubeError && error.code === 404)) throw error;
+      }
+    },
+    watch,
+    close: async () => {
+      await agent.destroy();
+    },
+  };
+}
+
+interface ListBody<T> {
+  items: T[];
+  metadata: { resourceVersion: string; continue?: string };
+}
+
+/** metav1.Status, as far as we read it. */
+interface StatusBody {
+  code?: number;
+  reason?: string;
+  message?: string;
+}
+
+function errorOf(code: number, text: string, request: ApiRequest): KubeError {
+  try {
+    return statusError(code, JSON.parse(text) as StatusBody, request);
+  } catch {
+    return statusError(code, { message: text.slice(0, 500) }, request);
+  }
+}
+
+function statusError(code: number, status: StatusBody, request: ApiRequest): KubeError {
+  const message = status.message ?? `${request.method} ${request.path}: status ${code}`;
+  return new KubeError(code, status.reason ?? 'Unknown', message);
+}

@@ -1,0 +1,61 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Kind } from '../kinds/kind.ts';
+import type { KubeObject } from '../kinds/object.ts';
+import type { Log } from '../telemetry/log.ts';
+import { KubeError, type KubeClient, type WatchEvent } from './client.ts';
+
+/** Receives what a reflector learns. */
+export interface Store<T> {
+  /** The complete state: whatever is not in it is gone. */
+  replace(items: readonly T[]): void;
+  apply(event: Exclude<WatchEvent<T>, { type: 'BOOKMARK' }>): void;
+}
+
+const firstRetryMs = 50;
+const lastRetryMs = 5_000;
+
+/**
+ * Lists all objects of a kind, then watches from there, for ever: a watch that ends is resumed at the last version seen, an
+ * expired version is listed anew, errors back off. Never throws; stops when `signal` aborts.
+ */
+export async function reflect<T extends KubeObject>(
+  client: KubeClient,
+  kind: Kind<T>,
+  store: Store<T>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  let resourceVersion: string | undefined;
+  let retryMs = firstRetryMs;
+  while (!signal.aborted) {
+    try {
+      if (resourceVersion === undefined) {
+        const list = await client.list(kind);
+        store.replace(list.items);
+        resourceVersion = list.resourceVersion;
+      }
+      const started = performance.now();
+      for await (const event of client.watch(kind, { resourceVersion, signal })) {
+        resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
+        if (event.type !== 'BOOKMARK') store.apply(event);
+        retryMs = firstRetryMs;
+      }
+      // A server that ends watches at once must not be asked in a tight loop.
+      if (performance.now() - started < 1000) await pause(retryMs, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof KubeError && error.code === 410) {
+        resourceVersion = undefined;
+        continue;
+      }
+      log.debug({ kind: kind.kind, error: String(error) }, 'watch interrupted, retrying');
+      await pause(retryMs, signal);
+      retryMs = Math.min(retryMs * 2, lastRetryMs);
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  // Jitter keeps the informers of one process from retrying in step.
+  await delay(ms * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
+}
