@@ -59,7 +59,11 @@ export function createFrameReader(maxMessageBytes: number): FrameReader {
   let inMessage = false;
 
   const take = (bytes: number): Buffer => {
-    const all = Buffer.concat(chunks, held);
+    const [only] = chunks;
+    const all =
+      only !== undefined && chunks.length === 1
+        ? Buffer.from(only.buffer, only.byteOffset, only.length)
+        : Buffer.concat(chunks, held);
     chunks = held > bytes ? [all.subarray(bytes)] : [];
     held -= bytes;
     return all.subarray(0, bytes);

@@ -1,4 +1,10 @@
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import {
+  connect,
+  constants,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { createFrameReader, decodeGrpcMessage, formatGrpcTimeout, frame, GrpcError, GrpcStatus } from './grpc.ts';
 import { decodeHealthCheckResponse, encodeHealthCheckRequest, healthService, type ServingStatus } from './health.ts';
 
@@ -87,15 +93,14 @@ function readUnaryAnswer(
   let httpStatus: number | undefined;
   // An answer without a body carries the status in its headers ("trailers-only"), any other in its trailers.
   let status: { code: number; message: string } | undefined;
-  const readStatus = (headers: Record<string, unknown>): void => {
-    if (headers['grpc-status'] === undefined) return;
-    status = {
-      code: Number(headers['grpc-status']),
-      message: decodeGrpcMessage(String(headers['grpc-message'] ?? '')),
-    };
+  const readStatus = (headers: IncomingHttpHeaders): void => {
+    const code = headers['grpc-status'];
+    const text = headers['grpc-message'];
+    if (code === undefined) return;
+    status = { code: Number(code), message: typeof text === 'string' ? decodeGrpcMessage(text) : '' };
   };
   stream.on('response', (headers) => {
-    httpStatus = headers[constants.HTTP2_HEADER_STATUS];
+    httpStatus = headers[':status'];
     readStatus(headers);
   });
   stream.on('trailers', readStatus);
