@@ -1,11 +1,16 @@
 import { Type } from 'typebox';
 import { defineKind, type ObjectOf } from '../kind.ts';
-import { conditions, int32, objectSchema, stringEnum, stringMap } from '../schema.ts';
+import { conditions, int32, mapOf, objectSchema, stringEnum } from '../schema.ts';
 
 /** InferencePool v1: a set of model-server pods, their ports and the picker that chooses among them (epp.md 1.1). */
 
 const spec = Type.Object({
-  selector: Type.Object({ matchLabels: stringMap({ minProperties: 1, maxProperties: 64 }) }),
+  selector: Type.Object({
+    matchLabels: mapOf(Type.String({ maxLength: 63, pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' }), {
+      minProperties: 1,
+      maxProperties: 64,
+    }),
+  }),
   targetPorts: Type.Array(Type.Object({ number: int32({ minimum: 1, maximum: 65535 }) }), {
     minItems: 1,
     maxItems: 8,
@@ -61,5 +66,12 @@ export const InferencePool = defineKind<InferencePool>({
   kind: 'InferencePool',
   plural: 'inferencepools',
   shortNames: ['infpool'],
-  versions: [{ name: 'v1', served: true, schema: objectSchema({ spec, status: Type.Optional(status) }) }],
+  versions: [
+    {
+      name: 'v1',
+      served: true,
+      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      printerColumns: [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
+    },
+  ],
 });

@@ -1,0 +1,102 @@
+import { Type } from 'typebox';
+import { defineKind, type ObjectOf } from '../kind.ts';
+import { conditions, freeForm, objectSchema, stringEnum } from '../schema.ts';
+import { apiGroup, port } from './fields.ts';
+
+/** Backend: addresses outside the cluster's Services that routes may send to (aigateway.md 1.2). */
+
+const endpoint = Type.Object(
+  {
+    name: Type.Optional(Type.String({ minLength: 1 })),
+    fqdn: Type.Optional(
+      Type.Object({
+        hostname: Type.String({
+          minLength: 1,
+          maxLength: 253,
+          pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+        }),
+        port: port(),
+      }),
+    ),
+    ip: Type.Optional(
+      Type.Object({
+        address: Type.String({
+          minLength: 3,
+          maxLength: 45,
+          pattern:
+            '^((25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)\\.){3}(25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)$|^[0-9a-fA-F:]+(:[0-9.]+)?$',
+        }),
+        port: port(),
+      }),
+    ),
+    unix: Type.Optional(Type.Object({ path: Type.String({ minLength: 1, maxLength: 108 }) })),
+    zone: Type.Optional(Type.String()),
+  },
+  {
+    'x-kubernetes-validations': [
+      {
+        rule: '(has(self.fqdn) || has(self.ip) || has(self.unix))',
+        message: 'one of fqdn, ip or unix must be specified',
+      },
+      {
+        rule: '((has(self.fqdn) && !(has(self.ip) || has(self.unix))) || (has(self.ip) && !(has(self.fqdn) || has(self.unix))) || (has(self.unix) && !(has(self.ip) || has(self.fqdn)))) || (!has(self.fqdn) && !has(self.ip) && !has(self.unix))',
+        message: 'only one of fqdn, ip or unix can be specified',
+      },
+    ],
+  },
+);
+
+const spec = Type.Object(
+  {
+    type: Type.Optional(stringEnum(['Endpoints', 'DynamicResolver'], { default: 'Endpoints' })),
+    endpoints: Type.Optional(
+      Type.Array(endpoint, {
+        minItems: 1,
+        maxItems: 64,
+        'x-kubernetes-validations': [
+          {
+            rule: 'self.all(f, has(f.fqdn)) || !self.exists(f, has(f.fqdn))',
+            message: 'fqdn addresses cannot be mixed with other address types',
+          },
+        ],
+      }),
+    ),
+    appProtocols: Type.Optional(
+      Type.Array(stringEnum(['gateway.envoyproxy.io/h2c', 'gateway.envoyproxy.io/ws', 'gateway.envoyproxy.io/wss'])),
+    ),
+    fallback: Type.Optional(Type.Boolean()),
+    tls: Type.Optional(freeForm()),
+  },
+  {
+    'x-kubernetes-validations': [
+      {
+        rule: "self.type != 'DynamicResolver' || (!has(self.endpoints) && !has(self.appProtocols))",
+        message: 'DynamicResolver type cannot have endpoints and appProtocols specified',
+      },
+    ],
+  },
+);
+
+const status = Type.Object({ conditions: Type.Optional(conditions({ maxItems: 8 })) });
+
+export type Backend = ObjectOf<typeof spec, typeof status>;
+export type BackendEndpoint = NonNullable<Backend['spec']['endpoints']>[number];
+
+export const Backend = defineKind<Backend>({
+  group: apiGroup,
+  kind: 'Backend',
+  plural: 'backends',
+  shortNames: ['be'],
+  categories: ['envoy-gateway'],
+  versions: [
+    {
+      name: 'v1alpha1',
+      served: true,
+      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      printerColumns: [
+        { name: 'Status', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].reason' },
+        { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+      ],
+    },
+  ],
+});

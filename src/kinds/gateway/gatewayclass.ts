@@ -1,0 +1,47 @@
+import { Type } from 'typebox';
+import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
+import { conditions, listMap, objectSchema } from '../schema.ts';
+import { apiGroup, controllerName, group, kind, namespace, objectName, pendingConditions } from './fields.ts';
+
+/** GatewayClass: which controller implements the Gateways of this class (gatewayapi.md 2). */
+
+const spec = Type.Object({
+  controllerName: controllerName({
+    'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'Value is immutable' }],
+  }),
+  parametersRef: Type.Optional(
+    Type.Object({ group: group(), kind: kind(), name: objectName(), namespace: Type.Optional(namespace()) }),
+  ),
+  description: Type.Optional(Type.String({ maxLength: 64 })),
+});
+
+const status = Type.Object(
+  {
+    conditions: Type.Optional(conditions({ maxItems: 8, default: pendingConditions('Accepted') })),
+    supportedFeatures: Type.Optional(listMap(['name'], Type.Object({ name: Type.String() }), { maxItems: 64 })),
+  },
+  { default: { conditions: pendingConditions('Accepted') } },
+);
+
+export type GatewayClass = ObjectOf<typeof spec, typeof status>;
+
+const schema = objectSchema({ spec, status: Type.Optional(status) });
+const printerColumns: readonly PrinterColumn[] = [
+  { name: 'Controller', type: 'string', jsonPath: '.spec.controllerName' },
+  { name: 'Accepted', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },
+  { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  { name: 'Description', type: 'string', jsonPath: '.spec.description', priority: 1 },
+];
+
+export const GatewayClass = defineKind<GatewayClass>({
+  group: apiGroup,
+  kind: 'GatewayClass',
+  plural: 'gatewayclasses',
+  shortNames: ['gc'],
+  categories: ['gateway-api'],
+  namespaced: false,
+  versions: [
+    { name: 'v1', served: true, schema, printerColumns },
+    { name: 'v1beta1', served: true, schema, printerColumns },
+  ],
+});

@@ -1,0 +1,167 @@
+import { Type } from 'typebox';
+import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
+import { int32, listMap, objectSchema, stringEnum } from '../schema.ts';
+import {
+  apiGroup,
+  backendReferenceWith,
+  headerMatches,
+  headerName,
+  hostname,
+  httpRouteTimeouts,
+  parentReferences,
+  routeParentStatuses,
+  sectionName,
+} from './fields.ts';
+import { httpRouteFilters } from './httproutefilter.ts';
+
+/** HTTPRoute: which requests of its parents' listeners go to which backends (gatewayapi.md 5 to 9). */
+
+const literalPath = "self.type in ['Exact','PathPrefix']";
+const literalTypes = "when type one of ['Exact', 'PathPrefix']";
+const mustNotContain = (text: string) => ({
+  rule: `(${literalPath}) ? !self.value.contains('${text}') : true`,
+  message: `must not contain '${text}' ${literalTypes}`,
+});
+const mustNotEndWith = (text: string) => ({
+  rule: `(${literalPath}) ? !self.value.endsWith('${text}') : true`,
+  message: `must not end with '${text}' ${literalTypes}`,
+});
+
+const pathMatch = Type.Object(
+  {
+    type: Type.Optional(stringEnum(['Exact', 'PathPrefix', 'RegularExpression'], { default: 'PathPrefix' })),
+    value: Type.Optional(Type.String({ default: '/', maxLength: 1024 })),
+  },
+  {
+    default: { type: 'PathPrefix', value: '/' },
+    'x-kubernetes-validations': [
+      {
+        rule: `(${literalPath}) ? self.value.startsWith('/') : true`,
+        message: `value must be an absolute path and start with '/' ${literalTypes}`,
+      },
+      ...['//', '/./', '/../', '%2f', '%2F', '#'].map(mustNotContain),
+      ...['/..', '/.'].map(mustNotEndWith),
+      {
+        rule: `(${literalPath}) ? self.value.matches(r"""^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$""") : true`,
+        message:
+          "must only contain valid characters (matching ^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$) for types ['Exact', 'PathPrefix']",
+      },
+    ],
+  },
+);
+
+const match = Type.Object({
+  path: Type.Optional(pathMatch),
+  headers: Type.Optional(headerMatches()),
+  queryParams: Type.Optional(
+    listMap(
+      ['name'],
+      Type.Object({
+        type: Type.Optional(stringEnum(['Exact', 'RegularExpression'], { default: 'Exact' })),
+        name: headerName(),
+        value: Type.String({ minLength: 1, maxLength: 1024 }),
+      }),
+      { maxItems: 16 },
+    ),
+  ),
+  method: Type.Optional(stringEnum(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'])),
+});
+
+const needsOnePrefix =
+  "((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true)";
+const replacesPrefix = (field: string) =>
+  `has(f.${field}) && has(f.${field}.path) && f.${field}.path.type == 'ReplacePrefixMatch' && has(f.${field}.path.replacePrefixMatch)`;
+const prefixRules = ([field, name]: readonly [string, string]) => [
+  {
+    rule: `(has(self.filters) && self.filters.exists_one(f, ${replacesPrefix(field)})) ? ${needsOnePrefix} : true`,
+    message: `When using ${name} filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified`,
+  },
+  {
+    rule: `(has(self.backendRefs) && self.backendRefs.exists_one(b, (has(b.filters) && b.filters.exists_one(f, ${replacesPrefix(field)})))) ? ${needsOnePrefix} : true`,
+    message: `Within backendRefs, When using ${name} filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified`,
+  },
+];
+
+const rule = Type.Object(
+  {
+    name: Type.Optional(sectionName()),
+    matches: Type.Optional(
+      Type.Array(match, { maxItems: 64, default: [{ path: { type: 'PathPrefix', value: '/' } }] }),
+    ),
+    filters: Type.Optional(httpRouteFilters()),
+    backendRefs: Type.Optional(
+      Type.Array(
+        backendReferenceWith({
+          weight: Type.Optional(int32({ default: 1, minimum: 0, maximum: 1_000_000 })),
+          filters: Type.Optional(httpRouteFilters()),
+        }),
+        { maxItems: 16 },
+      ),
+    ),
+    timeouts: Type.Optional(httpRouteTimeouts),
+  },
+  {
+    'x-kubernetes-validations': [
+      {
+        rule: '(has(self.backendRefs) && size(self.backendRefs) > 0) ? (!has(self.filters) || self.filters.all(f, !has(f.requestRedirect))): true',
+        message: 'RequestRedirect filter must not be used together with backendRefs',
+      },
+      ...(
+        [
+          ['requestRedirect', 'RequestRedirect'],
+          ['urlRewrite', 'URLRewrite'],
+        ] as const
+      ).flatMap(prefixRules),
+    ],
+  },
+);
+
+const matchCount = Array.from(
+  { length: 16 },
+  (_, i) => `(self.size() > ${i} ? (has(self[${i}].matches) ? self[${i}].matches.size() : 0) : 0)`,
+).join(' + ');
+
+const spec = Type.Object({
+  parentRefs: Type.Optional(parentReferences()),
+  hostnames: Type.Optional(Type.Array(hostname(), { maxItems: 16 })),
+  rules: Type.Optional(
+    Type.Array(rule, {
+      minItems: 1,
+      maxItems: 16,
+      default: [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }],
+      'x-kubernetes-validations': [
+        {
+          rule: `${matchCount} <= 128`,
+          message:
+            'While 16 rules and 64 matches per rule are allowed, the total number of matches across all rules in a route must be less than 128',
+        },
+        {
+          rule: 'self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))',
+          message: 'Rule name must be unique within the route',
+        },
+      ],
+    }),
+  ),
+});
+
+const status = Type.Object({ parents: routeParentStatuses() });
+
+export type HTTPRoute = ObjectOf<typeof spec, typeof status>;
+export type HTTPRouteRule = NonNullable<HTTPRoute['spec']['rules']>[number];
+
+const schema = objectSchema({ spec, status: Type.Optional(status) });
+const printerColumns: readonly PrinterColumn[] = [
+  { name: 'Hostnames', type: 'string', jsonPath: '.spec.hostnames' },
+  { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+];
+
+export const HTTPRoute = defineKind<HTTPRoute>({
+  group: apiGroup,
+  kind: 'HTTPRoute',
+  plural: 'httproutes',
+  categories: ['gateway-api'],
+  versions: [
+    { name: 'v1', served: true, schema, printerColumns },
+    { name: 'v1beta1', served: true, schema, printerColumns },
+  ],
+});
