@@ -1,0 +1,27 @@
+import { kinds as aigateway } from './aigateway/index.ts';
+import { kinds as apps } from './apps/index.ts';
+import { kinds as autoscaling } from './autoscaling/index.ts';
+import { kinds as batch } from './batch/index.ts';
+import { kinds as coordination } from './coordination/index.ts';
+import { kinds as core } from './core/index.ts';
+import { kinds as discovery } from './discovery/index.ts';
+import { kinds as envoygateway } from './envoygateway/index.ts';
+import { kinds as gateway } from './gateway/index.ts';
+import { kinds as inference } from './inference/index.ts';
+import type { Kind } from './kind.ts';
+import { kinds as rbac } from './rbac/index.ts';
+
+/** Every kind that Headgate knows: what the embedded API serves and `headgate crds` prints. */
+export const allKinds: readonly Kind[] = [
+  ...core,
+  ...apps,
+  ...autoscaling,
+  ...batch,
+  ...coordination,
+  ...discovery,
+  ...rbac,
+  ...gateway,
+  ...inference,
+  ...aigateway,
+  ...envoygateway,
+];
