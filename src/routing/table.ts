@@ -35,7 +35,7 @@ export interface ListenerTable {
   readonly index: RouteIndex;
 }
 
-/** Rules of one listener, arranged so that a match costs the same for ten routes and for ten thousand. Built and read only by `match.ts`. */
+/** Rules of one listener, arranged so that a match costs the same for ten routes and for ten thousand. Built by `precedence.ts`, read by `match.ts`. */
 export interface RouteIndex {
   readonly exactHosts: ReadonlyMap<string, HostIndex>;
   /** Longest suffix first: `.example.com`. */
@@ -43,11 +43,19 @@ export interface RouteIndex {
   readonly anyHost?: HostIndex;
 }
 
+/** Every match is in exactly one of the four: the first that fits. Each list is in order of rank. */
 export interface HostIndex {
-  /** Matches that name one exact model, by that model, best first. */
+  /** Matches that name one exact model, by that model. */
   readonly byModel: ReadonlyMap<string, readonly RankedMatch[]>;
-  /** All other matches, best first. */
-  readonly others: readonly RankedMatch[];
+  readonly byExactPath: ReadonlyMap<string, readonly RankedMatch[]>;
+  /** By prefix without its trailing slash; '' for `/` and for matches that say nothing about the path. */
+  readonly byPrefix: ReadonlyMap<string, readonly RankedMatch[]>;
+  /** The lengths of the prefixes of `byPrefix`, longest first. */
+  readonly prefixLengths: readonly number[];
+  /** Regular expression paths. */
+  readonly byRegex: readonly RankedMatch[];
+  /** All of them in order of rank, for explanations. */
+  readonly ordered: readonly RankedMatch[];
 }
 
 /** One match of one rule with its place in the precedence order of its host (gatewayapi.md 7); a lower rank wins. */
@@ -63,14 +71,19 @@ export interface RankedMatch {
 export interface PathMatch {
   readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression';
   readonly value: string;
-  readonly regex?: RegExp;
+  readonly regex?: TextPattern;
+}
+
+/** A regular expression that is safe to run on what clients send (regex.ts). */
+export interface TextPattern {
+  test(text: string): boolean;
 }
 
 /** A header (name lower-case) or query parameter and the value it must have. */
 export interface ValueMatch {
   readonly name: string;
   readonly value: string;
-  readonly regex?: RegExp;
+  readonly regex?: TextPattern;
 }
 
 export interface RouteRule {
