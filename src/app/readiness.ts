@@ -1,0 +1,83 @@
+import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
+import type { Deployment } from '../kinds/apps/deployment.ts';
+import type { Pod } from '../kinds/core/pod.ts';
+import type { Gateway } from '../kinds/gateway/gateway.ts';
+import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
+import type { Condition, KubeObject } from '../kinds/object.ts';
+import { keyOf } from '../kinds/object.ts';
+import { matchesLabels } from '../kube/labels.ts';
+
+/** What must settle before `headgate up` says that it is ready. */
+export interface Cluster {
+  deployments: readonly Deployment[];
+  pods: readonly Pod[];
+  gateways: readonly Gateway[];
+  httpRoutes: readonly HTTPRoute[];
+  aiGatewayRoutes: readonly AIGatewayRoute[];
+}
+
+/** One object that is not ready, and why in the words of its own status. */
+export interface Pending {
+  object: string;
+  reason: string;
+}
+
+export function pendingIn(cluster: Cluster): Pending[] {
+  return [
+    ...cluster.deployments.flatMap((deployment) => pendingDeployment(deployment, cluster.pods)),
+    ...cluster.gateways.flatMap((gateway) =>
+      pendingCondition('Gateway', gateway, gateway.status?.conditions, 'Programmed'),
+    ),
+    ...cluster.aiGatewayRoutes.flatMap((route) =>
+      pendingCondition('AIGatewayRoute', route, route.status?.conditions, 'Accepted'),
+    ),
+    ...cluster.httpRoutes.flatMap(pendingRoute),
+  ];
+}
+
+function pendingDeployment(deployment: Deployment, pods: readonly Pod[]): Pending[] {
+  const wanted = deployment.spec.replicas ?? 1;
+  const { availableReplicas = 0, updatedReplicas = 0, observedGeneration = 0 } = deployment.status ?? {};
+  const observed = observedGeneration >= (deployment.metadata.generation ?? 0);
+  if (observed && availableReplicas >= wanted && updatedReplicas >= wanted) return [];
+  const reason = `${availableReplicas} of ${wanted} replicas available${blockerOf(deployment, pods)}`;
+  return [{ object: `Deployment ${keyOf(deployment.metadata)}`, reason }];
+}
+
+/** Reasons that a starting container passes through anyway. */
+const passing = new Set(['ContainerCreating', 'PodInitializing']);
+
+function blockerOf(deployment: Deployment, pods: readonly Pod[]): string {
+  for (const pod of pods) {
+    if (pod.metadata.namespace !== deployment.metadata.namespace) continue;
+    if (!matchesLabels(deployment.spec.selector, pod.metadata.labels)) continue;
+    for (const { state } of pod.status?.containerStatuses ?? []) {
+      const waiting = state?.waiting;
+      if (waiting?.reason !== undefined && !passing.has(waiting.reason)) {
+        return ` (${waiting.reason}: ${waiting.message ?? ''})`;
+      }
+    }
+  }
+  return '';
+}
+
+function pendingRoute(route: HTTPRoute): Pending[] {
+  const parents = route.status?.parents ?? [];
+  const object = `HTTPRoute ${keyOf(route.metadata)}`;
+  if (parents.length === 0) return [{ object, reason: 'no Gateway has taken it yet' }];
+  return parents.flatMap(({ conditions }) => pendingCondition('HTTPRoute', route, conditions, 'Accepted'));
+}
+
+function pendingCondition(
+  kind: string,
+  object: KubeObject,
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): Pending[] {
+  const condition = conditions?.find((candidate) => candidate.type === type);
+  if (condition?.status === 'True') return [];
+  // A condition of another type may say why: AIGatewayRoutes turn NotAccepted instead of Accepted=False.
+  const failed = condition ?? conditions?.find(({ status }) => status === 'False');
+  const reason = failed === undefined ? 'waiting for its controller' : `${failed.reason}: ${failed.message}`;
+  return [{ object: `${kind} ${keyOf(object.metadata)}`, reason }];
+}

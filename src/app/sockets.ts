@@ -1,0 +1,127 @@
+import type { Log } from '../telemetry/log.ts';
+
+/** Gives every Gateway an address of its own and opens its listeners' sockets there (gatewayapi.md 10.6 step 3). */
+export interface Sockets {
+  /** Makes the open sockets those of exactly these Gateways, and says what each listener got. */
+  program(gateways: readonly GatewayDemand[]): Promise<Map<string, ProgrammedGateway>>;
+}
+
+export interface GatewayDemand {
+  /** `namespace/name` */
+  key: string;
+  listeners: readonly { name: string; port: number }[];
+  /** The address it had before a restart. */
+  preferredAddress?: string;
+}
+
+export interface ProgrammedGateway {
+  addresses: string[];
+  /** By listener name. */
+  listeners: Map<string, { ok: boolean; boundPort?: number; message?: string }>;
+}
+
+export interface SocketOptions {
+  addresses: { allocate(preferred?: string): string; release(address: string): void };
+  bind(gatewayKey: string, sockets: BindRequest): Promise<readonly BindResult[]>;
+  unbind(gatewayKey: string): Promise<void>;
+  log: Log;
+}
+
+export interface BindRequest {
+  address: string;
+  listeners: { port: number; bindPort: number }[];
+}
+
+export interface BindResult {
+  port: number;
+  boundPort?: number | undefined;
+  /** The system's error code, such as EACCES. */
+  error?: string | undefined;
+}
+
+/** Where a port goes that the system keeps for root: 80 becomes 8080. */
+const unprivilegedOffset = 8000;
+/** How many addresses are tried when another process holds a port on them. */
+const addressAttempts = 16;
+
+interface Bound {
+  ports: string;
+  address: string;
+  results: readonly BindResult[];
+}
+
+export function createSockets(options: SocketOptions): Sockets {
+  const bound = new Map<string, Bound>();
+
+  const release = async (key: string): Promise<void> => {
+    const gone = bound.get(key);
+    if (gone === undefined) return;
+    bound.delete(key);
+    await options.unbind(key);
+    options.addresses.release(gone.address);
+  };
+
+  const ensure = async (demand: GatewayDemand): Promise<Bound> => {
+    const ports = [...new Set(demand.listeners.map(({ port }) => port))].toSorted((a, b) => a - b);
+    const known = bound.get(demand.key);
+    if (known?.ports === ports.join()) return known;
+    const tried: string[] = [];
+    let address = known?.address ?? options.addresses.allocate(demand.preferredAddress);
+    let results = await bindPorts(options, demand.key, address, ports);
+    // A new Gateway can move to an address where nobody else is; one that clients already know stays.
+    while (known === undefined && inUse(results) && tried.length < addressAttempts) {
+      tried.push(address);
+      await options.unbind(demand.key);
+      address = options.addresses.allocate();
+      results = await bindPorts(options, demand.key, address, ports);
+    }
+    for (const unused of tried) options.addresses.release(unused);
+    const now = { ports: ports.join(), address, results };
+    bound.set(demand.key, now);
+    options.log.info({ gateway: demand.key, address, results }, 'gateway sockets bound');
+    return now;
+  };
+
+  return {
+    program: async (gateways) => {
+      const wanted = new Set(gateways.map(({ key }) => key));
+      for (const key of bound.keys()) if (!wanted.has(key)) await release(key);
+      const programmed = new Map<string, ProgrammedGateway>();
+      for (const demand of gateways) programmed.set(demand.key, describe(demand, await ensure(demand)));
+      return programmed;
+    },
+  };
+}
+
+/** Binds the declared ports, and those that the system refuses 8000 higher. */
+async function bindPorts(
+  options: SocketOptions,
+  key: string,
+  address: string,
+  ports: readonly number[],
+): Promise<readonly BindResult[]> {
+  const declared = ports.map((port) => ({ port, bindPort: port }));
+  const results = await options.bind(key, { address, listeners: declared });
+  const refused = new Set(results.filter(({ error }) => error === 'EACCES').map(({ port }) => port));
+  if (refused.size === 0) return results;
+  const moved = declared.map(({ port }) => ({ port, bindPort: refused.has(port) ? port + unprivilegedOffset : port }));
+  return options.bind(key, { address, listeners: moved });
+}
+
+function inUse(results: readonly BindResult[]): boolean {
+  return results.some(({ error }) => error === 'EADDRINUSE');
+}
+
+function describe(demand: GatewayDemand, { address, results }: Bound): ProgrammedGateway {
+  const listeners = new Map(
+    demand.listeners.map(({ name, port }) => {
+      const result = results.find((candidate) => candidate.port === port);
+      if (result?.boundPort === undefined) {
+        const why = result?.error ?? 'not bound';
+        return [name, { ok: false, message: `cannot listen on ${address}:${port}: ${why}` }] as const;
+      }
+      return [name, { ok: true, boundPort: result.boundPort }] as const;
+    }),
+  );
+  return { addresses: [address], listeners };
+}

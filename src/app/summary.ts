@@ -1,0 +1,69 @@
+import { matchRoute } from '../routing/match.ts';
+import type { BackendTarget, GatewayTable, RouteRule, WeightedBackend } from '../routing/table.ts';
+
+/** One row of the table that `headgate up` prints: a model and where its requests go. */
+export interface ServedModel {
+  model: string;
+  /** `namespace/name` of the route. */
+  route: string;
+  /** The backends its requests are spread over, with their share where there are several. */
+  backend: string;
+  /** Endpoints that could answer now. */
+  endpoints: number;
+  /** `namespace/name` of the Gateway. */
+  gateway: string;
+}
+
+/** The models a Gateway lists, each matched as a request for it would be. */
+export function servedModels(gateway: GatewayTable): ServedModel[] {
+  return gateway.models.all.flatMap(({ id }) => {
+    const rule = ruleFor(gateway, id);
+    if (rule === undefined) return [];
+    const backends = rule.tiers.flatMap((tier) => tier.backends.map((backend) => ({ tier, backend })));
+    return [
+      {
+        model: id,
+        route: `${rule.route.namespace}/${rule.route.name}`,
+        backend: backends.map(({ tier, backend }) => describe(backend, tier.totalWeight, rule)).join(', '),
+        endpoints: backends.reduce((sum, { backend }) => sum + endpointCount(backend.target), 0),
+        gateway: gateway.key,
+      },
+    ];
+  });
+}
+
+function ruleFor(gateway: GatewayTable, model: string): RouteRule | undefined {
+  for (const listener of gateway.listeners) {
+    const found = matchRoute([listener], {
+      host: listener.hostname?.replace('*', 'any') ?? 'localhost',
+      path: '/v1/chat/completions',
+      query: '',
+      method: 'POST',
+      model,
+      header: () => undefined,
+    });
+    if (found?.match !== undefined) return found.match.rule;
+  }
+  return undefined;
+}
+
+function describe(backend: WeightedBackend, totalWeight: number, rule: RouteRule): string {
+  const name = nameOf(backend);
+  if (rule.tiers.length > 1) {
+    const tier = rule.tiers.find(({ backends }) => backends.includes(backend));
+    return `${name} (priority ${tier?.priority ?? 0})`;
+  }
+  if (totalWeight === backend.weight || totalWeight === 0) return name;
+  return `${name} (${Math.round((100 * backend.weight) / totalWeight)}%)`;
+}
+
+function nameOf({ id, target }: WeightedBackend): string {
+  if (target.type === 'pool') return `InferencePool ${target.key}`;
+  // `<routeNs>/<backendName>/route/...` (aigateway.md 0)
+  const [namespace = '', name = ''] = id.split('/');
+  return `${namespace}/${name}`;
+}
+
+function endpointCount(target: BackendTarget): number {
+  return target.type === 'invalid' ? 0 : target.endpoints.length;
+}
