@@ -17,7 +17,13 @@ export interface GatewayDemand {
 export interface ProgrammedGateway {
   addresses: string[];
   /** By listener name. */
-  listeners: Map<string, { ok: boolean; boundPort?: number; message?: string }>;
+  listeners: Map<string, ProgrammedListener>;
+}
+
+export interface ProgrammedListener {
+  ok: boolean;
+  boundPort?: number;
+  message?: string;
 }
 
 export interface SocketOptions {
@@ -113,15 +119,15 @@ function inUse(results: readonly BindResult[]): boolean {
 }
 
 function describe(demand: GatewayDemand, { address, results }: Bound): ProgrammedGateway {
-  const listeners = new Map(
-    demand.listeners.map(({ name, port }) => {
-      const result = results.find((candidate) => candidate.port === port);
-      if (result?.boundPort === undefined) {
-        const why = result?.error ?? 'not bound';
-        return [name, { ok: false, message: `cannot listen on ${address}:${port}: ${why}` }] as const;
-      }
-      return [name, { ok: true, boundPort: result.boundPort }] as const;
-    }),
-  );
+  const listeners = new Map<string, ProgrammedListener>();
+  for (const { name, port } of demand.listeners) {
+    const { boundPort, error = 'not bound' } = results.find((candidate) => candidate.port === port) ?? {};
+    listeners.set(
+      name,
+      boundPort === undefined
+        ? { ok: false, message: `cannot listen on ${address}:${port}: ${error}` }
+        : { ok: true, boundPort },
+    );
+  }
   return { addresses: [address], listeners };
 }

@@ -1,0 +1,58 @@
+import { Command, InvalidArgumentError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { claimedByDefault } from '../app/gatewayclasses.ts';
+import { ManifestError } from '../app/manifests.ts';
+import { up, type UpFlags } from './up.ts';
+
+const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+type LogLevel = (typeof logLevels)[number];
+
+/** Parses the arguments and runs the command they name. A mistake of the user ends with one line and code 1. */
+export async function runCommand(argv: readonly string[]): Promise<void> {
+  const program = new Command('headgate')
+    .description('Inference gateway and control plane: declare models and routes, get one OpenAI-compatible endpoint.')
+    .version(packageJson.version)
+    .showHelpAfterError();
+
+  program
+    .command('up')
+    .description('run everything in one process: Kubernetes API, controllers, node, gateway')
+    .option('-f, --file <path>', 'apply this file or directory of YAML; repeatable', collect, [])
+    .option('--data-dir <dir>', 'where objects, logs and the kubeconfig are kept', '.headgate')
+    .option('--api-port <port>', 'port of the Kubernetes API on 127.0.0.1; 0 picks a free one and keeps it', port, 0)
+    .option('--catalog <file>', 'image catalog: which local command runs for which container image')
+    .option(
+      '--gateway-controllers <names>',
+      'GatewayClass controller names to act for, separated by commas',
+      (text: string) => text.split(',').map((name) => name.trim()),
+      claimedByDefault,
+    )
+    .option('--debug-headers', 'answer requests that carry "x-headgate-debug: true" with the route and endpoint taken')
+    .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn')
+    .action(async (flags: UpFlags) => {
+      await up(flags);
+    });
+
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    console.error(`error: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+const collect = (value: string, previous: string[]): string[] => [...previous, value];
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65535)
+    throw new InvalidArgumentError('not a port: use 0 to 65535.');
+  return value;
+}
+
+function logLevel(text: string): LogLevel {
+  const level = logLevels.find((candidate) => candidate === text);
+  if (level === undefined) throw new InvalidArgumentError(`use one of ${logLevels.join(', ')}.`);
+  return level;
+}

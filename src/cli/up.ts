@@ -1,0 +1,97 @@
+import path from 'node:path';
+import type { Level } from 'pino';
+import { startUp, type Up } from '../app/up.ts';
+import { createLog } from '../telemetry/log.ts';
+import { table } from './table.ts';
+
+export interface UpFlags {
+  file: string[];
+  dataDir: string;
+  apiPort: number;
+  catalog?: string;
+  gatewayControllers: string[];
+  debugHeaders?: boolean;
+  logLevel: Level | 'silent';
+}
+
+/** After this time, what is not ready is named, and the wait goes on. */
+const patienceMs = 60_000;
+
+/** Runs `headgate up` until SIGINT or SIGTERM; a second signal ends it at once. */
+export async function up(flags: UpFlags): Promise<void> {
+  const started = performance.now();
+  const stopping = new AbortController();
+  const stopped = new Promise<void>((resolve) => {
+    const onSignal = (): void => {
+      if (stopping.signal.aborted) process.exit(1);
+      stopping.abort();
+      resolve();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+
+  const running = await startUp({
+    files: flags.file,
+    dataDir: flags.dataDir,
+    apiPort: flags.apiPort,
+    ...(flags.catalog === undefined ? {} : { catalogFile: flags.catalog }),
+    claimedControllers: flags.gatewayControllers,
+    debugHeaders: flags.debugHeaders ?? false,
+    log: createLog({ level: flags.logLevel }),
+    progress: (message) => {
+      console.log(`  ${message}`);
+    },
+  });
+
+  try {
+    const impatience = setTimeout(() => {
+      console.log(stillWaiting(running));
+    }, patienceMs);
+    const ready = running.ready(stopping.signal).finally(() => {
+      clearTimeout(impatience);
+    });
+    if (await Promise.race([ready, stopped.then(() => false)])) console.log(announcement(running, started));
+    await stopped;
+    console.log('Stopping: finishing requests and ending local processes ...');
+  } finally {
+    await running.stop();
+  }
+}
+
+function stillWaiting(running: Up): string {
+  const lines = running.pending().map(({ object, reason }) => `  ${object}: ${reason}`);
+  return [`Not ready after ${patienceMs / 1000} s, still waiting for:`, ...lines, kubeconfigLine(running)].join('\n');
+}
+
+function announcement(running: Up, started: number): string {
+  const models = running.models();
+  const gateways = running.gateways();
+  const sections = [
+    `Ready in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    `Kubernetes API  ${running.apiUrl}\n${kubeconfigLine(running)}`,
+  ];
+  if (models.length > 0) {
+    const rows = models.map(({ model, route, backend, endpoints }) => [model, route, backend, endpoints]);
+    sections.push(table(['MODEL', 'ROUTE', 'BACKEND', 'ENDPOINTS'], rows));
+  }
+  for (const { key, url, problem } of gateways) {
+    sections.push(`Gateway ${key}  ${url ?? problem ?? 'has no address yet'}`);
+  }
+  sections.push(nextStep(running));
+  return sections.join('\n\n');
+}
+
+function kubeconfigLine(running: Up): string {
+  return `export KUBECONFIG=${path.resolve(running.kubeconfig)}`;
+}
+
+function nextStep(running: Up): string {
+  const [first] = running.models();
+  const url = running.gateways().find(({ key }) => key === first?.gateway)?.url;
+  if (first === undefined || url === undefined) {
+    return 'Nothing is declared yet. Try, with the KUBECONFIG above:\n  kubectl apply -f examples/quickstart.yaml';
+  }
+  const body = JSON.stringify({ model: first.model, messages: [{ role: 'user', content: 'Hello!' }] });
+  return `Try:\n  curl ${url}/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`;
+}
