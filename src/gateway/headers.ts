@@ -1,0 +1,117 @@
+/**
+ * Which headers pass through a proxy and which do not. Lists are flat (`name, value, name, value`) with lower-case names,
+ * the form undici and node:http take without copying.
+ */
+import type { Exchange } from './exchange.ts';
+
+/** About one connection only (RFC 9110 7.6.1), or set anew for each hop. */
+const hopByHop = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
+/**
+ * Never taken from clients: the gateway sets them or they steer what only the gateway may decide (aigateway.md 3.8, epp.md 2.5).
+ * `x-ai-eg-` is dropped as a prefix.
+ */
+const internal = [
+  'x-envoy-original-path',
+  'x-gateway-destination-endpoint',
+  'x-gateway-destination-endpoint-subset',
+  'x-gateway-destination-endpoint-served',
+  'x-headgate-debug',
+];
+
+/** Made anew from what this hop knows. */
+const remade = ['host', 'content-length', 'expect', 'x-forwarded-for', 'x-forwarded-proto'];
+
+const droppedFromRequests = new Set([...hopByHop, ...internal, ...remade]);
+const droppedFromResponses = new Set(hopByHop);
+
+/** Lower-case form by the spelling that clients use; empty for headers that are not forwarded. Bounded, as clients choose the names. */
+const forwardedNames = new Map<string, string>();
+const maxForwardedNames = 2048;
+
+function forwardedName(raw: string): string {
+  const known = forwardedNames.get(raw);
+  if (known !== undefined) return known;
+  const name = raw.toLowerCase();
+  const result = droppedFromRequests.has(name) || name.startsWith('x-ai-eg-') ? '' : name;
+  if (forwardedNames.size < maxForwardedNames) forwardedNames.set(raw, result);
+  return result;
+}
+
+/** The client's headers as they go upstream, with `x-forwarded-*` of this hop. */
+export function forwardedHeaders(exchange: Exchange): string[] {
+  const { rawHeaders } = exchange;
+  const headers: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = forwardedName(rawHeaders[at] ?? '');
+    if (name !== '') headers.push(name, rawHeaders[at + 1] ?? '');
+  }
+  dropNamedByConnection(headers, exchange.header('connection'));
+  const earlier = exchange.header('x-forwarded-for');
+  const address = exchange.remoteAddress;
+  headers.push('x-forwarded-for', earlier === undefined ? address : `${earlier}, ${address}`);
+  headers.push('x-forwarded-proto', exchange.scheme);
+  return headers;
+}
+
+function dropNamedByConnection(headers: string[], connection: string | undefined): void {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return;
+  for (const name of connection.split(',')) removeHeader(headers, name.trim().toLowerCase());
+}
+
+/** Headers of an upstream's answer as they go to the client. Names are lower-case as undici gives them. */
+export function relayedHeaders(upstream: Readonly<Record<string, string | string[] | undefined>>): string[] {
+  const headers: string[] = [];
+  const connection = upstream['connection'];
+  for (const name in upstream) {
+    if (droppedFromResponses.has(name)) continue;
+    const value = upstream[name];
+    if (typeof value === 'string') headers.push(name, value);
+    else if (value !== undefined) for (const one of value) headers.push(name, one);
+  }
+  dropNamedByConnection(headers, typeof connection === 'string' ? connection : connection?.join(','));
+  return headers;
+}
+
+export function removeHeader(headers: string[], name: string): void {
+  for (let at = headers.length - 2; at >= 0; at -= 2) {
+    if (headers[at] === name) headers.splice(at, 2);
+  }
+}
+
+/** Replaces all values of a header. */
+export function setHeader(headers: string[], name: string, value: string): void {
+  removeHeader(headers, name);
+  headers.push(name, value);
+}
+
+export interface HeaderModifier {
+  readonly set: readonly { readonly name: string; readonly value: string }[];
+  readonly add?: readonly { readonly name: string; readonly value: string }[];
+  readonly remove: readonly string[];
+}
+
+/** gatewayapi.md 8.1: one action per name, so the order matters only for mutations, which remove first (aigateway.md 3.3). */
+export function modifyHeaders(headers: string[], modifier: HeaderModifier): void {
+  for (const name of modifier.remove) removeHeader(headers, name.toLowerCase());
+  for (const { name, value } of modifier.set) setHeader(headers, name.toLowerCase(), value);
+  for (const { name, value } of modifier.add ?? []) headers.push(name.toLowerCase(), value);
+}
+
+/** Text as a header value: characters beyond latin1 travel as the bytes of their UTF-8 form. */
+export function headerValue(text: string): string {
+  for (let at = 0; at < text.length; at += 1) {
+    if (text.charCodeAt(at) > 0x7e) return Buffer.from(text).toString('latin1');
+  }
+  return text;
+}

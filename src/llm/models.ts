@@ -1,0 +1,46 @@
+/** What `GET /v1/models` and `GET /anthropic/v1/models` answer (aigateway.md 3.7). */
+import type { LlmSchema } from './endpoints.ts';
+
+export interface ListedModel {
+  readonly id: string;
+  readonly ownedBy: string;
+  /** Unix seconds. */
+  readonly created: number;
+}
+
+/** Models by the hosts of the routes that serve them. Host keys are lower-case and may begin with `*.`. */
+export interface HostedModels {
+  readonly all: readonly ListedModel[];
+  readonly byHost: ReadonlyMap<string, readonly ListedModel[]>;
+  readonly unscoped: readonly ListedModel[];
+}
+
+/** The models that a client of `host` (lower-case, without port) may see. */
+export function modelsForHost(models: HostedModels, host: string): readonly ListedModel[] {
+  if (host === '' || models.byHost.size === 0) return models.all;
+  const exact = models.byHost.get(host);
+  if (exact !== undefined) return exact;
+  // A wildcard stands for one label only, so the longest suffix that can match is the host without its first label.
+  const dot = host.indexOf('.');
+  const wildcard = dot > 0 ? models.byHost.get(`*${host.slice(dot)}`) : undefined;
+  return wildcard ?? models.unscoped;
+}
+
+export function listModels(schema: LlmSchema, models: readonly ListedModel[]): string {
+  if (schema !== 'Anthropic') {
+    const data = models.map(({ id, created, ownedBy }) => ({ id, object: 'model', created, owned_by: ownedBy }));
+    return JSON.stringify({ object: 'list', data });
+  }
+  const data = models.map(({ id, created }) => ({
+    id,
+    type: 'model',
+    display_name: id,
+    created_at: new Date(created * 1000).toISOString().replace('.000Z', 'Z'),
+  }));
+  return JSON.stringify({
+    data,
+    first_id: models[0]?.id ?? null,
+    last_id: models.at(-1)?.id ?? null,
+    has_more: false,
+  });
+}
