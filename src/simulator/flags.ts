@@ -139,7 +139,7 @@ export function readSimulatorConfig(
   argv: readonly string[],
   env: Env,
 ): { config: SimulatorConfig; ignored: readonly string[] } {
-  const { kept, ignored } = dropWithoutEffect(argv);
+  const { kept, ignored } = dropWithoutEffect(namedModel(argv));
   const { values, given } = parseFlags(kept, simulatorFlags, (name) =>
     notSupported.has(name)
       ? `flag --${name} of llm-d-inference-sim is not supported by this simulator`
@@ -220,6 +220,12 @@ function checkConfig(config: SimulatorConfig): void {
   const names = [...config.servedNames, ...config.loras.map(({ name }) => name)];
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) throw new FlagError(`model name ${JSON.stringify(twice)} is served twice`);
+}
+
+/** `vllm serve MODEL --flags` names the model first, without a flag. */
+function namedModel(argv: readonly string[]): readonly string[] {
+  const [first, ...rest] = argv;
+  return first === undefined || first.startsWith('-') ? argv : ['--model', first, ...rest];
 }
 
 function dropWithoutEffect(argv: readonly string[]): { kept: string[]; ignored: string[] } {
