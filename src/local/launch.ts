@@ -1,0 +1,95 @@
+import type { Container } from 'kubernetes-types/core/v1.js';
+import type { Program } from './catalog.ts';
+import { ContainerConfigError, expand, type PodAddresses } from './environment.ts';
+import { rewritePath, type Mount } from './volumes.ts';
+
+/** How to run Headgate's own command line: `execPath args... SUBCOMMAND`. */
+export interface Entry {
+  execPath: string;
+  args: readonly string[];
+}
+
+export interface LaunchContext {
+  entry: Entry;
+  addresses: PodAddresses;
+  podName: string;
+  /** What every process gets: little, so that secrets of the user's shell do not reach programs. */
+  baseEnv: Readonly<Record<string, string>>;
+  /** What the container declares (containerEnvironment). */
+  declaredEnv: Readonly<Record<string, string>>;
+  mounts: readonly Mount[];
+}
+
+export interface Launch {
+  command: string[];
+  env: Record<string, string>;
+  /** The program ends when its standard input does (built-in programs). */
+  parentPipe: boolean;
+}
+
+/**
+ * The process that stands in for a container.
+ *
+ * @throws ContainerConfigError when the container's `command` cannot be taken over by a built-in program.
+ */
+export function launchOf(container: Container, program: Program, context: LaunchContext): Launch {
+  const word = (text: string): string => rewritePath(expand(text, context.declaredEnv), context.mounts);
+  const declared = Object.fromEntries(
+    Object.entries(context.declaredEnv).map(([name, value]): [string, string] => [
+      name,
+      rewritePath(value, context.mounts),
+    ]),
+  );
+  const env: Record<string, string> = {
+    ...context.baseEnv,
+    HOSTNAME: context.podName,
+    ...firstPort(container),
+    ...(typeof program === 'string' ? {} : program.env),
+    ...declared,
+    POD_IP: context.addresses.podIP,
+    HEADGATE_LISTEN_ADDRESS: context.addresses.podIP,
+    HEADGATE_MOUNTS: JSON.stringify(
+      Object.fromEntries(context.mounts.map(({ mountPath, source }) => [mountPath, source])),
+    ),
+  };
+  const args = (container.args ?? []).map(word);
+  if (typeof program === 'string') {
+    const own = argumentsOfCommand(container).map(word);
+    const { execPath, args: entryArgs } = context.entry;
+    return {
+      command: [execPath, ...entryArgs, program, ...own, ...args],
+      env: { ...env, HEADGATE_PARENT_PIPE: '1' },
+      parentPipe: true,
+    };
+  }
+  return { command: [...program.command, ...(program.args === 'append' ? args : [])], env, parentPipe: false };
+}
+
+function firstPort(container: Container): Record<string, string> {
+  const [port] = container.ports ?? [];
+  return port === undefined ? {} : { PORT: String(port.containerPort) };
+}
+
+/** Ways to start vLLM's server in its image; the words behind are its arguments. */
+const vllmCommands = [
+  ['vllm', 'serve'],
+  ['python3', '-m', 'vllm.entrypoints.openai.api_server'],
+  ['python', '-m', 'vllm.entrypoints.openai.api_server'],
+] as const;
+
+/**
+ * The arguments within a container's `command`. A built-in program takes the place of the image's own program; a command that
+ * is more than that program's name would do something else in the image, and is refused rather than ignored.
+ */
+function argumentsOfCommand(container: Container): readonly string[] {
+  const command = container.command ?? [];
+  const vllm = vllmCommands.find((words) => words.every((expected, i) => expected === command[i]));
+  if (vllm !== undefined) return command.slice(vllm.length);
+  const shell = /(^|\/)(sh|bash|ash|dash|env)$/.test(command[0] ?? '');
+  if (!shell && command.slice(1).every((text) => text.startsWith('-'))) return command.slice(1);
+  throw new ContainerConfigError(
+    'UnsupportedCommand',
+    `container "${container.name}": the built-in program for image "${container.image ?? ''}" cannot run command ${JSON.stringify(command)}; ` +
+      'remove the command, or map the image to a program of your own with "headgate up --catalog FILE"',
+  );
+}

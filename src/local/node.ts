@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { ConfigMap } from '../kinds/core/configmap.ts';
+import { Pod } from '../kinds/core/pod.ts';
+import { Secret } from '../kinds/core/secret.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { createEventRecorder } from '../kube/events.ts';
+import type { InformerCache } from '../kube/informer.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Catalog } from './catalog.ts';
+import type { LiveLogs } from './containerlog.ts';
+import { kubeletBackOff, type RestartBackOff } from './containerrunner.ts';
+import { startDeploymentController } from './deployment.ts';
+import { startEndpointSliceController } from './endpointslices.ts';
+import { startJobController, type JobBackOff } from './job.ts';
+import { startKubelet } from './kubelet.ts';
+import type { Entry } from './launch.ts';
+import { killLeftovers, processRecords } from './leftovers.ts';
+import { createPodLogSource, type PodLogSource } from './logs.ts';
+import type { LoopbackNetwork } from './network.ts';
+import { nodeObject, registerNode } from './nodeobject.ts';
+import { indexPodsByOwner, startReplicaSetController } from './replicaset.ts';
+import { startScheduler } from './scheduler.ts';
+import { startServiceProxy } from './serviceproxy.ts';
+
+export interface NodeOptions {
+  client: KubeClient;
+  informers: InformerCache;
+  dataDir: string;
+  network: LoopbackNetwork;
+  catalog: Catalog;
+  /** How built-in programs are started. */
+  entry: Entry;
+  /** Further environment of every process, such as where the API is. */
+  env?: Readonly<Record<string, string>>;
+  log: Log;
+  /** Kubernetes' own waits unless given. */
+  backOff?: { restart?: RestartBackOff; job?: JobBackOff };
+}
+
+export interface LocalNode {
+  readonly podLogs: PodLogSource;
+  /** Ends every process, within about 8 s whatever grace the Pods have, and stops the controllers. The Pods stay in the API. */
+  stop(): Promise<void>;
+}
+
+export const nodeName = 'headgate';
+
+/** What a process may have to end by itself when the node stops; with the time to notice a SIGKILL it stays below 8 s. */
+const shutdownGraceMs = 5_000;
+
+/** Starts the embedded node: Deployments, ReplicaSets, Jobs and Services become local processes and addresses. */
+export async function startNode(options: NodeOptions): Promise<LocalNode> {
+  const { client, informers, dataDir, network, catalog, entry, backOff } = options;
+  const log = options.log.child({ room: 'local' });
+  const processesDir = join(dataDir, 'processes');
+  const podsDir = join(dataDir, 'pods');
+  const killed = await killLeftovers(processesDir);
+  if (killed.length > 0) log.warn({ pids: killed }, 'killed processes that an earlier run left behind');
+
+  const events = createEventRecorder(client, 'headgate-node', log);
+  const pods = informers.informer(Pod);
+  informers.informer(ConfigMap);
+  informers.informer(Secret);
+  const podsOf = indexPodsByOwner(informers);
+  await registerNode(client, nodeObject(nodeName, network.node, new Date()));
+  await informers.synced();
+
+  const liveLogs: LiveLogs = new Map();
+  const kubelet = await startKubelet({
+    client,
+    informers,
+    nodeName,
+    podsDir,
+    addresses: network.pods,
+    hostIP: network.node,
+    catalog,
+    entry,
+    baseEnv: { ...inheritedEnv(), ...options.env },
+    records: processRecords(processesDir),
+    liveLogs,
+    backOff: backOff?.restart ?? kubeletBackOff,
+    events,
+    log,
+  });
+  const shared = { client, informers, events, log };
+  const controllers = [
+    startScheduler({ client, pods, nodeName, events, log }),
+    startReplicaSetController({ ...shared, podsOf }),
+    startDeploymentController(shared),
+    startJobController({ ...shared, podsOf, ...(backOff?.job === undefined ? {} : { backOff: backOff.job }) }),
+    startEndpointSliceController(shared),
+    startServiceProxy(shared),
+  ];
+
+  return {
+    podLogs: createPodLogSource({ pods, podDir: (uid) => join(podsDir, uid), live: liveLogs }),
+    stop: async () => {
+      await Promise.all([kubelet.stop(shutdownGraceMs), ...controllers.map((controller) => controller.stop())]);
+    },
+  };
+}
+
+/** What a program needs to find others and its files; nothing else of the user's shell, which may hold credentials. */
+function inheritedEnv(): Record<string, string> {
+  const names = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ'];
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}

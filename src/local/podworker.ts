@@ -1,0 +1,334 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Container, Probe } from 'kubernetes-types/core/v1.js';
+import { Pod } from '../kinds/core/pod.ts';
+import { keyOf } from '../kinds/object.ts';
+import { isNotFound, type KubeClient } from '../kube/client.ts';
+import { timestamp } from '../kube/conditions.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Log } from '../telemetry/log.ts';
+import { imageNotInCatalog, type Catalog, type CommandProgram } from './catalog.ts';
+import { logPath, openContainerLog, type LiveLogs } from './containerlog.ts';
+import {
+  ContainerRunner,
+  NotInCatalog,
+  type ContainerHost,
+  type PreparedContainer,
+  type RestartBackOff,
+} from './containerrunner.ts';
+import { containerEnvironment, type PodAddresses, type PodSources } from './environment.ts';
+import type { ProcessRecords } from './leftovers.ts';
+import { launchOf, type Entry } from './launch.ts';
+import type { AddressPool } from './network.ts';
+import { initialRecords, podStatusOf, restartPolicyOf, type ContainerRecord } from './podstatus.ts';
+import { startProcess } from './process.ts';
+import { containerMounts, rewritePath, writeVolumes } from './volumes.ts';
+
+/** What all Pods of the node share. */
+export interface PodNode {
+  client: KubeClient;
+  addresses: AddressPool;
+  hostIP: string;
+  catalog: Catalog;
+  entry: Entry;
+  /** The environment that every process gets. */
+  baseEnv: Readonly<Record<string, string>>;
+  records: ProcessRecords;
+  liveLogs: LiveLogs;
+  backOff: RestartBackOff;
+  events: EventRecorder;
+  log: Log;
+  /** Where the files of a Pod are kept, by uid. */
+  podDir(uid: string): string;
+  sources(namespace: string): PodSources;
+}
+
+const defaultGraceSeconds = 30;
+const firstPublishRetryMs = 200;
+const lastPublishRetryMs = 10_000;
+
+/** Runs one Pod from the moment it is bound to the node until it is gone, and reports its status. */
+export class PodWorker {
+  readonly uid: string;
+  readonly #node: PodNode;
+  readonly #log: Log;
+  readonly #ending = new AbortController();
+  readonly #init: ContainerRunner[];
+  readonly #main: ContainerRunner[];
+  readonly #startTime: string;
+  readonly #addresses: PodAddresses;
+  readonly #running: Promise<void>;
+  readonly #sidecars: Promise<void>[] = [];
+  #pod: Pod;
+  #ended: Promise<void> | undefined;
+  #volumes: Promise<unknown> = Promise.resolve();
+  #published = '';
+  #dirty = false;
+  #publishing: Promise<void> | undefined;
+  #silent = false;
+
+  constructor(pod: Pod, node: PodNode) {
+    this.uid = pod.metadata.uid ?? '';
+    this.#pod = pod;
+    this.#node = node;
+    this.#log = node.log.child({ pod: keyOf(pod.metadata) });
+    this.#startTime = pod.status?.startTime ?? timestamp();
+    const known = pod.status?.podIP;
+    const kept = known !== undefined && node.addresses.isFree(known) ? known : undefined;
+    this.#addresses = { podIP: node.addresses.allocate(kept), hostIP: node.hostIP };
+    const { init, main } = initialRecords(pod, new Date());
+    this.#init = this.#runners(pod.spec.initContainers ?? [], init);
+    this.#main = this.#runners(pod.spec.containers, main);
+    this.#publish();
+    this.#running = this.#run().catch((error: unknown) => {
+      this.#log.error({ err: error }, 'pod worker failed');
+    });
+  }
+
+  /** The Pod has changed in the API. */
+  update(pod: Pod): void {
+    const changed = declarationOf(pod) !== declarationOf(this.#pod);
+    this.#pod = pod;
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      const seconds = pod.metadata.deletionGracePeriodSeconds ?? this.#graceSeconds();
+      this.#ended ??= this.#terminate(seconds * 1000);
+      return;
+    }
+    if (changed) this.refresh();
+  }
+
+  /** The Pod, or a ConfigMap or Secret of its namespace, has changed. */
+  refresh(): void {
+    if (this.#ended !== undefined) return;
+    const containers = [...(this.#pod.spec.initContainers ?? []), ...this.#pod.spec.containers];
+    for (const runner of [...this.#init, ...this.#main]) {
+      const container = containers.find(({ name }) => name === runner.record.name);
+      if (container !== undefined) runner.refresh(container);
+    }
+    // Mounted files follow their ConfigMap; what is missing by now has been reported when the container started.
+    if ((this.#pod.spec.volumes ?? []).length > 0) void this.#writeVolumes().catch(() => undefined);
+  }
+
+  /** The Pod is gone from the API: whatever runs is ended now. Resolves when nothing of it is left. */
+  async gone(): Promise<void> {
+    this.#silent = true;
+    await this.#stopContainers(0);
+    await this.#cleanUp();
+  }
+
+  /** The node stops: processes end within `graceMs`, and the Pod stays as it is, to be started again later. */
+  async shutDown(graceMs: number): Promise<void> {
+    this.#silent = true;
+    await this.#stopContainers(Math.min(graceMs, this.#graceSeconds() * 1000));
+    await this.#publishing;
+  }
+
+  async #run(): Promise<void> {
+    for (const runner of this.#init) {
+      if (runner.record.sidecar) {
+        this.#sidecars.push(runner.run());
+        await runner.started();
+      } else {
+        await runner.run();
+      }
+      if (this.#ending.signal.aborted) return;
+      if (!runner.record.sidecar && runner.record.state.terminated?.exitCode !== 0) return;
+    }
+    await Promise.all(this.#main.map((runner) => runner.run()));
+    if (this.#ending.signal.aborted) return;
+    await Promise.all(this.#init.map((runner) => runner.stop(this.#graceSeconds() * 1000)));
+  }
+
+  async #terminate(graceMs: number): Promise<void> {
+    for (const { record } of this.#main) {
+      if (record.state.running !== undefined) {
+        this.#node.events.event(this.#pod, 'Normal', 'Killing', `Stopping container ${record.name}`);
+      }
+    }
+    await this.#stopContainers(graceMs);
+    await this.#publishing;
+    await this.#deleteObject();
+    await this.#cleanUp();
+  }
+
+  async #stopContainers(graceMs: number): Promise<void> {
+    this.#ending.abort();
+    await Promise.all(this.#main.map((runner) => runner.stop(graceMs)));
+    await Promise.all(this.#init.map((runner) => runner.stop(graceMs)));
+    await this.#running;
+    await Promise.all(this.#sidecars);
+  }
+
+  async #deleteObject(): Promise<void> {
+    for (let retryMs = firstPublishRetryMs; !this.#silent; retryMs = Math.min(retryMs * 2, lastPublishRetryMs)) {
+      try {
+        await this.#node.client.delete(Pod, this.#pod.metadata, { gracePeriodSeconds: 0, uid: this.uid });
+        return;
+      } catch (error) {
+        if (isNotFound(error)) return;
+        this.#log.debug({ err: error }, 'pod not deleted, retrying');
+        await delay(retryMs);
+      }
+    }
+  }
+
+  async #cleanUp(): Promise<void> {
+    await this.#volumes.catch(() => undefined);
+    this.#node.addresses.release(this.#addresses.podIP);
+    await rm(this.#node.podDir(this.uid), { recursive: true, force: true });
+  }
+
+  #graceSeconds(): number {
+    return this.#pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  }
+
+  #runners(containers: readonly Container[], records: readonly ContainerRecord[]): ContainerRunner[] {
+    const host = this.#host();
+    return containers.flatMap((container, i) => {
+      const record = records[i];
+      if (record === undefined) return [];
+      const pod = restartPolicyOf(this.#pod);
+      // A failed init container is tried again unless the Pod is never to be restarted; a sidecar always.
+      const policy = record.sidecar ? 'Always' : record.init && pod === 'Always' ? 'OnFailure' : pod;
+      return [new ContainerRunner(container, record, policy, host)];
+    });
+  }
+
+  #host(): ContainerHost {
+    const { name, namespace } = this.#pod.metadata;
+    const directory = this.#node.podDir(this.uid);
+    return {
+      podUid: this.uid,
+      podLabel: `${name}_${namespace ?? ''}(${this.uid})`,
+      podIP: this.#addresses.podIP,
+      graceMs: this.#graceSeconds() * 1000,
+      backOff: this.#node.backOff,
+      prepare: (container) => this.#prepare(container),
+      openLog: async (container, run) => {
+        // kubectl logs -p shows the run before; older ones are dropped.
+        const outdated = logPath(directory, container, run - 2);
+        await Promise.all([outdated, `${outdated}.1`].map((path) => rm(path, { force: true })));
+        return openContainerLog(logPath(directory, container, run), this.#node.liveLogs);
+      },
+      start: (launch, log) => startProcess({ ...launch, cwd: process.cwd() }, log, this.#node.records),
+      exec: execCommand,
+      event: (type, reason, message) => {
+        if (!this.#silent) this.#node.events.event(this.#pod, type, reason, message);
+      },
+      changed: () => {
+        this.#publish();
+      },
+    };
+  }
+
+  async #prepare(container: Container): Promise<PreparedContainer> {
+    const { catalog, entry, baseEnv } = this.#node;
+    const program = catalog.find(container.image ?? '');
+    if (program === undefined) throw new NotInCatalog(imageNotInCatalog(container.image ?? ''));
+    const podSources = this.#node.sources(this.#pod.metadata.namespace ?? '');
+    const declaredEnv = containerEnvironment(container, this.#pod, this.#addresses, podSources);
+    const mounts = await containerMounts(container, await this.#writeVolumes(), declaredEnv);
+    const podName = this.#pod.metadata.name;
+    const launch = launchOf(container, program, {
+      entry,
+      addresses: this.#addresses,
+      podName,
+      baseEnv,
+      declaredEnv,
+      mounts,
+    });
+    const ready = typeof program === 'string' ? undefined : readyProbe(program, container);
+    return { launch, mounts, ...(ready === undefined ? {} : { ready }) };
+  }
+
+  /** One writer at a time: containers of a Pod share its volumes. */
+  #writeVolumes(): Promise<Map<string, string>> {
+    const written = this.#volumes
+      .catch(() => undefined)
+      .then(() =>
+        writeVolumes(join(this.#node.podDir(this.uid), 'volumes'), {
+          pod: this.#pod,
+          addresses: this.#addresses,
+          sources: this.#node.sources(this.#pod.metadata.namespace ?? ''),
+        }),
+      );
+    this.#volumes = written;
+    return written;
+  }
+
+  /** Writes the status in the background: the newest only, one write at a time, until it succeeds. */
+  #publish(): void {
+    this.#dirty = true;
+    this.#publishing ??= this.#publishAll().finally(() => {
+      this.#publishing = undefined;
+    });
+  }
+
+  async #publishAll(): Promise<void> {
+    // Gathers the changes of one turn of the event loop into one write.
+    await Promise.resolve();
+    let retryMs = firstPublishRetryMs;
+    while (this.#dirty && !this.#silent) {
+      this.#dirty = false;
+      const status = podStatusOf(
+        {
+          pod: this.#pod,
+          init: this.#init.map(({ record }) => record),
+          main: this.#main.map(({ record }) => record),
+          addresses: this.#addresses,
+          startTime: this.#startTime,
+        },
+        new Date(),
+      );
+      const text = JSON.stringify(status);
+      if (text === this.#published) continue;
+      try {
+        this.#pod = await this.#node.client.patch(Pod, this.#pod.metadata, {
+          type: 'merge',
+          body: { metadata: { uid: this.uid }, status },
+          subresource: 'status',
+        });
+        this.#published = text;
+        retryMs = firstPublishRetryMs;
+      } catch (error) {
+        if (isNotFound(error)) return;
+        this.#log.debug({ err: error }, 'pod status not written, retrying');
+        this.#dirty = true;
+        await delay(retryMs);
+        retryMs = Math.min(retryMs * 2, lastPublishRetryMs);
+      }
+    }
+  }
+}
+
+/** What containers are made from: all but the status, whose changes are this node's own. */
+function declarationOf({ spec, metadata: { labels, annotations } }: Pod): string {
+  return JSON.stringify([spec, labels, annotations]);
+}
+
+function readyProbe(program: CommandProgram, container: Container): Probe | undefined {
+  const { ready } = program;
+  if (ready === undefined) return undefined;
+  const port = ready.port === 0 ? container.ports?.[0]?.containerPort : ready.port;
+  return port === undefined ? undefined : { httpGet: { path: ready.path, port }, periodSeconds: 5 };
+}
+
+const maxExecOutput = 10 * 1024;
+
+function execCommand(
+  { launch, mounts }: PreparedContainer,
+  command: readonly string[],
+  timeoutMs: number,
+): Promise<{ exitCode: number; output: string }> {
+  const [file = '', ...args] = command.map((word) => rewritePath(word, mounts));
+  return new Promise((resolve) => {
+    const options = { env: launch.env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: maxExecOutput } as const;
+    execFile(file, args, options, (error, stdout, stderr) => {
+      const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+      const why = error === null ? '' : error.killed === true ? `command timed out after ${String(timeoutMs)} ms` : '';
+      resolve({ exitCode, output: `${stdout}${stderr}` || why || (error?.message ?? '') });
+    });
+  });
+}

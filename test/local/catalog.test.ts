@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { createCatalog, imageNotInCatalog, parseCatalog } from '../../src/local/catalog.ts';
+
+test.each([
+  ['ghcr.io/llm-d/llm-d-inference-sim:v0.3.0', 'simulator'],
+  ['vllm/vllm-openai:latest', 'simulator'],
+  ['docker.io/vllm/vllm-openai:v0.9.1', 'simulator'],
+  ['public.ecr.aws/q9t5s3a7/vllm-cpu-release-repo:v0.10.2', 'simulator'],
+  ['docker.io/envoyproxy/ai-gateway-testupstream:latest', 'testupstream'],
+  ['envoyproxy/ai-gateway-testupstream', 'testupstream'],
+  ['registry.k8s.io/gateway-api-inference-extension/epp:v1.0.1', 'epp'],
+  ['us-central1-docker.pkg.dev/k8s-staging-images/gateway-api-inference-extension/epp:main', 'epp'],
+  ['ghcr.io/llm-d/llm-d-inference-scheduler@sha256:0123', 'epp'],
+  ['registry.k8s.io/gateway-api-inference-extension/epp-other:v1', undefined],
+  ['example.com/vllm/vllm-openai:v1', undefined],
+  ['nginx', undefined],
+])('%s runs as %s', (image, program) => {
+  expect(createCatalog().find(image)).toBe(program);
+});
+
+test("the user's entries come first, and a tag is compared only where the pattern has one", () => {
+  const catalog = createCatalog(
+    parseCatalog(
+      `catalog:
+  - images: ["vllm/vllm-openai:v1*", "localhost:5000/mine"]
+    program:
+      command: [node, server.js]
+      args: ignore
+      env: { MODE: test }
+      ready: { path: /health }
+`,
+      'catalog.yaml',
+    ),
+  );
+  const mine = {
+    command: ['node', 'server.js'],
+    args: 'ignore',
+    env: { MODE: 'test' },
+    ready: { path: '/health', port: 0 },
+  };
+  expect(catalog.find('docker.io/vllm/vllm-openai:v1.2')).toEqual(mine);
+  expect(catalog.find('vllm/vllm-openai:v2')).toBe('simulator');
+  expect(catalog.find('localhost:5000/mine:7')).toEqual(mine);
+});
+
+test.each([
+  ['catalog: [', 'c.yaml:1:'],
+  ['images: []', 'c.yaml:1:1: the file has no field "images"; it has catalog'],
+  ['catalog: 1', 'c.yaml:1:10: catalog must be a list of entries with images and program'],
+  ['catalog:\n  - images: [a]\n', 'c.yaml:2:5: catalog[0].program is missing'],
+  [
+    'catalog:\n  - images: []\n    program: epp\n',
+    'c.yaml:2:13: catalog[0].images must be a list of at least one string',
+  ],
+  [
+    'catalog:\n  - images: [a]\n    program: nginx\n',
+    'c.yaml:3:14: catalog[0].program (or a map with command) must be one of simulator, testupstream, epp',
+  ],
+  [
+    'catalog:\n  - images: [a]\n    program: { command: [a, 1] }\n',
+    'c.yaml:3:29: catalog[0].program.command[1] must be a string',
+  ],
+  [
+    'catalog:\n  - images: [a]\n    program: { command: [a], args: both }\n',
+    'catalog[0].program.args must be one of append, ignore',
+  ],
+  [
+    'catalog:\n  - images: [a]\n    program: { command: [a], env: { A: 1 } }\n',
+    'catalog[0].program.env.A must be a string',
+  ],
+  [
+    'catalog:\n  - images: [a]\n    program: { command: [a], ready: { path: /, port: http } }\n',
+    'catalog[0].program.ready.port must be a port number',
+  ],
+  [
+    'catalog:\n  - images: [a]\n    program: { command: [a], user: root }\n',
+    'c.yaml:3:30: catalog[0].program has no field "user"',
+  ],
+])('a mistake is refused with its place: %j', (text, message) => {
+  expect(() => parseCatalog(text, 'c.yaml')).toThrow(message);
+});
+
+test('the lines shown for an unknown image are a catalog that maps it', () => {
+  const message = imageNotInCatalog('docker.io/acme/model-server:v3');
+  expect(message).toContain('"docker.io/acme/model-server:v3"');
+  const [, yaml = ''] = /(catalog:\n(?: {2}.*\n)+)or/.exec(message) ?? [];
+  expect(createCatalog(parseCatalog(yaml, 'shown')).find('docker.io/acme/model-server:v3')).toBe('simulator');
+});
