@@ -33,7 +33,7 @@ export type OnExchange = (exchange: Exchange) => void;
 /** An HTTP/1.1 server that is not listening yet. `draining()` true: answers ask the client to close the connection. */
 export function createHttpServer(limits: ServerLimits, draining: () => boolean, onExchange: OnExchange): Server {
   const accept = (request: GatewayRequest, response: ServerResponse, expectsContinue: boolean): void => {
-    const exchange = new NodeExchange(request, response, limits, draining(), expectsContinue);
+    const exchange = new NodeExchange(request, response, limits, draining, expectsContinue);
     const refusal = exchange.refusal;
     if (refusal === undefined) onExchange(exchange);
     else exchange.reply(refusal.status, ['content-type', 'text/plain'], refusal.text, true);
@@ -87,7 +87,7 @@ class NodeExchange implements Exchange {
   readonly #request: GatewayRequest;
   readonly #response: ServerResponse;
   readonly #limits: ServerLimits;
-  readonly #closes: boolean;
+  readonly #draining: () => boolean;
   #expectsContinue: boolean;
   #waitsForDrain = false;
 
@@ -95,13 +95,13 @@ class NodeExchange implements Exchange {
     request: GatewayRequest,
     response: ServerResponse,
     limits: ServerLimits,
-    closes: boolean,
+    draining: () => boolean,
     expectsContinue: boolean,
   ) {
     this.#request = request;
     this.#response = response;
     this.#limits = limits;
-    this.#closes = closes;
+    this.#draining = draining;
     this.#expectsContinue = expectsContinue;
     this.method = request.method ?? '';
     this.rawHeaders = request.rawHeaders;
@@ -149,7 +149,7 @@ class NodeExchange implements Exchange {
   }
 
   sendHead(status: number, headers: string[], flush: boolean): void {
-    if (this.#closes) headers.push('connection', 'close');
+    if (this.#draining()) headers.push('connection', 'close');
     this.#response.writeHead(status, headers);
     if (flush) this.#response.flushHeaders();
   }
@@ -171,7 +171,7 @@ class NodeExchange implements Exchange {
   reply(status: number, headers: string[], body: string, closes: boolean): void {
     const bytes = Buffer.from(body);
     headers.push('content-length', String(bytes.length));
-    if (closes || this.#closes) headers.push('connection', 'close');
+    if (closes || this.#draining()) headers.push('connection', 'close');
     this.#response.writeHead(status, headers);
     const request = this.#request;
     // A client that waits for `100 Continue` and does not get it sends no body.
