@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import {
+  constants,
   createSecureServer,
   createServer,
   type Http2Server,
@@ -189,4 +190,6 @@ function endWithStatus(stream: ServerHttp2Stream, error: unknown): void {
     { endStream: true },
   );
   stream.resume(); // What is left of the request is thrown away, so that its flow-control window is given back.
+  // A caller that is still sending is told to stop (PROTOCOL-HTTP2.md); without this its stream stays half open.
+  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
 }
