@@ -50,7 +50,11 @@ export function applyFilters(
       case 'DirectResponse':
         return { status: filter.statusCode, contentType: filter.contentType ?? 'text/plain', body: filter.body };
       case 'Invalid':
-        return { status: 500, contentType: 'text/plain', body: `a filter of this route is not usable: ${filter.message}` };
+        return {
+          status: 500,
+          contentType: 'text/plain',
+          body: `a filter of this route is not usable: ${filter.message}`,
+        };
     }
   }
   return undefined;

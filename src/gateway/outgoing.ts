@@ -62,7 +62,8 @@ export function buildUpstreamRequest(
     host: request.host,
     headers: request.headers,
     body,
-    serverName: target.type === 'endpoints' && target.protocol === 'https' ? hostName(targetHost ?? endpoint.address) : undefined,
+    serverName:
+      target.type === 'endpoints' && target.protocol === 'https' ? hostName(targetHost ?? endpoint.address) : undefined,
   };
 }
 
@@ -99,4 +100,3 @@ function hostName(authority: string): string {
   const port = authority.lastIndexOf(':');
   return port > authority.lastIndexOf(']') ? authority.slice(0, port) : authority;
 }
-

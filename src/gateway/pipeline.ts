@@ -13,16 +13,22 @@ import {
   type GatewayTable,
   type ListenerTable,
   type RouteRule,
-  type WeightedBackend,
 } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Picker } from '../picker/picker.ts';
 import { Attempt, type AttemptEvents } from './attempt.ts';
 import { buildUpstreamRequest, isUnsendable } from './outgoing.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
-import { maxConnectAttempts, maxEndpointsPerBackend, firstBackend, nextBackend, orderEndpoints } from './failover.ts';
+import { describeBackend, TargetWalk } from './failover.ts';
 import { applyFilters, type LocalReply, type OutgoingRequest } from './filters.ts';
-import { forwardedHeaders, headerValue, modifyHeaders, relayedHeaders, setHeader, type HeaderModifier } from './headers.ts';
+import {
+  forwardedHeaders,
+  headerValue,
+  modifyHeaders,
+  relayedHeaders,
+  setHeader,
+  type HeaderModifier,
+} from './headers.ts';
 import type { GatewayMetrics, LimitName } from './metrics.ts';
 import { BufferedBody, StreamedBody } from './requestbody.ts';
 import type { Upstream, Upstreams } from './upstreams.ts';
@@ -77,11 +83,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
   #bodyAsked = false;
   #outgoing: OutgoingRequest | undefined;
   #responseModifiers: readonly HeaderModifier[] | undefined;
-  #backend: WeightedBackend | undefined;
-  #triedBackends: WeightedBackend[] | undefined;
-  #endpoints: readonly Endpoint[] = [];
-  #endpointIndex = 0;
-  #attempts = 0;
+  #walk: TargetWalk | undefined;
   #attempt: Attempt | undefined;
   #upstream: Upstream | undefined;
   #endpoint: Endpoint | undefined;
@@ -159,7 +161,11 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
       if (!this.#streamed.push(chunk)) this.#exchange.pauseBody();
     } else if (metrics.bufferedBytes + chunk.length > maxBufferedBytes) {
       metrics.limitHit('buffered_bytes');
-      this.#replyText(503, `the gateway holds too many request bodies (${maxBufferedBytes} bytes); try again later`, true);
+      this.#replyText(
+        503,
+        `the gateway holds too many request bodies (${maxBufferedBytes} bytes); try again later`,
+        true,
+      );
     } else {
       metrics.bufferedBytes += chunk.length;
       this.#buffered?.push(chunk);
@@ -174,7 +180,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
       return;
     }
     if (this.#rule !== undefined) {
-      this.#chooseBackend();
+      this.#tryNext();
       return;
     }
     const { scan } = buffered;
@@ -238,7 +244,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     this.#outgoing = outgoing;
     const { hasBody, contentLength } = this.#exchange;
     if (this.#buffered !== undefined || !hasBody) {
-      this.#chooseBackend();
+      this.#tryNext();
     } else if (contentLength !== undefined && contentLength <= streamAboveBytes) {
       this.#readBody(false);
     } else {
@@ -246,7 +252,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
       this.#streamed = new StreamedBody(() => {
         this.#resumeBody();
       });
-      this.#chooseBackend();
+      this.#tryNext();
     }
   }
 
@@ -275,92 +281,37 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     };
   }
 
-  // ---- choosing a backend and an endpoint
+  // ---- attempts
 
-  #chooseBackend(): void {
-    const rule = this.#rule;
-    if (rule === undefined) return;
-    const backend = firstBackend(rule.tiers, this.#context.random);
-    if (backend === undefined) this.#replyText(500, 'no backend of this route can be chosen');
-    else this.#useBackend(backend);
-  }
-
-  #useBackend(backend: WeightedBackend): void {
-    this.#backend = backend;
-    const { target } = backend;
-    if (target.type === 'invalid') {
-      this.#replyText(500, `a backend of this route is not usable: ${target.message}`);
-      return;
-    }
-    const { picker, upstreams, random } = this.#context;
-    if (target.endpoints.length === 0) this.#endpoints = [];
-    else if (target.type === 'pool' && picker !== undefined) {
-      this.#endpoints = picker.pick(target.key, target.endpoints, this);
-    } else {
-      const busy = (endpoint: Endpoint): number => upstreams.inFlight(target.protocol, endpoint);
-      this.#endpoints = orderEndpoints(target.endpoints, busy, random);
-    }
-    this.#endpointIndex = 0;
-    if (this.#endpoints.length > 0) this.#tryEndpoint();
-    else if (this.#rule?.ai === true || this.#attempts > 0) this.#tryNextBackend();
-    else this.#replyText(503, `${describe(backend)} has no ready endpoint`);
-  }
-
-  #tryEndpoint(): void {
-    const endpoint = this.#endpoints[this.#endpointIndex];
-    const { metrics } = this.#context;
-    if (
-      endpoint === undefined ||
-      this.#endpointIndex >= maxEndpointsPerBackend ||
-      this.#attempts >= maxConnectAttempts
-    ) {
-      this.#tryNextBackend();
-      return;
-    }
-    if (this.#attempts > 0) metrics.failovers += 1;
-    this.#endpointIndex += 1;
-    this.#attempts += 1;
-    this.#send(endpoint);
-  }
-
-  #tryNextBackend(): void {
-    const [rule, backend] = [this.#rule, this.#backend];
-    if (rule === undefined || backend === undefined) return;
-    const tried = (this.#triedBackends ??= []);
-    tried.push(backend);
-    const next =
-      this.#attempts < maxConnectAttempts ? nextBackend(rule.tiers, tried, this.#context.random) : undefined;
-    if (next !== undefined) this.#useBackend(next);
-    else if (this.#attempts === 0) this.#replyText(503, `${describe(backend)} has no ready endpoint`);
-    else this.#replyText(503, `${describe(backend)} cannot be reached`);
-  }
-
-  // ---- one attempt
-
-  #send(endpoint: Endpoint): void {
-    const [rule, backend, outgoing] = [this.#rule, this.#backend, this.#outgoing];
-    if (rule === undefined || backend === undefined || outgoing === undefined || backend.target.type === 'invalid') return;
+  /** Sends the request to the next place it may go, or answers why there is none. */
+  #tryNext(): void {
+    const [rule, outgoing] = [this.#rule, this.#outgoing];
+    if (rule === undefined || outgoing === undefined) return;
     const { upstreams, picker, metrics, log } = this.#context;
-    const request = buildUpstreamRequest(
-      { exchange: this.#exchange, port: this.#view.port, api: this.#endpointOfApi, body: this.#buffered ?? this.#streamed },
-      outgoing,
-      backend,
-      endpoint,
-      log,
-    );
+    const walk = (this.#walk ??= new TargetWalk(rule, this.#context, this));
+    const next = walk.next();
+    if ('status' in next) {
+      this.#replyText(next.status, next.text);
+      return;
+    }
+    const { backend, protocol, endpoint } = next;
+    this.#endpoint = endpoint;
+    const body = this.#buffered ?? this.#streamed;
+    const client = { exchange: this.#exchange, port: this.#view.port, api: this.#endpointOfApi, body };
+    const request = buildUpstreamRequest(client, outgoing, backend, endpoint, log);
     if (isUnsendable(request)) {
       if ('reply' in request) this.#replyLocally(request.reply);
       else this.#replyError(500, request.error);
       return;
     }
-    const upstream = upstreams.acquire(backend.target.protocol, endpoint);
+    if (walk.attempts > 1) metrics.failovers += 1;
+    const upstream = upstreams.acquire(protocol, endpoint);
     if (upstream === undefined) {
       metrics.limitHit('endpoint_connections');
-      this.#tryEndpoint();
+      this.#tryNext();
       return;
     }
     this.#upstream = upstream;
-    this.#endpoint = endpoint;
     if (backend.target.type === 'pool') picker?.started(endpoint.key);
     this.#responseModifiers = request.responseModifiers;
     this.#startAttemptTimers(rule);
@@ -389,16 +340,19 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     if (upstream === undefined) return;
     this.#upstream = undefined;
     this.#context.upstreams.release(upstream);
-    if (this.#endpoint !== undefined && this.#backend?.target.type === 'pool') {
+    if (this.#endpoint !== undefined && this.#walk?.backend?.target.type === 'pool') {
       this.#context.picker?.finished(this.#endpoint.key);
     }
   }
 
   onUnreachable(error: Error): void {
     const { log } = this.#context;
-    log.debug({ backend: this.#backend?.id, endpoint: this.#endpoint?.key, error: error.message }, 'endpoint unreachable');
+    log.debug(
+      { backend: this.#walk?.backend?.id, endpoint: this.#endpoint?.key, error: error.message },
+      'endpoint unreachable',
+    );
     this.#endAttempt();
-    this.#tryEndpoint();
+    this.#tryNext();
   }
 
   // ---- relaying the answer
@@ -436,8 +390,11 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
 
   onUpstreamFailure(error: Error): void {
     const { log } = this.#context;
-    log.debug({ backend: this.#backend?.id, endpoint: this.#endpoint?.key, error: error.message }, 'upstream failed');
-    this.#breakOff(502, `${describe(this.#backend)} broke off the request`);
+    log.debug(
+      { backend: this.#walk?.backend?.id, endpoint: this.#endpoint?.key, error: error.message },
+      'upstream failed',
+    );
+    this.#breakOff(502, `${describeBackend(this.#walk?.backend)} broke off the request`);
   }
 
   onClientGone(): void {
@@ -453,8 +410,8 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     this.#context.metrics.limitHit(limit);
     const texts: Partial<Record<LimitName, string>> = {
       request_timeout: 'the request timeout of the route ran out',
-      backend_request_timeout: `${describe(this.#backend)} did not answer within the backend request timeout of the route`,
-      stream_idle_timeout: `${describe(this.#backend)} sent nothing for longer than the stream idle timeout`,
+      backend_request_timeout: `${describeBackend(this.#walk?.backend)} did not answer within the backend request timeout of the route`,
+      stream_idle_timeout: `${describeBackend(this.#walk?.backend)} sent nothing for longer than the stream idle timeout`,
     };
     this.#breakOff(504, texts[limit] ?? limit);
   }
@@ -512,9 +469,10 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
 
   #addDebugHeaders(headers: string[]): void {
     if (this.#exchange.header('x-headgate-debug') !== 'true') return;
+    const backend = this.#walk?.backend;
     headers.push('x-headgate-table', String(this.#view.generation));
     if (this.#rule !== undefined) headers.push('x-headgate-route', this.#rule.id);
-    if (this.#backend !== undefined) headers.push('x-headgate-backend', this.#backend.id);
+    if (backend !== undefined) headers.push('x-headgate-backend', backend.id);
     if (this.#endpoint !== undefined) headers.push('x-headgate-endpoint', this.#endpoint.key);
   }
 
@@ -530,7 +488,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     metrics.inFlight -= 1;
     if (this.#buffered !== undefined) metrics.bufferedBytes -= this.#buffered.size;
     const durationMs = this.#context.now() - this.#startedMs;
-    metrics.record(this.#rule?.id ?? '', this.#backend?.id ?? '', this.#status, durationMs);
+    metrics.record(this.#rule?.id ?? '', this.#walk?.backend?.id ?? '', this.#status, durationMs);
     if (accessLog) this.#logAccess(durationMs);
   }
 
@@ -543,10 +501,10 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
         path: this.path,
         model: this.model,
         rule: this.#rule?.id,
-        backend: this.#backend?.id,
+        backend: this.#walk?.backend?.id,
         endpoint: this.#endpoint?.key,
         status: this.#status,
-        attempts: this.#attempts,
+        attempts: this.#walk?.attempts,
         durationMs: Math.round(durationMs * 1000) / 1000,
       },
       'request',
@@ -571,12 +529,4 @@ function endsEvent(chunk: Buffer): boolean {
   const { length } = chunk;
   if (chunk[length - 1] !== 0x0a) return false;
   return chunk[length - 2] === 0x0a || (chunk[length - 2] === 0x0d && chunk[length - 3] === 0x0a);
-}
-
-/** Names a backend to clients: its id and kind, never an address. */
-function describe(backend: WeightedBackend | undefined): string {
-  if (backend === undefined) return 'the backend';
-  const { target } = backend;
-  if (target.type === 'pool') return `InferencePool ${target.key}`;
-  return `backend ${target.type === 'endpoints' ? target.key : backend.id}`;
 }

@@ -34,8 +34,10 @@ export function readLlmBody(body: Buffer, scan: JsonScan): LlmBody | { readonly 
 /** The key when it is one that routing reads; escapes are honoured. */
 export function memberKey(body: Buffer, start: number, end: number): 'model' | 'stream' | undefined {
   const length = end - start;
-  if (length === 7 && body[start + 1] === 0x6d && body.toString('latin1', start + 1, end - 1) === 'model') return 'model';
-  if (length === 8 && body[start + 1] === 0x73 && body.toString('latin1', start + 1, end - 1) === 'stream') return 'stream';
+  if (length === 7 && body[start + 1] === 0x6d && body.toString('latin1', start + 1, end - 1) === 'model')
+    return 'model';
+  if (length === 8 && body[start + 1] === 0x73 && body.toString('latin1', start + 1, end - 1) === 'stream')
+    return 'stream';
   if (length > longestEscapedKey) return undefined;
   for (let at = start; at < end; at += 1) {
     if (body[at] !== 0x5c) continue;

@@ -42,7 +42,10 @@ export function mutateFields(body: Buffer, mutation: FieldMutation): Buffer | un
   const fields = new Map<string, Buffer>();
   const { members } = scan;
   for (let at = 0; at < members.length; at += 4) {
-    fields.set(decodeString(body, members[at] ?? 0, members[at + 1] ?? 0), body.subarray(members[at + 2], members[at + 3]));
+    fields.set(
+      decodeString(body, members[at] ?? 0, members[at + 1] ?? 0),
+      body.subarray(members[at + 2], members[at + 3]),
+    );
   }
   for (const path of mutation.remove) fields.delete(path);
   for (const { path, value } of mutation.set) fields.set(path, Buffer.from(rawJson(value)));

@@ -4,7 +4,7 @@ import { maxMetricsBytes, type Scrape } from './scraper.ts';
 
 export interface HttpScrape {
   readonly scrape: Scrape;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export function createHttpScrape(): HttpScrape {
@@ -17,7 +17,7 @@ export function createHttpScrape(): HttpScrape {
     maxResponseSize: maxMetricsBytes,
   });
   return {
-    async scrape(url, signal) {
+    scrape: async (url, signal) => {
       const { statusCode, body } = await request(url, { dispatcher: agent, signal });
       if (statusCode !== 200) {
         await body.dump();

@@ -19,7 +19,11 @@ describe('tables', () => {
         }),
       ),
     );
-    const tables = upstreams.map(({ endpoint }) => () => table([{ model: 'm', backends: [backend(target([endpoint]))] }]));
+    const tables = upstreams.map(
+      ({ endpoint }) =>
+        () =>
+          table([{ model: 'm', backends: [backend(target([endpoint]))] }]),
+    );
     const seen = new Set<string>();
     let swaps = 0;
     fixture.plane.apply(table([{ model: 'm', backends: [] }]));
@@ -116,7 +120,9 @@ describe('close', () => {
     fixture = await startFixture({ upstreamLimits: { idlePoolMs: 40 } });
     const server = createHttpServer((_, response) => response.end());
     const port = await listen(server);
-    fixture.plane.apply(table([{ backends: [backend(target([{ key: `127.0.0.1:${port}`, address: '127.0.0.1', port }]))] }]));
+    fixture.plane.apply(
+      table([{ backends: [backend(target([{ key: `127.0.0.1:${port}`, address: '127.0.0.1', port }]))] }]),
+    );
     await (await fixture.call('/')).body.text();
     expect(fixture.plane.stats().upstreamPools).toBe(1);
     await until(() => fixture.plane.stats().upstreamPools === 0, 'the pool is closed');

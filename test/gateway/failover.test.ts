@@ -125,7 +125,9 @@ describe('failover', () => {
   });
 
   it('gives up after a bounded number of attempts', async () => {
-    const dead = await Promise.all(Array.from({ length: 10 }, async () => backend(target([endpointAt(await closedPort())]))));
+    const dead = await Promise.all(
+      Array.from({ length: 10 }, async () => backend(target([endpointAt(await closedPort())]))),
+    );
     fixture.plane.apply(table([{ model: 'm', backends: dead }]));
     expect((await fixture.chat({ model: 'm' })).statusCode).toBe(503);
     expect(await fixture.plane.metrics()).toContain('headgate_failovers_total 5\n');
@@ -147,7 +149,13 @@ describe('failover', () => {
       request.resume().on('end', () => response.end(request.headers['x-gateway-destination-endpoint']));
     });
     const dead = endpointAt(await closedPort());
-    const pool = { type: 'pool', key: 'ns/p', failureMode: 'FailClose', protocol: 'http', endpoints: [endpoint, dead] } as const;
+    const pool = {
+      type: 'pool',
+      key: 'ns/p',
+      failureMode: 'FailClose',
+      protocol: 'http',
+      endpoints: [endpoint, dead],
+    } as const;
     fixture.plane.apply(table([{ model: 'm', backends: [backend(pool)] }]));
     expect(await ask()).toBe(endpoint.key);
     expect(inFlight).toEqual([`+${dead.key}`, `-${dead.key}`, `+${endpoint.key}`, `-${endpoint.key}`]);

@@ -72,7 +72,11 @@ export type TestRule = Partial<Omit<RouteRule, 'tiers'>> & {
 
 let generation = 0;
 
-export function table(rules: readonly TestRule[], gateway: Partial<GatewayTable> = {}, listener: Partial<ListenerTable> = {}): RouteTable {
+export function table(
+  rules: readonly TestRule[],
+  gateway: Partial<GatewayTable> = {},
+  listener: Partial<ListenerTable> = {},
+): RouteTable {
   const entries = rules.map((rule, ruleIndex): MatchEntry => {
     const { match, model, backends, tiers, ...more } = rule;
     const groups = tiers ?? (backends === undefined ? [] : [backends]);
@@ -142,7 +146,7 @@ export async function startFixture(options: Partial<DataPlaneOptions> = {}): Pro
   const agent = new Agent({ connections: 64 });
   const origin = `http://127.0.0.1:${port}`;
   const call: Fixture['call'] = (path, more = {}) =>
-    request(`${origin}${path}`, { method: 'GET', dispatcher: agent, ...more } as Parameters<typeof request>[1] & object);
+    request(`${origin}${path}`, { method: 'GET', dispatcher: agent, ...more });
   const socket = (): Socket => {
     const opened = connect(port, '127.0.0.1');
     opened.on('error', () => undefined);

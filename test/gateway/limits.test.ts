@@ -54,7 +54,10 @@ describe('limits on requests', () => {
   it('answers 503 when it holds too many bodies at a time', async () => {
     fixture.plane.apply(table([{ model: 'm', backends: [] }], { bodyLimitBytes: 50 * 1024 * 1024 }));
     const answer = await fixture.chat(`{"model":"m","x":"${'x'.repeat(3_000_000)}"}`);
-    expect([answer.statusCode, await answer.body.text()]).toEqual([503, expect.stringContaining('too many request bodies')]);
+    expect([answer.statusCode, await answer.body.text()]).toEqual([
+      503,
+      expect.stringContaining('too many request bodies'),
+    ]);
     expect(fixture.plane.stats().bufferedBytes).toBe(0);
   });
 
@@ -62,7 +65,9 @@ describe('limits on requests', () => {
     fixture.plane.apply(table([{ backends: [] }]));
     const many = Array.from({ length: 30 }, (_, at) => `x-${at}: v`).join('\r\n');
     expect(await fixture.raw(`GET / HTTP/1.1\r\nHost: h\r\n${many}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
-    expect(await fixture.raw(`GET / HTTP/1.1\r\nHost: h\r\nx: ${'v'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await fixture.raw(`GET / HTTP/1.1\r\nHost: h\r\nx: ${'v'.repeat(20_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    );
   });
 
   it.each([
@@ -121,8 +126,12 @@ describe('bodies that are allowed', () => {
     const upstream = await fixture.upstream((request, response) => {
       response.end(`${request.headers.host} ${request.url}`);
     });
-    fixture.plane.apply(table([{ match: { hosts: ['right.example'] }, backends: [backend(target([upstream.endpoint]))] }]));
-    const answer = await fixture.raw('GET http://Right.example:81/p?q HTTP/1.1\r\nHost: wrong\r\nConnection: close\r\n\r\n');
+    fixture.plane.apply(
+      table([{ match: { hosts: ['right.example'] }, backends: [backend(target([upstream.endpoint]))] }]),
+    );
+    const answer = await fixture.raw(
+      'GET http://Right.example:81/p?q HTTP/1.1\r\nHost: wrong\r\nConnection: close\r\n\r\n',
+    );
     expect(answer).toContain('Right.example:81 /p?q');
   });
 

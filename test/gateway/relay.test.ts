@@ -61,7 +61,9 @@ describe('what goes upstream', () => {
   it('drops what the Connection header names', async () => {
     const { endpoint } = await echo();
     fixture.plane.apply(table([{ backends: [backend(target([endpoint]))] }]));
-    const answer = await fixture.raw('GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nx-hop: 1\r\nx-kept: 1\r\n\r\n');
+    const answer = await fixture.raw(
+      'GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-Hop\r\nx-hop: 1\r\nx-kept: 1\r\n\r\n',
+    );
     expect(answer).toContain('x-kept');
     expect(answer).not.toContain('x-hop');
   });
@@ -71,11 +73,19 @@ describe('what goes upstream', () => {
     const llm = {
       schema: { name: 'OpenAI', prefix: 'api/v3' },
       modelNameOverride: 'real "model"',
-      headerMutation: { set: [{ name: 'x-new', value: '1' }, { name: 'x-ai-eg-model', value: 'no' }], remove: ['x-old'] },
+      headerMutation: {
+        set: [
+          { name: 'x-new', value: '1' },
+          { name: 'x-ai-eg-model', value: 'no' },
+        ],
+        remove: ['x-old'],
+      },
       bodyMutation: { set: [{ path: 'service_tier', value: 'flex' }], remove: ['user'] },
     };
     const rule = { model: 'm', filters: [{ type: 'BackendHostRewrite' } as const] };
-    fixture.plane.apply(table([{ ...rule, backends: [backend(target([endpoint], { host: 'real.example' }), { llm })] }]));
+    fixture.plane.apply(
+      table([{ ...rule, backends: [backend(target([endpoint], { host: 'real.example' }), { llm })] }]),
+    );
     const answer = await fixture.call('/v1/completions?api=1', {
       method: 'POST',
       headers: { 'x-old': '1' },
@@ -111,19 +121,35 @@ describe('what goes upstream', () => {
   it('applies the filters of rule and backend', async () => {
     const { endpoint } = await echo();
     const modifier = (type: 'RequestHeaderModifier' | 'ResponseHeaderModifier', name: string) =>
-      ({ type, set: [{ name: `${name}-set`, value: '1' }], add: [{ name: `${name}-add`, value: '2' }], remove: [`${name}-gone`] }) as const;
+      ({
+        type,
+        set: [{ name: `${name}-set`, value: '1' }],
+        add: [{ name: `${name}-add`, value: '2' }],
+        remove: [`${name}-gone`],
+      }) as const;
     const filters = [
       modifier('RequestHeaderModifier', 'X-Rule'),
       modifier('ResponseHeaderModifier', 'X-Answer'),
-      { type: 'URLRewrite', hostname: 'new.example', path: { type: 'ReplacePrefixMatch', value: '/b', prefix: '/a' } } as const,
+      {
+        type: 'URLRewrite',
+        hostname: 'new.example',
+        path: { type: 'ReplacePrefixMatch', value: '/b', prefix: '/a' },
+      } as const,
     ];
     const more = { filters: [modifier('RequestHeaderModifier', 'X-Backend')] };
     fixture.plane.apply(table([{ filters, backends: [backend(target([endpoint]), more)] }]));
-    const answer = await fixture.call('/a/x?q', { headers: { 'x-rule-add': '0', 'x-rule-set': '0', 'x-rule-gone': '0' } });
+    const answer = await fixture.call('/a/x?q', {
+      headers: { 'x-rule-add': '0', 'x-rule-set': '0', 'x-rule-gone': '0' },
+    });
     expect(answer.headers).toMatchObject({ 'x-answer-set': '1', 'x-answer-add': '2' });
     const seen = (await answer.body.json()) as Echo;
     expect(seen.url).toBe('/b/x?q');
-    expect(seen.headers).toMatchObject({ host: 'new.example', 'x-rule-set': '1', 'x-rule-add': '0, 2', 'x-backend-set': '1' });
+    expect(seen.headers).toMatchObject({
+      host: 'new.example',
+      'x-rule-set': '1',
+      'x-rule-add': '0, 2',
+      'x-backend-set': '1',
+    });
     expect(seen.headers).not.toHaveProperty('x-rule-gone');
   });
 

@@ -1,6 +1,16 @@
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { backend, closedPort, endpointAt, startFixture, table, target, until, type Fixture, type TestRule } from './fixture.ts';
+import {
+  backend,
+  closedPort,
+  endpointAt,
+  startFixture,
+  table,
+  target,
+  until,
+  type Fixture,
+  type TestRule,
+} from './fixture.ts';
 
 let fixture: Fixture;
 beforeEach(async () => {
@@ -14,10 +24,16 @@ describe('what the gateway answers by itself', () => {
   it('404 when nothing matches, or no listener takes the host', async () => {
     fixture.plane.apply(table([{ match: { path: { type: 'Exact', value: '/here' } } }]));
     const missed = await fixture.call('/there');
-    expect([missed.statusCode, await missed.body.text()]).toEqual([404, 'no route of this gateway matches the request']);
+    expect([missed.statusCode, await missed.body.text()]).toEqual([
+      404,
+      'no route of this gateway matches the request',
+    ]);
     fixture.plane.apply(table([{}], {}, { hostname: 'only.example.com' }));
     const elsewhere = await fixture.call('/');
-    expect([elsewhere.statusCode, await elsewhere.body.text()]).toEqual([404, 'no listener of this gateway takes this host']);
+    expect([elsewhere.statusCode, await elsewhere.body.text()]).toEqual([
+      404,
+      'no listener of this gateway takes this host',
+    ]);
   });
 
   it('404 with the path when an AI rule is asked for what is no model API', async () => {
@@ -27,7 +43,11 @@ describe('what the gateway answers by itself', () => {
   });
 
   it.each([
-    ['{"model":', 400, 'malformed request: failed to parse JSON for /v1/chat/completions: unexpected end of JSON input'],
+    [
+      '{"model":',
+      400,
+      'malformed request: failed to parse JSON for /v1/chat/completions: unexpected end of JSON input',
+    ],
     ['', 400, 'malformed request: failed to parse JSON for /v1/chat/completions: unexpected end of JSON input'],
     ['{"model":1}', 400, 'malformed request: failed to parse JSON for /v1/chat/completions: model must be a string'],
   ])('the JSON error for body %j', async (body, status, message) => {
@@ -43,7 +63,10 @@ describe('what the gateway answers by itself', () => {
   it('400 for multipart, and for a missing model where one is required', async () => {
     fixture.plane.apply(table([{ ai: true, backends: [backend(target([]))] }]));
     const form = await fixture.chat('--x--', { 'content-type': 'multipart/form-data; boundary=x' });
-    expect([form.statusCode, await form.body.text()]).toEqual([400, expect.stringContaining('multipart body not supported')]);
+    expect([form.statusCode, await form.body.text()]).toEqual([
+      400,
+      expect.stringContaining('multipart body not supported'),
+    ]);
     const audio = await fixture.call('/v1/audio/transcriptions', { method: 'POST', body: 'x' });
     expect([audio.statusCode, await audio.body.text()]).toEqual([400, expect.stringContaining('not supported yet')]);
     const messages = await fixture.call('/anthropic/v1/messages', { method: 'POST', body: '{}' });
@@ -62,7 +85,10 @@ describe('what the gateway answers by itself', () => {
       [{}, 'no backend'],
       [{ backends: [backend(target([]), { weight: 0 })] }, 'no backend'],
       [{ filters: [{ type: 'Invalid', message: 'ExtensionRef x not found' }] }, 'ExtensionRef x not found'],
-      [{ backends: [backend(target([endpointAt(1)]), { id: 'ns/b', llm: anthropic })] }, 'backend ns/b: schema Anthropic'],
+      [
+        { backends: [backend(target([endpointAt(1)]), { id: 'ns/b', llm: anthropic })] },
+        'backend ns/b: schema Anthropic',
+      ],
     ];
     for (const [rule, text] of cases) {
       fixture.plane.apply(table([modelRule(rule)]));
@@ -74,13 +100,27 @@ describe('what the gateway answers by itself', () => {
   it('503 without a ready endpoint, and when none can be reached, naming the backend and no address', async () => {
     fixture.plane.apply(table([{ backends: [backend(target([]))] }]));
     const empty = await fixture.call('/');
-    expect([empty.statusCode, await empty.body.text()]).toEqual([503, 'backend service/default/up:80 has no ready endpoint']);
-    fixture.plane.apply(table([modelRule({ backends: [backend({ type: 'pool', key: 'default/p', failureMode: 'FailClose', protocol: 'http', endpoints: [] })] })]));
+    expect([empty.statusCode, await empty.body.text()]).toEqual([
+      503,
+      'backend service/default/up:80 has no ready endpoint',
+    ]);
+    fixture.plane.apply(
+      table([
+        modelRule({
+          backends: [
+            backend({ type: 'pool', key: 'default/p', failureMode: 'FailClose', protocol: 'http', endpoints: [] }),
+          ],
+        }),
+      ]),
+    );
     const pool = await fixture.chat({ model: 'm' });
     expect([pool.statusCode, await pool.body.text()]).toEqual([503, 'InferencePool default/p has no ready endpoint']);
     fixture.plane.apply(table([{ backends: [backend(target([endpointAt(await closedPort())]))] }]));
     const closed = await fixture.call('/');
-    expect([closed.statusCode, await closed.body.text()]).toEqual([503, 'backend service/default/up:80 cannot be reached']);
+    expect([closed.statusCode, await closed.body.text()]).toEqual([
+      503,
+      'backend service/default/up:80 cannot be reached',
+    ]);
   });
 
   it('502 when the upstream speaks no HTTP or breaks off', async () => {
@@ -94,7 +134,10 @@ describe('what the gateway answers by itself', () => {
       const port = typeof address === 'object' && address !== null ? address.port : 0;
       fixture.plane.apply(table([{ backends: [backend(target([endpointAt(port)]))] }]));
       const broken = await fixture.call('/', { method: 'POST', body: 'x' });
-      expect([broken.statusCode, await broken.body.text()]).toEqual([502, 'backend service/default/up:80 broke off the request']);
+      expect([broken.statusCode, await broken.body.text()]).toEqual([
+        502,
+        'backend service/default/up:80 broke off the request',
+      ]);
       await new Promise((resolve) => server.close(resolve));
     }
   });
@@ -104,7 +147,10 @@ describe('what the gateway answers by itself', () => {
     const models = { all: [entry], byHost: new Map([['a.example', [entry]]]), unscoped: [] };
     fixture.plane.apply(table([modelRule({ backends: [] })], { models }));
     const scoped = await fixture.call('/v1/models', { headers: { host: 'A.example:8080' } });
-    expect(await scoped.body.json()).toEqual({ object: 'list', data: [{ id: 'm', object: 'model', created: 1, owned_by: 'o' }] });
+    expect(await scoped.body.json()).toEqual({
+      object: 'list',
+      data: [{ id: 'm', object: 'model', created: 1, owned_by: 'o' }],
+    });
     const others = await fixture.call('/anthropic/v1/models?limit=1', { headers: { host: 'b.example' } });
     expect(await others.body.json()).toEqual({ data: [], first_id: null, last_id: null, has_more: false });
   });

@@ -7,7 +7,11 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-async function serve(rule: TestRule, first: string | undefined, type = 'text/event-stream'): Promise<{ given(): boolean }> {
+async function serve(
+  rule: TestRule,
+  first: string | undefined,
+  type = 'text/event-stream',
+): Promise<{ given: () => boolean }> {
   let given = false;
   const { endpoint } = await fixture.upstream((request, response) => {
     request.resume();
@@ -22,7 +26,11 @@ describe('timeouts', () => {
   it.each([
     [{ requestTimeoutMs: 50 }, 'the request timeout', 'request_timeout'],
     [{ backendRequestTimeoutMs: 50 }, 'the backend request timeout', 'backend_request_timeout'],
-    [{ requestTimeoutMs: 5_000, backendRequestTimeoutMs: 50 }, 'the backend request timeout', 'backend_request_timeout'],
+    [
+      { requestTimeoutMs: 5_000, backendRequestTimeoutMs: 50 },
+      'the backend request timeout',
+      'backend_request_timeout',
+    ],
     [{ streamIdleTimeoutMs: 50 }, 'the stream idle timeout', 'stream_idle_timeout'],
   ])('504 when a backend hangs: %j', async (rule, text, limit) => {
     const upstream = await serve(rule, undefined);

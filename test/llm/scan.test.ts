@@ -96,8 +96,14 @@ describe('reading a body', () => {
 
 describe('agreement with JSON.parse', () => {
   const cuts = fc.array(fc.nat(300), { maxLength: 6 });
-  const name = fc.oneof(fc.constantFrom('model', 'stream', 'mod\\u0065l', '\\u0073tream', 'm', 'messages'), fc.string());
-  const inner = fc.oneof(fc.json(), fc.constantFrom('true', 'false', 'null', '"\\ud83d\\ude00"', '-0.5e+7', '{"model":"x"}'));
+  const name = fc.oneof(
+    fc.constantFrom('model', 'stream', 'mod\\u0065l', '\\u0073tream', 'm', 'messages'),
+    fc.string(),
+  );
+  const inner = fc.oneof(
+    fc.json(),
+    fc.constantFrom('true', 'false', 'null', '"\\ud83d\\ude00"', '-0.5e+7', '{"model":"x"}'),
+  );
   const member = fc
     .tuple(name, inner)
     .map(([key, text]) => `${key.includes('\\u00') ? `"${key}"` : JSON.stringify(key)}:${text}`);
@@ -109,7 +115,12 @@ describe('agreement with JSON.parse', () => {
 
   it('on bodies with one character changed, added or removed', () => {
     const damaged = fc
-      .tuple(object, fc.nat(), fc.constantFrom('', ' ', '"', '\\', '{', '}', '[', ']', ',', ':', '0', '-', '.', 'e', 't', '\n', '\u0001', 'é'), fc.boolean())
+      .tuple(
+        object,
+        fc.nat(),
+        fc.constantFrom('', ' ', '"', '\\', '{', '}', '[', ']', ',', ':', '0', '-', '.', 'e', 't', '\n', '\u0001', 'é'),
+        fc.boolean(),
+      )
       .map(([text, position, put, replaces]) => {
         const at = position % (text.length + 1);
         return text.slice(0, at) + put + text.slice(replaces ? at + 1 : at);
@@ -118,7 +129,26 @@ describe('agreement with JSON.parse', () => {
   });
 
   it('on garbage made of JSON tokens', () => {
-    const token = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '"model"', '"a\\u12', '1', '-', '0', '.5', 'e9', 'true', 'null', ' ', '\\');
+    const token = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"',
+      '"model"',
+      '"a\\u12',
+      '1',
+      '-',
+      '0',
+      '.5',
+      'e9',
+      'true',
+      'null',
+      ' ',
+      '\\',
+    );
     const garbage = fc.array(token, { maxLength: 12 }).map((tokens) => `{${tokens.join('')}`);
     fc.assert(fc.property(garbage, cuts, agree), { numRuns: 5000 });
   });

@@ -26,10 +26,14 @@ describe('replaceModel', () => {
 
   it('yields what JSON.parse and a changed model would, for any object', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.oneof(fc.constant('model'), fc.string()), fc.jsonValue()), fc.string(), (value, model) => {
-        const expected: unknown = JSON.parse(JSON.stringify({ ...value, model }));
-        expect(JSON.parse(override(JSON.stringify(value), model))).toEqual(expected);
-      }),
+      fc.property(
+        fc.dictionary(fc.oneof(fc.constant('model'), fc.string()), fc.jsonValue()),
+        fc.string(),
+        (value, model) => {
+          const expected: unknown = JSON.parse(JSON.stringify({ ...value, model }));
+          expect(JSON.parse(override(JSON.stringify(value), model))).toEqual(expected);
+        },
+      ),
     );
   });
 });

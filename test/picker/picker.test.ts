@@ -7,7 +7,11 @@ const log = createLog({ level: 'silent' });
 const request = { model: 'm', header: () => undefined };
 
 function endpoints(count: number): { key: string; address: string; port: number }[] {
-  return Array.from({ length: count }, (_, at) => ({ key: `10.0.0.${at + 1}:8000`, address: `10.0.0.${at + 1}`, port: 8000 }));
+  return Array.from({ length: count }, (_, at) => ({
+    key: `10.0.0.${at + 1}:8000`,
+    address: `10.0.0.${at + 1}`,
+    port: 8000,
+  }));
 }
 
 function vllm(waiting: number, running: number, kv: number, kvName = 'vllm:kv_cache_usage_perc'): string {
@@ -24,7 +28,7 @@ afterEach(() => {
 async function scraped(
   pages: Record<string, string | Error>,
   candidates = endpoints(Object.keys(pages).length),
-): Promise<{ picker: Picker; candidates: typeof candidates; counts(rounds: number): number[] }> {
+): Promise<{ picker: Picker; candidates: typeof candidates; counts: (rounds: number) => number[] }> {
   vi.useFakeTimers();
   const scrape: Scrape = (url) => {
     const page = pages[new URL(url).host] ?? new Error('unknown');
