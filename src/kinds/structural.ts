@@ -31,5 +31,9 @@ export interface StructuralSchema extends TSchema {
 
 /** The schema of a version's objects, without apiVersion, kind and metadata. */
 export function structuralSchemaOf(version: KindVersion): StructuralSchema {
-  return typeof version.schema === 'function' ? version.schema() : version.schema;
+  return isFunction(version.schema) ? version.schema() : version.schema;
+}
+
+function isFunction(schema: KindVersion['schema']): schema is () => TSchema {
+  return typeof schema === 'function';
 }

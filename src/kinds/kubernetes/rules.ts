@@ -54,6 +54,9 @@ const condition: ModelRules = {
 };
 const probeAction: ModelRules = { required: ['port'] };
 
+// Kinds whose objects always have a spec: leaving it out is reported by the fields it lacks.
+const withSpec: ModelRules = { fields: { spec: { default: {} } } };
+
 export const modelRules: Readonly<Record<string, ModelRules>> = {
   V1ObjectMeta: {
     fields: {
@@ -67,6 +70,20 @@ export const modelRules: Readonly<Record<string, ModelRules>> = {
     fields: { operator: { enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] } },
   },
   V1Condition: { required: ['type', 'status', 'reason', 'message', 'lastTransitionTime'] },
+
+  V1Pod: withSpec,
+  V1PodTemplateSpec: withSpec,
+  V1Service: withSpec,
+  V1PersistentVolumeClaim: withSpec,
+  V1PersistentVolume: withSpec,
+  V1Deployment: withSpec,
+  V1ReplicaSet: withSpec,
+  V1StatefulSet: withSpec,
+  V1DaemonSet: withSpec,
+  V1Job: withSpec,
+  V1JobTemplateSpec: withSpec,
+  V1CronJob: withSpec,
+  V2HorizontalPodAutoscaler: withSpec,
 
   V1PodSpec: {
     required: ['containers'],

@@ -1,0 +1,62 @@
+import type { Kind } from '../../kinds/kind.ts';
+import { equalJson, listAt, objectAt } from '../json.ts';
+import { resourceId } from '../resources.ts';
+import { invalidValue } from '../status.ts';
+import { configMaps, secrets } from './data.ts';
+import { pods } from './pods.ts';
+import { services } from './services.ts';
+import { withDefaults, type Strategy } from './strategy.ts';
+import { cronJobs, daemonSets, deployments, jobs, replicaSets, statefulSets } from './workloads.ts';
+
+const namespaces: Strategy = {
+  prepare: (object, previous) =>
+    previous === undefined
+      ? { ...object, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } }
+      : { ...object, spec: withDefaults(objectAt(object, 'spec') ?? {}, objectAt(previous, 'spec') ?? {}) },
+};
+
+const claims: Strategy = {
+  prepare: (object, previous) => (previous === undefined ? { ...object, status: { phase: 'Pending' } } : object),
+  validate: (object) =>
+    listAt(object, 'spec', 'accessModes').length > 0
+      ? []
+      : [
+          {
+            reason: 'FieldValueRequired',
+            field: 'spec.accessModes',
+            message: 'Required value: at least 1 access mode is required',
+          },
+        ],
+};
+
+const bindings: Strategy = {
+  validate: (object, previous) =>
+    previous === undefined || equalJson(object['roleRef'], previous['roleRef'])
+      ? []
+      : [invalidValue('roleRef', object['roleRef'], 'cannot change roleRef')],
+};
+
+const rbac = 'rbac.authorization.k8s.io';
+
+const strategies: Readonly<Record<string, Strategy>> = {
+  '/namespaces': namespaces,
+  '/pods': pods,
+  '/services': services,
+  '/configmaps': configMaps,
+  '/secrets': secrets,
+  '/persistentvolumeclaims': claims,
+  'apps/deployments': deployments,
+  'apps/replicasets': replicaSets,
+  'apps/statefulsets': statefulSets,
+  'apps/daemonsets': daemonSets,
+  'batch/jobs': jobs,
+  'batch/cronjobs': cronJobs,
+  [`${rbac}/rolebindings`]: bindings,
+  [`${rbac}/clusterrolebindings`]: bindings,
+};
+
+const none: Strategy = {};
+
+export function strategyOf(kind: Kind): Strategy {
+  return strategies[resourceId(kind)] ?? none;
+}

@@ -1,0 +1,18 @@
+import type { FieldError } from '../status.ts';
+import type { StoredObject } from '../store/store.ts';
+
+/**
+ * What Kubernetes does in code rather than in a schema for one of its own kinds (a "registry strategy"): defaults that depend
+ * on other fields, fields the server owns, rules across fields. Objects are copied, never changed in place.
+ */
+export interface Strategy {
+  /** Runs after the schema's defaults and before validation. `previous` is undefined when the object is created. */
+  prepare?(object: StoredObject, previous: StoredObject | undefined): StoredObject;
+  validate?(object: StoredObject, previous: StoredObject | undefined): FieldError[];
+}
+
+/** Sets fields that are absent. */
+export function withDefaults<T extends object>(target: T, defaults: Readonly<Record<string, unknown>>): T {
+  const missing = Object.entries(defaults).filter(([name]) => !(name in target));
+  return missing.length === 0 ? target : { ...target, ...Object.fromEntries(missing) };
+}

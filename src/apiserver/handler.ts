@@ -1,0 +1,93 @@
+import { respondDiscovery, noSuchPath, versionInfo } from './discovery/discovery.ts';
+import { respondOpenApi } from './discovery/openapi.ts';
+import { respondJson, respondText, warn, type ApiRequest, type ResourcePath } from './request.ts';
+import { methodNotAllowed } from './status.ts';
+import type { ResourceRequest, Server } from './verbs/context.ts';
+import { readPodLog } from './verbs/logs.ts';
+import { getObject, listObjects } from './verbs/read.ts';
+import { getScale, writeScale } from './verbs/scale.ts';
+import { watchObjects } from './verbs/watch.ts';
+import { createObject, deleteCollection, deleteObject, patchObject, updateObject } from './verbs/write.ts';
+
+/** Finds what a request asks for and does it. */
+export async function handle(server: Server, request: ApiRequest): Promise<void> {
+  const { path, method } = request;
+  if (path === '/healthz' || path === '/livez' || path === '/readyz') {
+    respondText(request, 200, 'ok');
+  } else if (path === '/version' || path === '/version/') {
+    respondJson(request, 200, versionInfo);
+  } else if (path.startsWith('/openapi/')) {
+    if (!respondOpenApi(server.resources, request)) throw noSuchPath();
+  } else if (request.resource !== undefined) {
+    await handleResource(server, request, request.resource);
+  } else if (method !== 'GET' || !respondDiscovery(server.resources, request)) {
+    throw noSuchPath();
+  }
+}
+
+async function handleResource(server: Server, request: ApiRequest, resource: ResourcePath): Promise<void> {
+  const served = server.resources.find(resource.group, resource.version, resource.plural);
+  if (served === undefined || (resource.namespace !== undefined && !served.kind.namespaced)) throw noSuchPath();
+  if (resource.name !== undefined && served.kind.namespaced && resource.namespace === undefined) throw noSuchPath();
+  const { deprecationWarning } = served.version;
+  if (deprecationWarning !== undefined) warn(request, deprecationWarning);
+  const found: ResourceRequest = { ...request, resource, served };
+  if (resource.name === undefined) await handleCollection(server, found);
+  else if (resource.subresource === undefined || (resource.subresource === 'status' && served.kind.status)) {
+    await handleObject(server, found);
+  } else await handleSubresource(server, found);
+}
+
+async function handleCollection(server: Server, request: ResourceRequest): Promise<void> {
+  switch (request.method) {
+    case 'GET':
+      if (isTrue(request.query.get('watch'))) watchObjects(server, request);
+      else listObjects(server, request);
+      return;
+    case 'POST':
+      await createObject(server, request);
+      return;
+    case 'DELETE':
+      await deleteCollection(server, request);
+      return;
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+async function handleObject(server: Server, request: ResourceRequest): Promise<void> {
+  switch (request.method) {
+    case 'GET':
+      getObject(server, request);
+      return;
+    case 'PUT':
+      await updateObject(server, request);
+      return;
+    case 'PATCH':
+      await patchObject(server, request);
+      return;
+    case 'DELETE':
+      if (request.resource.subresource !== undefined) throw methodNotAllowed();
+      await deleteObject(server, request);
+      return;
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+async function handleSubresource(server: Server, request: ResourceRequest): Promise<void> {
+  const { served, resource, method } = request;
+  const { scale } = served.kind;
+  if (resource.subresource === 'scale' && scale !== undefined) {
+    if (method === 'GET') getScale(server, request, scale);
+    else if (method === 'PUT' || method === 'PATCH') await writeScale(server, request, scale);
+    else throw methodNotAllowed();
+  } else if (resource.subresource === 'log' && served.id === '/pods') {
+    if (method !== 'GET') throw methodNotAllowed();
+    await readPodLog(server, request);
+  } else throw noSuchPath();
+}
+
+function isTrue(value: string | null): boolean {
+  return value === 'true' || value === '1';
+}

@@ -1,0 +1,106 @@
+import 'reflect-metadata';
+import { randomBytes, webcrypto } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+
+/** What the API server proves itself with and what its clients prove themselves with. Kept in the data directory, mode 0600. */
+export interface Identity {
+  caCertificate: string;
+  serverCertificate: string;
+  serverKey: string;
+  /** Bearer token of the administrator. Never logged. */
+  token: string;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const tenYearsMs = 10 * 365 * 24 * 3600 * 1000;
+const serverNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
+
+/** Reads the identity of a data directory; makes it at the first start. */
+export async function loadIdentity(directory: string, addresses: readonly string[]): Promise<Identity> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const file = join(directory, 'identity.json');
+  const stored = existsSync(file) ? parseIdentity(readFileSync(file, 'utf8'), file) : undefined;
+  if (stored !== undefined) return stored;
+  const identity = { ...(await makeCertificates(addresses)), token: randomBytes(32).toString('base64url') };
+  // Renamed into place: a crash leaves no half-written identity behind.
+  writeFileSync(`${file}.new`, JSON.stringify(identity), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  return identity;
+}
+
+function parseIdentity(text: string, file: string): Identity | undefined {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null)
+    throw new Error(`${file} is not an identity: delete it to make a new one`);
+  const field = (name: string): string => {
+    const part: unknown = (value as Record<string, unknown>)[name];
+    if (typeof part !== 'string') throw new Error(`${file} has no ${name}: delete it to make a new identity`);
+    return part;
+  };
+  const identity = {
+    caCertificate: field('caCertificate'),
+    serverCertificate: field('serverCertificate'),
+    serverKey: field('serverKey'),
+    token: field('token'),
+  };
+  const expires = new X509Certificate(identity.serverCertificate).notAfter;
+  return expires.getTime() > Date.now() ? identity : undefined;
+}
+
+async function makeCertificates(addresses: readonly string[]): Promise<Omit<Identity, 'token'>> {
+  const caKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const serverKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const notBefore = new Date(Date.now() - 3600 * 1000);
+  const notAfter = new Date(Date.now() + tenYearsMs);
+  const ca = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=headgate-ca',
+    keys: caKeys,
+    signingAlgorithm: algorithm,
+    notBefore,
+    notAfter,
+    extensions: [
+      new BasicConstraintsExtension(true, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign | KeyUsageFlags.digitalSignature, true),
+      await SubjectKeyIdentifierExtension.create(caKeys.publicKey),
+    ],
+  });
+  const server = await X509CertificateGenerator.create({
+    subject: 'CN=headgate-apiserver',
+    issuer: ca.subject,
+    publicKey: serverKeys.publicKey,
+    signingKey: caKeys.privateKey,
+    signingAlgorithm: algorithm,
+    notBefore,
+    notAfter,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      await AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
+      new SubjectAlternativeNameExtension([
+        ...serverNames.map((value) => ({ type: 'dns' as const, value })),
+        ...addresses.map((value) => ({ type: 'ip' as const, value })),
+      ]),
+    ],
+  });
+  const key = await webcrypto.subtle.exportKey('pkcs8', serverKeys.privateKey);
+  return {
+    caCertificate: ca.toString('pem'),
+    serverCertificate: server.toString('pem'),
+    serverKey: PemConverter.encode(key, 'PRIVATE KEY'),
+  };
+}

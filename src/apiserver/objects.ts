@@ -1,0 +1,176 @@
+import { keyOf, type ObjectRef } from '../kinds/object.ts';
+import { allocateAddress, type ServiceAddresses } from './builtin/services.ts';
+import { equalJson, objectAt, stringAt } from './json.ts';
+import type { Resources, Served } from './resources.ts';
+import { alreadyExists, forbidden, notFound } from './status.ts';
+import type { Decision, Store, StoredObject } from './store/store.ts';
+import {
+  checkPreconditions,
+  gracePeriodOf,
+  isReleased,
+  prepareCreate,
+  prepareUpdate,
+  timestamp,
+  type DeleteOptions,
+} from './writes.ts';
+
+/**
+ * The writes of the API on single objects: each decides on the newest accepted state in one synchronous step, so nothing can
+ * come between its checks and its effect.
+ */
+export interface Objects {
+  create(
+    served: Served,
+    decoded: StoredObject,
+    namespace: string | undefined,
+    options: WriteOptions,
+  ): Promise<StoredObject>;
+  /** `change` makes the new state, as decoded at the request's version, of the newest one at that version. */
+  update(
+    served: Served,
+    ref: ObjectRef,
+    change: (current: StoredObject) => StoredObject,
+    options: UpdateOptions,
+  ): Promise<StoredObject>;
+  /** Resolves with the object's last state, and whether it is gone or waits for finalizers or its node. */
+  remove(
+    served: Served,
+    ref: ObjectRef,
+    options: DeleteOptions & WriteOptions,
+  ): Promise<{ object: StoredObject; gone: boolean }>;
+}
+
+export interface WriteOptions {
+  dryRun: boolean;
+}
+
+export interface UpdateOptions extends WriteOptions {
+  subresource?: 'status' | undefined;
+}
+
+interface Dependencies {
+  store: Store;
+  resources: Resources;
+  serviceAddresses: ServiceAddresses | undefined;
+}
+
+/** Ends a dry run inside `decide` with the state it would have stored. */
+class DryRun extends Error {
+  readonly object: StoredObject;
+  constructor(object: StoredObject) {
+    super('dry run');
+    this.object = object;
+  }
+}
+
+export function createObjects({ store, resources, serviceAddresses }: Dependencies): Objects {
+  const namespaces = resources.find('', 'v1', 'namespaces');
+
+  const requireNamespace = (served: Served, namespace: string | undefined, name: string) => {
+    if (namespace === undefined || namespaces === undefined) return;
+    const found = store.get(namespaces.id, namespace);
+    if (found === undefined) throw notFound(namespaces.kind, namespace);
+    if (found.metadata.deletionTimestamp === undefined) return;
+    throw forbidden(
+      served.kind,
+      name,
+      `unable to create new content in namespace ${namespace} because it is being terminated`,
+    );
+  };
+
+  const write = async (
+    id: string,
+    key: string,
+    dryRun: boolean,
+    decide: (newest: StoredObject | undefined) => Decision,
+  ) => {
+    if (!dryRun) return await store.write(id, key, decide);
+    try {
+      return await store.write(id, key, (newest) => {
+        throw new DryRun(decide(newest).object);
+      });
+    } catch (error) {
+      if (error instanceof DryRun) return error.object;
+      throw error;
+    }
+  };
+
+  return {
+    async create(served, decoded, namespace, { dryRun }) {
+      requireNamespace(served, namespace, decoded.metadata.name);
+      let object = prepareCreate(served, served.toStorage(decoded), namespace);
+      const { name } = object.metadata;
+      let address: string | undefined;
+      const insert = (newest: StoredObject | undefined): Decision => {
+        if (newest !== undefined) throw alreadyExists(served.kind, name);
+        if (served.id === '/services' && serviceAddresses !== undefined && !dryRun) {
+          const allocated = allocateAddress(object, serviceAddresses);
+          address = allocated?.address;
+          object = allocated?.service ?? object;
+        }
+        return { action: 'put', object };
+      };
+      try {
+        return await write(served.id, keyOf(object.metadata), dryRun, insert);
+      } catch (error) {
+        if (address !== undefined) serviceAddresses?.release(address);
+        throw error;
+      }
+    },
+
+    async update(served, ref, change, { dryRun, subresource }) {
+      return await write(served.id, keyOf(ref), dryRun, (newest) => {
+        if (newest === undefined) throw notFound(served.kind, ref.name);
+        const changed = served.toStorage(change(served.fromStorage(newest)));
+        const next = prepareUpdate(served, changed, newest, subresource);
+        if (isReleased(next)) return { action: 'remove', object: next };
+        return equalJson(next, newest) ? { action: 'keep', object: newest } : { action: 'put', object: next };
+      });
+    },
+
+    async remove(served, ref, options) {
+      let gone = false;
+      const object = await write(served.id, keyOf(ref), options.dryRun, (newest) => {
+        if (newest === undefined) throw notFound(served.kind, ref.name);
+        checkPreconditions(served.kind, newest, options.preconditions);
+        const marked = markDeleted(newest, options, new Date());
+        gone = isReleased(marked);
+        if (gone) return { action: 'remove', object: marked };
+        return equalJson(marked, newest) ? { action: 'keep', object: newest } : { action: 'put', object: marked };
+      });
+      return { object, gone };
+    },
+  };
+}
+
+const policyFinalizers: Readonly<Record<DeleteOptions['propagation'], readonly string[]>> = {
+  Background: [],
+  Foreground: ['foregroundDeletion'],
+  Orphan: ['orphan'],
+};
+
+/** The object with its deletion begun: the moment, the grace period and the finalizer that stands for the policy. */
+function markDeleted(object: StoredObject, options: DeleteOptions, now: Date): StoredObject {
+  const { metadata } = object;
+  const grace = gracePeriodOf(object, options.gracePeriodSeconds);
+  const added = policyFinalizers[options.propagation].filter((finalizer) => !metadata.finalizers?.includes(finalizer));
+  const finalizers = [...(metadata.finalizers ?? []), ...(metadata.deletionTimestamp === undefined ? added : [])];
+  // A second delete can only shorten the grace period.
+  const before = metadata.deletionTimestamp === undefined ? Infinity : (metadata.deletionGracePeriodSeconds ?? 0);
+  const marked: StoredObject = {
+    ...object,
+    metadata: {
+      ...metadata,
+      deletionTimestamp:
+        grace < before
+          ? timestamp(new Date(now.getTime() + grace * 1000))
+          : (metadata.deletionTimestamp ?? timestamp(now)),
+      deletionGracePeriodSeconds: Math.min(grace, before),
+      ...(finalizers.length > 0 && { finalizers }),
+      ...(metadata.generation !== undefined &&
+        metadata.deletionTimestamp === undefined && { generation: metadata.generation + 1 }),
+    },
+  };
+  if (object.kind !== 'Namespace' || stringAt(object, 'status', 'phase') === 'Terminating') return marked;
+  return { ...marked, status: { ...objectAt(object, 'status'), phase: 'Terminating' } };
+}

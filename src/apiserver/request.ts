@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse as parseYaml } from 'yaml';
+import { ApiError, badRequest, unsupportedMediaType } from './status.ts';
+
+/** One request to the API, its path taken apart as kube-apiserver does (RequestInfo). */
+export interface ApiRequest {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  /** `/api/v1/...` or `/apis/<group>/<version>/...`; absent for other paths. */
+  resource: ResourcePath | undefined;
+  raw: IncomingMessage;
+  response: ServerResponse;
+}
+
+export interface ResourcePath {
+  group: string;
+  version: string;
+  namespace: string | undefined;
+  plural: string;
+  name: string | undefined;
+  subresource: string | undefined;
+}
+
+export function parseRequest(raw: IncomingMessage, response: ServerResponse): ApiRequest {
+  let url: URL;
+  try {
+    url = new URL(raw.url ?? '/', 'https://api');
+  } catch {
+    throw badRequest('the request URL cannot be parsed');
+  }
+  return {
+    method: raw.method ?? 'GET',
+    path: url.pathname,
+    query: url.searchParams,
+    resource: parsePath(url.pathname),
+    raw,
+    response,
+  };
+}
+
+function parsePath(path: string): ResourcePath | undefined {
+  let parts: string[];
+  try {
+    parts = path
+      .split('/')
+      .filter((part) => part !== '')
+      .map(decodeURIComponent);
+  } catch {
+    throw badRequest('the request path is not valid percent-encoding');
+  }
+  const [root, ...rest] = parts;
+  if (root !== 'api' && root !== 'apis') return undefined;
+  const [group, version, ...below] = root === 'api' ? ['', ...rest] : rest;
+  const [first, namespaceName, next] = below;
+  if (group === undefined || version === undefined || first === undefined) return undefined;
+  // `namespaces/x/status` is the namespace itself, `namespaces/x/pods` something in it.
+  const scoped = first === 'namespaces' && next !== undefined && next !== 'status' && next !== 'finalize';
+  const [plural, name, ...sub] = scoped ? below.slice(2) : below;
+  if (plural === undefined) return undefined;
+  const subresource = sub.length === 0 ? undefined : sub.join('/');
+  return { group, version, namespace: scoped ? namespaceName : undefined, plural, name, subresource };
+}
+
+const maxBodyBytes = 3 * 1024 * 1024;
+
+/** The whole body, bounded; an empty one is an empty string. */
+export async function readBody({ raw }: ApiRequest): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of raw as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBodyBytes) {
+      throw new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+export function contentTypeOf({ raw }: ApiRequest): string {
+  return (raw.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+/** A body of JSON or YAML. */
+export function parseBody(text: string, contentType: string): unknown {
+  try {
+    if (contentType === 'application/yaml' || contentType === 'application/apply-patch+yaml') {
+      const value: unknown = parseYaml(text, { maxAliasCount: 100 });
+      return value;
+    }
+    if (contentType !== '' && !contentType.endsWith('json')) {
+      throw unsupportedMediaType(
+        `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+      );
+    }
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw badRequest(`the body cannot be decoded: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** How the client wants to see objects. */
+export type View = 'object' | 'table' | 'metadata';
+
+export function viewOf({ raw }: ApiRequest): View {
+  for (const part of (raw.headers.accept ?? '').split(',')) {
+    const [type, ...params] = part.split(';').map((text) => text.trim());
+    if (type !== 'application/json') continue;
+    if (params.includes('g=meta.k8s.io') && !params.includes('v=v1')) continue;
+    if (params.includes('as=Table')) return 'table';
+    if (params.includes('as=PartialObjectMetadata') || params.includes('as=PartialObjectMetadataList'))
+      return 'metadata';
+    return 'object';
+  }
+  return 'object';
+}
+
+export function respondJson({ response }: ApiRequest, code: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+export function respondText({ response }: ApiRequest, code: number, text: string): void {
+  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+/** Adds a `Warning: 299` header, which kubectl prints. */
+export function warn({ response }: ApiRequest, text: string): void {
+  const quoted = text.replaceAll(/[\\"]/g, String.raw`\$&`).replaceAll(/[^\x20-\x7e]/g, '?');
+  response.appendHeader('warning', `299 - "${quoted}"`);
+}

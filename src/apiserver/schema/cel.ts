@@ -1,0 +1,158 @@
+import { Environment, type ParseResult } from '@marcbachmann/cel-js';
+import type { CelRule } from '../../kinds/schema.ts';
+import type { StructuralSchema } from '../../kinds/structural.ts';
+import { equalJson, isObject, type JsonObject } from '../json.ts';
+import { invalidValue, type FieldError } from '../status.ts';
+import { keysOf } from './lists.ts';
+
+/** Evaluates `x-kubernetes-validations`: `self` is the value at the rule's place, `oldSelf` the one it replaces. */
+
+const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
+  .registerVariable('self', 'dyn')
+  .registerVariable('oldSelf', 'dyn')
+  .registerFunction('isURL(string): bool', (text: string) => URL.canParse(text))
+  .registerFunction('string.charAt(int): string', (text: string, index: bigint) => text.charAt(Number(index)))
+  .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
+    text.replaceAll(from, to),
+  );
+
+const programs = new Map<string, ParseResult>();
+
+function programOf(rule: string): ParseResult {
+  const known = programs.get(rule);
+  if (known !== undefined) return known;
+  const program = environment.parse(rule);
+  programs.set(rule, program);
+  return program;
+}
+
+/** Appends an error for every rule in the schema that is false. `previous` is undefined when the object is created. */
+export function checkRules(
+  schema: StructuralSchema,
+  value: unknown,
+  previous: unknown,
+  path: string,
+  errors: FieldError[],
+): void {
+  if (!hasRules(schema) || value === undefined || value === null) return;
+  for (const rule of schema['x-kubernetes-validations'] ?? []) {
+    const error = checkRule(rule, schema, value, previous, path);
+    if (error !== undefined) errors.push(error);
+  }
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    if (items === undefined) return;
+    for (const [index, item] of value.entries()) {
+      checkRules(items, item, previousEntry(schema, item, previous), `${path}[${index}]`, errors);
+    }
+  } else if (isObject(value)) {
+    for (const [name, field] of Object.entries(value)) {
+      const fieldSchema = schema.properties?.[name] ?? schema.additionalProperties;
+      if (typeof fieldSchema !== 'object') continue;
+      const before = isObject(previous) ? previous[name] : undefined;
+      checkRules(fieldSchema, field, before, path === '' ? name : `${path}.${name}`, errors);
+    }
+  }
+}
+
+/** Only entries of list maps have a past: those of other lists cannot be told apart. */
+function previousEntry(schema: StructuralSchema, item: unknown, previous: unknown): unknown {
+  const keys = schema['x-kubernetes-list-map-keys'];
+  if (schema['x-kubernetes-list-type'] !== 'map' || keys === undefined || !Array.isArray(previous)) return undefined;
+  const identity = keysOf(item, keys);
+  return previous.find((other) => equalJson(keysOf(other, keys), identity));
+}
+
+function checkRule(
+  rule: CelRule,
+  schema: StructuralSchema,
+  value: unknown,
+  previous: unknown,
+  path: string,
+): FieldError | undefined {
+  const isTransition = /\boldSelf\b/.test(rule.rule);
+  if (isTransition && previous === undefined) return undefined;
+  const field = rule.fieldPath === undefined ? path : `${path}${rule.fieldPath}`;
+  const context = {
+    self: celValue(schema, value),
+    ...(isTransition && { oldSelf: celValue(schema, previous) }),
+  };
+  try {
+    if (programOf(rule.rule)(context) === true) return undefined;
+  } catch (error) {
+    const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    return invalidValue(field, schema.type ?? 'any', `${text} evaluating rule: ${rule.message ?? rule.rule}`);
+  }
+  const message = messageOf(rule, context);
+  const reason = rule.reason ?? 'FieldValueInvalid';
+  if (reason === 'FieldValueRequired') return { reason, field, message: `Required value: ${message}` };
+  if (reason === 'FieldValueForbidden') return { reason, field, message: `Forbidden: ${message}` };
+  if (reason === 'FieldValueDuplicate') return { reason, field, message: `Duplicate value: "${schema.type ?? 'any'}"` };
+  return invalidValue(field, schema.type ?? 'any', message);
+}
+
+function messageOf(rule: CelRule, context: Record<string, unknown>): string {
+  if (rule.messageExpression !== undefined) {
+    try {
+      const text: unknown = programOf(rule.messageExpression)(context);
+      if (typeof text === 'string' && text !== '') return text;
+    } catch {
+      // Kubernetes falls back to the fixed message, too.
+    }
+  }
+  return rule.message ?? `failed rule: ${rule.rule.trim()}`;
+}
+
+const withRules = new WeakMap<StructuralSchema, boolean>();
+
+/** Whether a schema or one below it has rules: most of an object's value is never visited. */
+function hasRules(schema: StructuralSchema): boolean {
+  const known = withRules.get(schema);
+  if (known !== undefined) return known;
+  const { items, properties, additionalProperties } = schema;
+  const found =
+    schema['x-kubernetes-validations'] !== undefined ||
+    (items !== undefined && hasRules(items)) ||
+    (typeof additionalProperties === 'object' && hasRules(additionalProperties)) ||
+    Object.values(properties ?? {}).some(hasRules);
+  withRules.set(schema, found);
+  return found;
+}
+
+/** JSON as CEL sees it at this schema: integers are ints, timestamps and durations their types. */
+function celValue(schema: StructuralSchema | undefined, value: unknown): unknown {
+  if (typeof value === 'number') return Number.isInteger(value) && schema?.type !== 'number' ? BigInt(value) : value;
+  if (typeof value === 'string' && schema?.format === 'date-time') return new Date(value);
+  if (Array.isArray(value)) return value.map((item) => celValue(schema?.items, item));
+  if (!isObject(value)) return value;
+  const result: JsonObject = {};
+  for (const [name, field] of Object.entries(value)) {
+    if (name === '__proto__') continue;
+    const property = schema?.properties?.[name];
+    const fieldSchema =
+      property ?? (typeof schema?.additionalProperties === 'object' ? schema.additionalProperties : undefined);
+    const converted = celValue(fieldSchema, field);
+    result[name] = converted;
+    if (property !== undefined) {
+      const escaped = escapedName(name);
+      if (escaped !== name) result[escaped] = converted;
+    }
+  }
+  return result;
+}
+
+const reserved = new Set(
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
+);
+
+/** Property names that are no CEL identifiers are written escaped in rules (`self.__namespace__`, `self.a__dash__b`). */
+function escapedName(name: string): string {
+  if (reserved.has(name)) return `__${name}__`;
+  return name
+    .replaceAll('__', '__underscores__')
+    .replaceAll('.', '__dot__')
+    .replaceAll('-', '__dash__')
+    .replaceAll('/', '__slash__');
+}

@@ -1,0 +1,38 @@
+import type { StructuralSchema } from '../../kinds/structural.ts';
+import { equalJson, isObject } from '../json.ts';
+import { duplicate, type FieldError } from '../status.ts';
+
+/** Reports entries that occur twice in lists the schema declares as maps or sets (x-kubernetes-list-type). */
+export function checkLists(schema: StructuralSchema, value: unknown, path: string, errors: FieldError[]): void {
+  if (Array.isArray(value)) {
+    checkUnique(schema, value, path, errors);
+    const { items } = schema;
+    if (items !== undefined)
+      for (const [index, item] of value.entries()) checkLists(items, item, `${path}[${index}]`, errors);
+  } else if (isObject(value)) {
+    for (const [name, field] of Object.entries(value)) {
+      const fieldSchema = schema.properties?.[name] ?? schema.additionalProperties;
+      if (typeof fieldSchema === 'object')
+        checkLists(fieldSchema, field, path === '' ? name : `${path}.${name}`, errors);
+    }
+  }
+}
+
+function checkUnique(schema: StructuralSchema, list: readonly unknown[], path: string, errors: FieldError[]): void {
+  const type = schema['x-kubernetes-list-type'];
+  if (type !== 'map' && type !== 'set') return;
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const identities = list.map((item) => (type === 'set' ? item : keysOf(item, keys)));
+  for (const [index, identity] of identities.entries()) {
+    if (identities.findIndex((other) => equalJson(other, identity)) < index) {
+      errors.push(duplicate(`${path}[${index}]`, identity));
+    }
+  }
+}
+
+/** The fields that identify an entry of a list map. */
+export function keysOf(item: unknown, keys: readonly string[]): Record<string, unknown> {
+  return isObject(item)
+    ? Object.fromEntries(keys.filter((key) => item[key] !== undefined).map((key) => [key, item[key]]))
+    : {};
+}

@@ -1,0 +1,71 @@
+import { apiVersionOf, type Kind, type KindVersion } from '../../kinds/kind.ts';
+import { modelSchema } from '../../kinds/kubernetes/models.ts';
+import { structuralSchemaOf, type StructuralSchema } from '../../kinds/structural.ts';
+import type { JsonObject } from '../json.ts';
+import { badRequest, type FieldError } from '../status.ts';
+import type { StoredObject } from '../store/store.ts';
+import { checkRules } from './cel.ts';
+import { checkLists } from './lists.ts';
+import { checkMetadata } from './metadata.ts';
+import { applySchema } from './structure.ts';
+import { compileValueCheck } from './values.ts';
+
+/** One version of a kind as the server handles it: its schema made ready to decode and validate objects. */
+export interface ObjectSchema {
+  /** The schema of the whole object, with apiVersion, kind and metadata. */
+  readonly structural: StructuralSchema;
+  /** Prunes, defaults and types an object from outside. Unknown fields are appended to `unknownFields`. */
+  decode(value: JsonObject, unknownFields: string[]): StoredObject;
+  validate(object: StoredObject, previous: StoredObject | undefined): FieldError[];
+}
+
+const blocking = new Set<FieldError['reason']>([
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
+export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSchema {
+  const own = structuralSchemaOf(version);
+  const metadata = modelSchema('V1ObjectMeta');
+  const string: StructuralSchema = { type: 'string' };
+  const structural: StructuralSchema = {
+    ...own,
+    type: 'object',
+    properties: { apiVersion: string, kind: string, metadata, ...own.properties },
+  };
+  const checkValue = compileValueCheck(structural);
+  const apiVersion = apiVersionOf(kind, version.name);
+
+  return {
+    structural,
+    decode(value, unknownFields) {
+      const context = { kind: kind.kind, version: version.name, unknownFields };
+      const { metadata: givenMetadata, ...rest } = value;
+      const decodedMetadata = applySchema(metadata, givenMetadata ?? {}, 'metadata', { ...context, builtin: true });
+      const decoded = applySchema(structural, rest, '', { ...context, builtin: kind.builtin });
+      if (!isFields(decodedMetadata) || !isFields(decoded)) {
+        throw badRequest(`the body is not a ${kind.kind}: metadata must be an object`);
+      }
+      const { name, ...otherMetadata } = decodedMetadata;
+      return {
+        ...decoded,
+        apiVersion,
+        kind: kind.kind,
+        metadata: { name: typeof name === 'string' ? name : '', ...otherMetadata },
+      };
+    },
+    validate(object, previous) {
+      const errors = [...checkMetadata(kind, object), ...checkValue(object)];
+      checkLists(structural, object, '', errors);
+      // A value of the wrong shape would only make rules fail to evaluate.
+      if (!errors.some((error) => blocking.has(error.reason))) checkRules(structural, object, previous, '', errors);
+      return errors;
+    },
+  };
+}
+
+function isFields(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,98 @@
+import { meets, parseSelector, type Requirement } from '../kube/labels.ts';
+import type { Kind } from '../kinds/kind.ts';
+import { stringAt, valueAt } from './json.ts';
+import { badRequest } from './status.ts';
+import type { StoredObject } from './store/store.ts';
+
+/** The label and field selectors of a list, watch or deletecollection. */
+export interface Selection {
+  matches(object: StoredObject): boolean;
+}
+
+interface FieldTerm {
+  path: readonly string[];
+  value: string;
+  equal: boolean;
+}
+
+/** Fields that can be selected beside metadata.name and metadata.namespace, as in Kubernetes. */
+const selectableFields: Readonly<Record<string, readonly string[]>> = {
+  Pod: [
+    'spec.nodeName',
+    'spec.restartPolicy',
+    'spec.schedulerName',
+    'spec.serviceAccountName',
+    'spec.hostNetwork',
+    'status.phase',
+    'status.podIP',
+    'status.nominatedNodeName',
+  ],
+  Event: [
+    'involvedObject.kind',
+    'involvedObject.namespace',
+    'involvedObject.name',
+    'involvedObject.uid',
+    'involvedObject.apiVersion',
+    'involvedObject.resourceVersion',
+    'involvedObject.fieldPath',
+    'reason',
+    'reportingComponent',
+    'source',
+    'type',
+  ],
+  Secret: ['type'],
+  Namespace: ['status.phase'],
+  Node: ['spec.unschedulable'],
+  ReplicaSet: ['status.replicas'],
+  Job: ['status.successful'],
+  Service: ['spec.clusterIP', 'spec.type'],
+};
+
+export function parseSelection(kind: Kind, query: URLSearchParams): Selection {
+  const labels = labelTerms(query.get('labelSelector') ?? '');
+  const fields = fieldTerms(kind, query.get('fieldSelector') ?? '');
+  return {
+    matches: (object) =>
+      labels.every((term) => meets(term, object.metadata.labels)) && fields.every((term) => fieldHolds(term, object)),
+  };
+}
+
+function labelTerms(text: string): Requirement[] {
+  try {
+    return parseSelector(text);
+  } catch (error) {
+    throw badRequest(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function fieldTerms(kind: Kind, text: string): FieldTerm[] {
+  return text
+    .split(',')
+    .map((term) => term.trim())
+    .filter((term) => term !== '')
+    .map((term) => {
+      const parsed = /^(?<path>[^=!]+)(?<operator>==|=|!=)(?<value>.*)$/.exec(term)?.groups;
+      if (parsed === undefined) throw badRequest(`invalid selector: '${term}'; can't understand '${term}'`);
+      const path = parsed['path'] ?? '';
+      const allowed = [
+        'metadata.name',
+        'metadata.namespace',
+        ...(kind.builtin ? (selectableFields[kind.kind] ?? []) : []),
+      ];
+      if (!allowed.includes(path)) throw badRequest(`field label not supported: ${path}`);
+      const source = kind.kind === 'Event' && path === 'source' ? 'source.component' : path;
+      return { path: source.split('.'), value: parsed['value'] ?? '', equal: parsed['operator'] !== '!=' };
+    });
+}
+
+function fieldHolds({ path, value, equal }: FieldTerm, object: StoredObject): boolean {
+  const found = valueAt(object, ...path);
+  const text =
+    typeof found === 'object' ? '' : (stringAt(object, ...path) ?? String(found ?? (isFlag(path) ? false : '')));
+  return (text === value) === equal;
+}
+
+/** Boolean fields count as false when absent. */
+function isFlag(path: readonly string[]): boolean {
+  return path.at(-1) === 'unschedulable' || path.at(-1) === 'hostNetwork';
+}

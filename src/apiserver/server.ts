@@ -1,0 +1,208 @@
+import { timingSafeEqual } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server as HttpsServer } from 'node:https';
+import { join } from 'node:path';
+import { stringify as toYaml } from 'yaml';
+import type { Kind } from '../kinds/kind.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createBootstrapObjects } from './bootstrap.ts';
+import { reserveAddresses, type ServiceAddresses } from './builtin/services.ts';
+import { startGarbageCollector } from './garbage.ts';
+import { handle } from './handler.ts';
+import { loadIdentity, type Identity } from './identity.ts';
+import { isObject, valueAt } from './json.ts';
+import { startNamespaceLifecycle } from './namespaces.ts';
+import { createObjects } from './objects.ts';
+import type { PodLogSource } from './podlogs.ts';
+import { parseRequest } from './request.ts';
+import { createResources } from './resources.ts';
+import { ApiError, statusOf } from './status.ts';
+import { openStore } from './store/store.ts';
+import type { Server } from './verbs/context.ts';
+
+export type { PodLogRequest, PodLogSource } from './podlogs.ts';
+export type { ServiceAddresses } from './builtin/services.ts';
+
+export interface ApiServerOptions {
+  /** Holds the objects, the certificates and the token; made when it does not exist. */
+  dataDir: string;
+  kinds: readonly Kind[];
+  /** 0, the default: the port of the last start if it is free, else any free one. */
+  port?: number;
+  log: Log;
+  /** Without it `kubectl logs` is refused. */
+  podLogs?: PodLogSource;
+  /** Without it Services get no cluster IP. */
+  serviceAddresses?: ServiceAddresses;
+}
+
+export interface ApiServer {
+  url: string;
+  /** PEM of the authority that signed the server's certificate. */
+  caCertificate: string;
+  /** Bearer token of the administrator. */
+  token: string;
+  /** The text of a kubeconfig file for this server. It holds the token: write it with mode 0600. */
+  kubeconfig(): string;
+  close(): Promise<void>;
+}
+
+const host = '127.0.0.1';
+
+/** Starts the embedded Kubernetes API: HTTPS on loopback, objects in `dataDir`. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { dataDir, log } = options;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const identity = await loadIdentity(join(dataDir, 'pki'), [host]);
+  const store = openStore(join(dataDir, 'objects'));
+  const resources = createResources(options.kinds);
+  const { serviceAddresses } = options;
+  const objects = createObjects({ store, resources, serviceAddresses });
+  const server: Server = { store, resources, objects, podLogs: options.podLogs, watches: new Set(), log };
+
+  if (serviceAddresses !== undefined) reserveAddresses(store, serviceAddresses, log);
+  const stopGarbage = startGarbageCollector({ store, resources, objects, log });
+  const stopNamespaces = startNamespaceLifecycle({ store, resources, objects, log });
+  await createBootstrapObjects({ resources, objects });
+
+  const listener = createServer({ cert: identity.serverCertificate, key: identity.serverKey, minVersion: 'TLSv1.2' });
+  listener.on('request', (raw, response) => {
+    void answer(server, identity.token, raw, response);
+  });
+  listener.requestTimeout = 60_000;
+  listener.headersTimeout = 30_000;
+  listener.keepAliveTimeout = 180_000;
+  const port = await listenOn(listener, options.port ?? 0, join(dataDir, 'port'));
+  const url = `https://${host}:${port}`;
+  log.info({ url }, 'embedded API listening');
+
+  return {
+    url,
+    caCertificate: identity.caCertificate,
+    token: identity.token,
+    kubeconfig: () => kubeconfigOf(url, identity),
+    async close() {
+      stopGarbage();
+      stopNamespaces();
+      for (const end of server.watches) end();
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      listener.closeIdleConnections();
+      // Requests under way get a moment; whoever follows a log is cut off.
+      const cutOff = setTimeout(() => {
+        listener.closeAllConnections();
+      }, 1000);
+      await closed;
+      clearTimeout(cutOff);
+      await store.close();
+    },
+  };
+}
+
+async function answer(server: Server, token: string, raw: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.on('error', (error) => {
+    server.log.debug({ error }, 'client went away');
+  });
+  try {
+    if (!isAuthorized(raw.headers.authorization, token)) throw new ApiError(401, 'Unauthorized', 'Unauthorized');
+    await handle(server, parseRequest(raw, response));
+  } catch (error) {
+    respondError(server, raw, response, error);
+  }
+}
+
+function isAuthorized(header: string | undefined, token: string): boolean {
+  const given = Buffer.from(header ?? '');
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function respondError(server: Server, raw: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const known = knownError(error);
+  if (known === undefined) {
+    const path = (raw.url ?? '').split('?', 1)[0];
+    server.log.error({ error, method: raw.method, path }, 'request failed');
+  }
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const status =
+    known ??
+    new ApiError(
+      500,
+      'InternalError',
+      `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  // What is left of a body nobody will read must not hold up the next request on the connection.
+  const headers = raw.complete ? {} : { connection: 'close' };
+  const text = JSON.stringify(statusOf(status));
+  response.writeHead(status.code, {
+    ...headers,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+/** Refusals: our own, and those of the rooms that answer for us (a KubeError has the same fields). */
+function knownError(error: unknown): ApiError | undefined {
+  if (error instanceof ApiError) return error;
+  if (!(error instanceof Error) || !('code' in error) || !('reason' in error)) return undefined;
+  const { code, reason } = error;
+  return typeof code === 'number' && code >= 400 && code < 600 && typeof reason === 'string'
+    ? new ApiError(code, reason, error.message)
+    : undefined;
+}
+
+/** Prefers the port of the last start, so that kubeconfigs stay valid. */
+async function listenOn(listener: HttpsServer, wanted: number, portFile: string): Promise<number> {
+  if (wanted !== 0) return await listen(listener, wanted);
+  const last = lastPort(portFile);
+  const port =
+    last === undefined
+      ? await listen(listener, 0)
+      : await listen(listener, last).catch(async () => await listen(listener, 0));
+  writeFileSync(portFile, String(port), { mode: 0o600 });
+  return port;
+}
+
+function lastPort(file: string): number | undefined {
+  try {
+    const port = Number(readFileSync(file, 'utf8'));
+    return Number.isInteger(port) && port > 0 && port < 65536 ? port : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function listen(listener: HttpsServer, port: number): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const fail = (error: Error) => {
+      reject(error);
+    };
+    listener.once('error', fail);
+    listener.listen(port, host, () => {
+      listener.off('error', fail);
+      const bound: unknown = listener.address();
+      const number = isObject(bound) ? valueAt(bound, 'port') : undefined;
+      resolve(typeof number === 'number' ? number : port);
+    });
+  });
+}
+
+function kubeconfigOf(url: string, { caCertificate, token }: Identity): string {
+  return toYaml({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      {
+        name: 'headgate',
+        cluster: { server: url, 'certificate-authority-data': Buffer.from(caCertificate).toString('base64') },
+      },
+    ],
+    users: [{ name: 'admin', user: { token } }],
+    contexts: [{ name: 'headgate', context: { cluster: 'headgate', user: 'admin', namespace: 'default' } }],
+    'current-context': 'headgate',
+  });
+}

@@ -1,0 +1,150 @@
+import type { Kind } from '../kinds/kind.ts';
+
+/** An answer other than success: what a client gets as `metav1.Status`. The texts are kube-apiserver's. */
+export class ApiError extends Error {
+  readonly code: number;
+  readonly reason: string;
+  readonly details: StatusDetails | undefined;
+
+  constructor(code: number, reason: string, message: string, details?: StatusDetails) {
+    super(message);
+    this.name = 'ApiError';
+    this.code = code;
+    this.reason = reason;
+    this.details = details;
+  }
+}
+
+export interface StatusDetails {
+  name?: string;
+  group?: string;
+  kind?: string;
+  uid?: string;
+  causes?: StatusCause[];
+  retryAfterSeconds?: number;
+}
+
+export interface StatusCause {
+  reason: string;
+  message: string;
+  field: string;
+}
+
+/** One thing wrong with one field (field.Error). `message` does not repeat the field. */
+export interface FieldError {
+  reason:
+    | 'FieldValueRequired'
+    | 'FieldValueInvalid'
+    | 'FieldValueNotSupported'
+    | 'FieldValueDuplicate'
+    | 'FieldValueForbidden'
+    | 'FieldValueTooLong'
+    | 'FieldValueTooMany'
+    | 'FieldValueTypeInvalid';
+  field: string;
+  message: string;
+}
+
+export function statusOf(error: ApiError): Record<string, unknown> {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: error.message,
+    reason: error.reason,
+    ...(error.details !== undefined && { details: error.details }),
+    code: error.code,
+  };
+}
+
+/** `pods`, `deployments.apps`: how messages name a resource. */
+export function qualifiedResource(kind: Pick<Kind, 'group' | 'plural'>): string {
+  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
+}
+
+function about(kind: Kind, name: string): StatusDetails {
+  return { name, ...(kind.group !== '' && { group: kind.group }), kind: kind.plural };
+}
+
+export function badRequest(message: string): ApiError {
+  return new ApiError(400, 'BadRequest', message);
+}
+
+export function notFound(kind: Kind, name: string): ApiError {
+  return new ApiError(404, 'NotFound', `${qualifiedResource(kind)} "${name}" not found`, about(kind, name));
+}
+
+export function alreadyExists(kind: Kind, name: string): ApiError {
+  return new ApiError(409, 'AlreadyExists', `${qualifiedResource(kind)} "${name}" already exists`, about(kind, name));
+}
+
+export function conflict(kind: Kind, name: string, why?: string): ApiError {
+  const text = why ?? 'the object has been modified; please apply your changes to the latest version and try again';
+  return new ApiError(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on ${qualifiedResource(kind)} "${name}": ${text}`,
+    about(kind, name),
+  );
+}
+
+export function forbidden(kind: Kind, name: string, why: string): ApiError {
+  return new ApiError(403, 'Forbidden', `${qualifiedResource(kind)} "${name}" is forbidden: ${why}`, about(kind, name));
+}
+
+/** 422: `<Kind>.<group> "name" is invalid: field: message`. */
+export function invalid(kind: Kind, name: string, errors: readonly FieldError[]): ApiError {
+  const texts = [...new Set(errors.map(({ field, message }) => `${field}: ${message}`))];
+  const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
+  const body = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
+  return new ApiError(422, 'Invalid', `${qualified} "${name}" is invalid: ${body}`, {
+    name,
+    ...(kind.group !== '' && { group: kind.group }),
+    kind: kind.kind,
+    causes: errors.map(({ reason, field, message }) => ({ reason, message, field })),
+  });
+}
+
+export function expired(message: string): ApiError {
+  return new ApiError(410, 'Expired', message);
+}
+
+export function methodNotAllowed(): ApiError {
+  return new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+}
+
+export function unsupportedMediaType(message: string): ApiError {
+  return new ApiError(415, 'UnsupportedMediaType', message);
+}
+
+/** `"x"`, `5`, `{"a":1}`: a value as messages show it, cut when long. */
+export function shown(value: unknown): string {
+  const text = value === undefined ? 'null' : JSON.stringify(value);
+  return text.length > 400 ? `${text.slice(0, 400)}...` : text;
+}
+
+export function invalidValue(field: string, value: unknown, why: string): FieldError {
+  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${shown(value)}: ${why}` };
+}
+
+export function required(field: string, why = ''): FieldError {
+  return { reason: 'FieldValueRequired', field, message: why === '' ? 'Required value' : `Required value: ${why}` };
+}
+
+export function forbiddenField(field: string, why: string): FieldError {
+  return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${why}` };
+}
+
+export function duplicate(field: string, value: unknown): FieldError {
+  return { reason: 'FieldValueDuplicate', field, message: `Duplicate value: ${shown(value)}` };
+}
+
+export function notSupported(field: string, value: unknown, allowed: readonly unknown[]): FieldError {
+  const list = allowed.map((one) => JSON.stringify(one)).join(', ');
+  return {
+    reason: 'FieldValueNotSupported',
+    field,
+    message: `Unsupported value: ${shown(value)}: supported values: ${list}`,
+  };
+}
