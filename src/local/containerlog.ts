@@ -127,7 +127,7 @@ class FileLog implements ContainerLog {
 
   #announce(): void {
     this.version++;
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of this.#waiting) wake();
   }
 }
 

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { ContainerStatus } from 'kubernetes-types/core/v1.js';
-import { Pod } from '../kinds/core/pod.ts';
+import type { Pod } from '../kinds/core/pod.ts';
 import { KubeError } from '../kube/client.ts';
 import type { Informer } from '../kube/informer.ts';
 import { logPath, rotatedPath, type ContainerLog, type LiveLogs } from './containerlog.ts';
@@ -21,8 +21,10 @@ export interface PodLogRequest {
   signal: AbortSignal;
 }
 
-/** Rejects with a KubeError that has the code and text of Kubernetes. */
-export type PodLogSource = (request: PodLogRequest) => Promise<AsyncIterable<Uint8Array>>;
+export interface PodLogSource {
+  /** Rejects with a KubeError that has the code and text of Kubernetes. */
+  read(request: PodLogRequest): Promise<AsyncIterable<Uint8Array>>;
+}
 
 export function createPodLogSource(options: {
   pods: Informer<Pod>;
@@ -30,7 +32,7 @@ export function createPodLogSource(options: {
   podDir: (uid: string) => string;
   live: LiveLogs;
 }): PodLogSource {
-  return async (request) => {
+  const read = async (request: PodLogRequest): Promise<AsyncIterable<Uint8Array>> => {
     const pod = options.pods.get({ namespace: request.namespace, name: request.pod });
     if (pod === undefined) throw new KubeError(404, 'NotFound', `pods "${request.pod}" not found`);
     const container = containerOf(pod, request.container);
@@ -42,6 +44,7 @@ export function createPodLogSource(options: {
     }
     return limited(lines(cursor, request), request.limitBytes);
   };
+  return { read };
 }
 
 function badRequest(message: string): KubeError {

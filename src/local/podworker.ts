@@ -19,6 +19,7 @@ import {
   type RestartBackOff,
 } from './containerrunner.ts';
 import { containerEnvironment, type PodAddresses, type PodSources } from './environment.ts';
+import { ignoredFields } from './ignoredfields.ts';
 import type { ProcessRecords } from './leftovers.ts';
 import { launchOf, type Entry } from './launch.ts';
 import type { AddressPool } from './network.ts';
@@ -81,6 +82,11 @@ export class PodWorker {
     const { init, main } = initialRecords(pod, new Date());
     this.#init = this.#runners(pod.spec.initContainers ?? [], init);
     this.#main = this.#runners(pod.spec.containers, main);
+    const ignored = ignoredFields(pod);
+    if (ignored.length > 0) {
+      const message = `the embedded node runs the Pod without regard to ${ignored.join(', ')}`;
+      node.events.event(pod, 'Warning', 'FieldsIgnored', message);
+    }
     this.#publish();
     this.#running = this.#run().catch((error: unknown) => {
       this.#log.error({ err: error }, 'pod worker failed');

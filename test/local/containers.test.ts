@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -25,17 +26,14 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function run(
-  script: string,
-  options: { run?: number; maxBytes?: number; parentPipe?: boolean } = {},
-): Promise<RunningProcess> {
+async function run(script: string, options: { run?: number; maxBytes?: number } = {}): Promise<RunningProcess> {
   const path = join(directory, 'uid-web', 'logs', 'main', `${String(options.run ?? 0)}.log`);
   const log = await openContainerLog(path, live, options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes });
   const spec = {
     command: [process.execPath, '-e', script],
     env: { PATH: process.env['PATH'] ?? '' },
     cwd: directory,
-    parentPipe: options.parentPipe ?? false,
+    parentPipe: false,
   };
   const started = startProcess(spec, log, processRecords(join(directory, 'processes')));
   processes.push(started);
@@ -47,7 +45,7 @@ function logsOf(web: Pod): (request?: Partial<PodLogRequest>) => Promise<string>
   const source = createPodLogSource({ pods: informer, podDir: (uid) => join(directory, uid), live });
   return async (request = {}) => {
     const { signal } = new AbortController();
-    const all = await source({
+    const all = await source.read({
       namespace: 'default',
       pod: 'web',
       follow: false,
@@ -104,15 +102,30 @@ test('a process that ignores SIGTERM is killed after its grace, with the childre
   await expect.poll(() => alive(child)).toBe(false);
 });
 
-test('a built-in program sees the end of its standard input when this process goes', async () => {
-  const child = await run(`process.stdin.resume().on('end', () => process.exit(7)); console.log('up')`, {
-    parentPipe: true,
-  });
-  await untilLogged(/up/);
-  expect(await readdir(join(directory, 'processes'))).toHaveLength(1);
-  // The pipe stays open as long as the process runs, so only its own end can come now.
-  expect(await child.stop(5_000)).toMatchObject({ exitCode: 143 });
-  expect(await readdir(join(directory, 'processes'))).toHaveLength(0);
+test('a built-in program sees its standard input end when the process that started it is killed', async () => {
+  const source = (file: string): string => JSON.stringify(new URL(`../../src/local/${file}`, import.meta.url).href);
+  const child = `process.stdin.resume().on('end', () => process.exit()); console.log(process.pid)`;
+  const parent = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { openContainerLog } from ${source('containerlog.ts')};
+       import { processRecords } from ${source('leftovers.ts')};
+       import { startProcess } from ${source('process.ts')};
+       const log = await openContainerLog(${JSON.stringify(join(directory, 'child.log'))}, new Map());
+       const spec = { command: [process.execPath, '-e', ${JSON.stringify(child)}], env: {}, cwd: '/', parentPipe: true };
+       startProcess(spec, log, processRecords(${JSON.stringify(join(directory, 'processes'))}));`,
+    ],
+    { stdio: 'ignore' },
+  );
+  await expect
+    .poll(() => readFile(join(directory, 'child.log'), 'utf8').catch(() => ''), { timeout: 10_000 })
+    .toMatch(/\d+\n$/);
+  const pid = Number((await readFile(join(directory, 'child.log'), 'utf8')).trim().split(' ')[1]);
+  expect(alive(pid)).toBe(true);
+  parent.kill('SIGKILL');
+  await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false);
 });
 
 test('what an earlier run left behind is killed, but not another process of the same id', async () => {
@@ -125,7 +138,6 @@ test('what an earlier run left behind is killed, but not another process of the 
   await untilLogged(/up/, 1);
   const [pid = ''] = await readdir(join(directory, 'processes'));
   await processRecords(join(directory, 'elsewhere')).add(process.pid);
-  const { copyFile } = await import('node:fs/promises');
   await copyFile(join(directory, 'elsewhere', String(process.pid)), join(directory, 'processes', pid));
   expect(await killLeftovers(join(directory, 'processes'))).toEqual([]);
   expect(alive(Number(pid))).toBe(true);
