@@ -1,0 +1,100 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { KubeClient } from '../../kube/client.ts';
+import type { InformerCache } from '../../kube/informer.ts';
+import { compile, type Compiled, type GatewaySockets } from '../../routing/compile.ts';
+import type { ProgrammedGateway } from '../../routing/gatewaystatus.ts';
+import type { WantedStatus } from '../../routing/statuses.ts';
+import type { Endpoint, RouteTable } from '../../routing/table.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { createLoop } from './loop.ts';
+import { observeRouting } from './observe.ts';
+import { createStatusWriter } from './statuswriter.ts';
+
+export interface GatewayControllerOptions {
+  readonly client: KubeClient;
+  readonly informers: InformerCache;
+  readonly log: Log;
+  /** Gateways of the classes of these controllers are served. */
+  readonly claimedControllers: readonly string[];
+  /** Takes a new table, and the endpoints of the InferencePools in it by `namespace/name`. */
+  publish(table: RouteTable, pools: ReadonlyMap<string, readonly Endpoint[]>): void;
+  /** Opens exactly these sockets and says what each listener got, by Gateway. */
+  program(gateways: readonly GatewaySockets[]): Promise<ReadonlyMap<string, ProgrammedGateway>>;
+  /** Milliseconds that changes are collected before they are compiled. */
+  readonly debounceMs?: number;
+}
+
+export interface GatewayController {
+  /** Resolves when what was under way has ended. */
+  stop(): Promise<void>;
+}
+
+const defaultDebounceMs = 10;
+
+/**
+ * Keeps the data plane and the statuses as the resources say: observe all, compile, publish the table, open the sockets; then,
+ * without holding up the next table, write the statuses that differ. Resolves when the caches are filled and the first table
+ * is on its way.
+ */
+export async function startGatewayController(options: GatewayControllerOptions): Promise<GatewayController> {
+  const { claimedControllers, debounceMs = defaultDebounceMs } = options;
+  const log = options.log.child({ controller: 'gateway' });
+  const observed = observeRouting(options.informers);
+  const writer = createStatusWriter(options.client, log);
+  let programmed: ReadonlyMap<string, ProgrammedGateway> = new Map();
+  let sockets: readonly GatewaySockets[] = [];
+  let generation = 0;
+  let routingChanged = true;
+  let wanted: readonly WantedStatus[] = [];
+
+  const compileNow = (): Compiled =>
+    compile(observed.resources(), { claimedControllers, programmed, now: new Date(), generation });
+
+  const routing = createLoop({
+    debounceMs,
+    run: async () => {
+      if (routingChanged) generation += 1;
+      let compiled = compileNow();
+      if (routingChanged) options.publish(compiled.table, compiled.pools);
+      routingChanged = false;
+      if (!isDeepStrictEqual(compiled.sockets, sockets)) {
+        const next = compiled.sockets;
+        programmed = await options.program(next);
+        sockets = next;
+        compiled = compileNow();
+      }
+      wanted = compiled.statuses;
+      statuses.trigger();
+    },
+    onError: (err, retryMs) => {
+      log.error({ err, retryMs }, 'routes not updated, retrying');
+    },
+  });
+
+  const statuses = createLoop({
+    debounceMs: 0,
+    run: async () => {
+      // A conflict means that a newer object is on its way; compile again when it is here.
+      if (!(await writer.write(wanted))) throw new Error('some statuses were not written');
+    },
+    onError: (err, retryMs) => {
+      log.debug({ err, retryMs }, 'statuses not written, retrying');
+      routing.trigger();
+    },
+  });
+
+  await options.informers.synced();
+  const stopObserving = observed.onChange((changesRouting) => {
+    routingChanged ||= changesRouting;
+    routing.trigger();
+  });
+  routing.trigger();
+
+  return {
+    stop: async () => {
+      stopObserving();
+      await routing.stop();
+      await statuses.stop();
+    },
+  };
+}

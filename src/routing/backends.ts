@@ -1,0 +1,152 @@
+import type { Backend } from '../kinds/envoygateway/backend.ts';
+import type { Service } from '../kinds/core/service.ts';
+import { keyOf, type ObjectRef } from '../kinds/object.ts';
+import { backendEndpoints, poolEndpoints, serviceEndpoints } from './endpoints.ts';
+import { isPermitted, type Referrer } from './grants.ts';
+import type { Lookup } from './resources.ts';
+import type { BackendTarget, Endpoint, EndpointsTarget, InvalidTarget, PoolTarget } from './table.ts';
+
+/** What a backendRef points to, as a target the data plane can use or with the reason why not (gatewayapi.md 9). */
+
+export interface BackendReference {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly port?: number;
+}
+
+export const poolGroup = 'inference.networking.k8s.io';
+export const backendGroup = 'gateway.envoyproxy.io';
+
+export function invalid(reason: string, message: string): InvalidTarget {
+  return { type: 'invalid', reason, message };
+}
+
+/** Resolves the reference of an HTTPRoute; `from` is the route. */
+export function resolveBackend(lookup: Lookup, from: Referrer, reference: BackendReference): BackendTarget {
+  const { group = '', kind = 'Service', name, port } = reference;
+  const ref = { namespace: reference.namespace ?? from.namespace, name };
+  const resolve = resolverOf(group, kind);
+  if (resolve === undefined) {
+    return invalid(
+      'InvalidKind',
+      `backendRef ${name}: kind ${group === '' ? '' : `${group}/`}${kind} is not supported`,
+    );
+  }
+  if (!isPermitted(lookup.resources.referenceGrants, from, { group, kind, ...ref })) {
+    return invalid(
+      'RefNotPermitted',
+      `backendRef ${keyOf(ref)}: no ReferenceGrant permits ${kind}s of namespace ${ref.namespace} here`,
+    );
+  }
+  return resolve(lookup, ref, port);
+}
+
+type Resolver = (lookup: Lookup, ref: ObjectRef, port: number | undefined) => BackendTarget;
+
+function resolverOf(group: string, kind: string): Resolver | undefined {
+  if (group === '' && kind === 'Service') return resolveService;
+  if (group === poolGroup && kind === 'InferencePool') return resolvePool;
+  if (group === backendGroup && kind === 'Backend') return resolveDeclaredBackend;
+  return undefined;
+}
+
+const resolveService: Resolver = (lookup, ref, port) => {
+  const service = lookup.service(ref);
+  if (service === undefined) return invalid('BackendNotFound', `Service ${keyOf(ref)} not found`);
+  if (service.spec.type === 'ExternalName') {
+    return invalid('UnsupportedProtocol', `Service ${keyOf(ref)} is of type ExternalName, which routes may not use`);
+  }
+  const servicePort = service.spec.ports?.find((candidate) => candidate.port === port);
+  if (servicePort === undefined)
+    return invalid('BackendNotFound', `Service ${keyOf(ref)} has no port ${port ?? '(none given)'}`);
+  const protocol = protocolOf(servicePort.appProtocol);
+  if (protocol === undefined) {
+    return invalid(
+      'UnsupportedProtocol',
+      `Service ${keyOf(ref)} port ${servicePort.port}: appProtocol ${servicePort.appProtocol} is not supported`,
+    );
+  }
+  return {
+    type: 'endpoints',
+    key: `service/${keyOf(ref)}:${servicePort.port}`,
+    host: hostHeader(serviceHost(service), servicePort.port),
+    protocol,
+    endpoints: serviceEndpoints(lookup, service, servicePort),
+  };
+};
+
+function serviceHost({ metadata }: Service): string {
+  return `${metadata.name}.${metadata.namespace ?? ''}.svc.cluster.local`;
+}
+
+function hostHeader(host: string, port: number): string {
+  return port === 80 ? host : `${host}:${port}`;
+}
+
+function protocolOf(appProtocol: string | undefined): EndpointsTarget['protocol'] | undefined {
+  switch (appProtocol) {
+    case undefined:
+    case 'http':
+    case 'kubernetes.io/ws':
+      return 'http';
+    case 'kubernetes.io/h2c':
+      return 'h2c';
+    default:
+      return undefined;
+  }
+}
+
+const resolvePool: Resolver = (lookup, ref): PoolTarget | InvalidTarget => {
+  const pool = lookup.pool(ref);
+  if (pool === undefined) return invalid('BackendNotFound', `InferencePool ${keyOf(ref)} not found`);
+  return {
+    type: 'pool',
+    key: keyOf(ref),
+    failureMode: pool.spec.endpointPickerRef?.failureMode ?? 'FailClose',
+    protocol: pool.spec.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http',
+    endpoints: poolEndpoints(lookup, pool),
+  };
+};
+
+const resolveDeclaredBackend: Resolver = (lookup, ref) => {
+  const backend = lookup.backend(ref);
+  if (backend === undefined) return invalid('BackendNotFound', `Backend ${keyOf(ref)} not found`);
+  const problem = backendProblem(backend);
+  if (problem !== undefined) return invalid('UnsupportedProtocol', `Backend ${keyOf(ref)}: ${problem}`);
+  const endpoints: Endpoint[] = [];
+  for (const declared of backend.spec.endpoints ?? []) {
+    const found = backendEndpoints(lookup, declared);
+    if ('problem' in found) return invalid('BackendNotFound', `Backend ${keyOf(ref)}: ${found.problem}`);
+    endpoints.push(...found);
+  }
+  const fqdn = backend.spec.endpoints?.[0]?.fqdn;
+  return {
+    type: 'endpoints',
+    key: `backend/${keyOf(ref)}`,
+    ...(fqdn === undefined ? {} : { host: hostHeader(fqdn.hostname, fqdn.port) }),
+    protocol: backend.spec.appProtocols?.includes('gateway.envoyproxy.io/h2c') === true ? 'h2c' : 'http',
+    endpoints,
+  };
+};
+
+/** What a Backend asks for that is not supported, by field. */
+export function backendProblem({ spec }: Backend): string | undefined {
+  if (spec.type === 'DynamicResolver') return 'spec.type DynamicResolver is not supported yet';
+  // Never plain text to a backend that asks for TLS.
+  if (spec.tls !== undefined) return 'spec.tls is not supported yet';
+  if (spec.fallback === true) return 'spec.fallback is not supported yet; use the priority of an AIGatewayRoute';
+  const protocol = spec.appProtocols?.find((name) => name !== 'gateway.envoyproxy.io/h2c');
+  if (protocol !== undefined) return `spec.appProtocols ${protocol} is not supported yet`;
+  const endpoints = spec.endpoints ?? [];
+  if (endpoints.length === 0) return 'spec.endpoints is empty';
+  const unix = endpoints.findIndex((declared) => declared.unix !== undefined);
+  if (unix >= 0) return `spec.endpoints[${unix}].unix is not supported yet`;
+  const hosts = new Set(
+    endpoints.flatMap(({ fqdn }) => (fqdn === undefined ? [] : [hostHeader(fqdn.hostname, fqdn.port)])),
+  );
+  if (hosts.size > 1)
+    return 'spec.endpoints with different hostnames or ports are not supported yet; use one Backend each';
+  return undefined;
+}

@@ -1,0 +1,131 @@
+import { Backend } from '../kinds/envoygateway/backend.ts';
+import { BackendTrafficPolicy } from '../kinds/envoygateway/backendtrafficpolicy.ts';
+import { ClientTrafficPolicy } from '../kinds/envoygateway/clienttrafficpolicy.ts';
+import { keyOf } from '../kinds/object.ts';
+import { isPoolRef } from './aibackends.ts';
+import { backendGroup, backendProblem } from './backends.ts';
+import type { GatewayState } from './gatewaystate.ts';
+import type { Refusal } from './listeners.ts';
+import { backendPolicyRefusal, targetOf } from './policies.ts';
+import type { Lookup, RouteResources } from './resources.ts';
+import type { RouteOutcome } from './routestatus.ts';
+import { findings, mergeEntries, no, wantStatus, yes, type WantedStatus } from './statuses.ts';
+
+/** Statuses of Envoy Gateway's kinds, as far as Gateways of ours are concerned. */
+
+type ClientStatus = NonNullable<ClientTrafficPolicy['status']>;
+type Ancestor = ClientStatus['ancestors'][number];
+
+/** A Gateway that a policy reaches, directly or through a route. */
+interface Reach {
+  readonly gateway: GatewayState;
+  readonly refused: Refusal | undefined;
+}
+
+export function policyStatuses(
+  resources: RouteResources,
+  gateways: readonly GatewayState[],
+  outcomes: readonly RouteOutcome[],
+  claimed: ReadonlySet<string>,
+  now: Date,
+): WantedStatus[] {
+  const client = resources.clientTrafficPolicies.flatMap((policy) => {
+    const reach = gateways.flatMap((gateway): Reach[] =>
+      gateway.policies.outcomes
+        .filter((outcome) => outcome.policy === policy)
+        .map(({ refused }) => ({ gateway, refused })),
+    );
+    const ancestors = ancestorsOf(policy, policy.status?.ancestors, reach, claimed, now);
+    return ancestors === undefined ? [] : [wantStatus(ClientTrafficPolicy, policy, { ...policy.status, ancestors })];
+  });
+  const backend = resources.backendTrafficPolicies.flatMap((policy) => {
+    const refused = backendPolicyRefusal(policy);
+    const reach = gateways
+      .filter((gateway) => reaches(policy, gateway, outcomes))
+      .map((gateway): Reach => ({ gateway, refused }));
+    const ancestors = ancestorsOf(policy, policy.status?.ancestors, reach, claimed, now);
+    return ancestors === undefined ? [] : [wantStatus(BackendTrafficPolicy, policy, { ...policy.status, ancestors })];
+  });
+  return [...client, ...backend];
+}
+
+function reaches(policy: BackendTrafficPolicy, gateway: GatewayState, outcomes: readonly RouteOutcome[]): boolean {
+  if (targetOf(policy, 'Gateway', gateway.gateway) !== undefined) return true;
+  return outcomes.some(
+    ({ route, parents }) =>
+      parents.some((parent) => parent.gateway === gateway) && targetOf(policy, 'HTTPRoute', route) !== undefined,
+  );
+}
+
+/** Undefined: the policy concerns none of our Gateways, nor did it before. */
+function ancestorsOf(
+  policy: ClientTrafficPolicy | BackendTrafficPolicy,
+  existing: readonly Ancestor[] | undefined,
+  reach: readonly Reach[],
+  claimed: ReadonlySet<string>,
+  now: Date,
+): Ancestor[] | undefined {
+  const isOurs = ({ controllerName }: Ancestor): boolean => claimed.has(controllerName);
+  if (reach.length === 0 && existing?.some(isOurs) !== true) return undefined;
+  return mergeEntries(
+    existing,
+    isOurs,
+    reach.map(({ gateway, refused }) => {
+      const { name, namespace = '' } = gateway.gateway.metadata;
+      const finding =
+        refused === undefined
+          ? yes('Accepted', 'Accepted', 'Policy has been accepted.')
+          : no('Accepted', refused.reason, refused.message);
+      return {
+        isSame: ({ controllerName, ancestorRef }: Ancestor) =>
+          controllerName === gateway.controllerName && ancestorRef.name === name && ancestorRef.namespace === namespace,
+        build: (previous: Ancestor | undefined) => ({
+          ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace, name },
+          controllerName: gateway.controllerName,
+          conditions: findings(previous?.conditions, [finding], policy, now),
+        }),
+      };
+    }),
+  );
+}
+
+/** Backends that routes on our Gateways use. */
+export function backendStatuses(lookup: Lookup, outcomes: readonly RouteOutcome[], now: Date): WantedStatus[] {
+  const used = new Set(
+    outcomes.filter(({ parents }) => parents.length > 0).flatMap((outcome) => usedBackends(lookup, outcome)),
+  );
+  return lookup.resources.backends
+    .filter(({ metadata }) => used.has(keyOf(metadata)))
+    .map((backend) => {
+      const problem = backendProblem(backend);
+      const finding =
+        problem === undefined
+          ? yes('Accepted', 'Accepted', 'The Backend was accepted')
+          : no('Accepted', 'Invalid', problem);
+      return wantStatus(Backend, backend, {
+        ...backend.status,
+        conditions: findings(backend.status?.conditions, [finding], backend, now),
+      });
+    });
+}
+
+/** `namespace/name` of the Backends that a route names. */
+function usedBackends(lookup: Lookup, { route, ai }: RouteOutcome): string[] {
+  const own = route.metadata.namespace ?? '';
+  if (ai === undefined) {
+    return (route.spec.rules ?? [])
+      .flatMap(({ backendRefs = [] }) => backendRefs)
+      .filter(({ group, kind }) => group === backendGroup && kind === Backend.kind)
+      .map(({ namespace = own, name }) => `${namespace}/${name}`);
+  }
+  const refs = ai.spec.rules.flatMap(({ backendRefs = [] }) => backendRefs);
+  return refs
+    .filter((ref) => !isPoolRef(ref))
+    .flatMap((ref) => {
+      const namespace = ref.namespace ?? own;
+      const backend = lookup.aiBackend({ namespace, name: ref.name });
+      if (backend === undefined) return [];
+      const { backendRef } = backend.spec;
+      return [`${backendRef.namespace ?? namespace}/${backendRef.name}`];
+    });
+}

@@ -1,0 +1,106 @@
+import { InferencePool } from '../kinds/inference/inferencepool.ts';
+import { keyOf } from '../kinds/object.ts';
+import type { Lookup } from './resources.ts';
+import type { RouteOutcome } from './routestatus.ts';
+import { findings, mergeEntries, no, wantStatus, yes, type Finding, type WantedStatus } from './statuses.ts';
+
+/** A Gateway of ours through which some route reaches a pool. */
+export interface PoolParent {
+  readonly namespace: string;
+  readonly name: string;
+  readonly controllerName: string;
+  /** False while no route that names the pool is accepted there. */
+  readonly accepted: boolean;
+}
+
+/** The Gateways through which routes lead to each pool, by the pool's `namespace/name`. */
+export function poolParents(outcomes: readonly RouteOutcome[]): Map<string, PoolParent[]> {
+  const byPool = new Map<string, Map<string, PoolParent>>();
+  for (const { parents, pools } of outcomes) {
+    for (const pool of pools) {
+      const found = byPool.get(pool) ?? new Map<string, PoolParent>();
+      byPool.set(pool, found);
+      for (const { gateway, accepted } of parents) {
+        const { name, namespace = '' } = gateway.gateway.metadata;
+        const already = found.get(gateway.key)?.accepted === true;
+        found.set(gateway.key, {
+          namespace,
+          name,
+          controllerName: gateway.controllerName,
+          accepted: accepted || already,
+        });
+      }
+    }
+  }
+  return new Map([...byPool].map(([pool, found]) => [pool, [...found.values()]]));
+}
+
+/** Status of every pool: one entry per Gateway, none where no route leads to it (epp.md 1.1, aigateway.md 1.7). */
+export function poolStatuses(
+  lookup: Lookup,
+  parents: ReadonlyMap<string, readonly PoolParent[]>,
+  claimed: ReadonlySet<string>,
+  now: Date,
+): WantedStatus[] {
+  return lookup.resources.inferencePools.flatMap((pool) => {
+    const wanted = parents.get(keyOf(pool.metadata)) ?? [];
+    const existing = pool.status?.parents;
+    const isOurs = ({ controllerName }: { controllerName?: string }): boolean =>
+      controllerName !== undefined && claimed.has(controllerName);
+    if (wanted.length === 0 && existing?.some(isOurs) !== true) return [];
+    const picker = pickerFinding(lookup, pool);
+    const entries = mergeEntries(
+      existing,
+      isOurs,
+      wanted.map((parent) => ({
+        isSame: ({ controllerName, parentRef }) =>
+          controllerName === parent.controllerName &&
+          parentRef.name === parent.name &&
+          parentRef.namespace === parent.namespace,
+        build: (previous) => ({
+          parentRef: {
+            group: 'gateway.networking.k8s.io',
+            kind: 'Gateway',
+            name: parent.name,
+            namespace: parent.namespace,
+          },
+          controllerName: parent.controllerName,
+          conditions: findings(previous?.conditions, [acceptedFinding(parent), picker], pool, now),
+        }),
+      })),
+    );
+    return [wantStatus(InferencePool, pool, { ...pool.status, parents: entries })];
+  });
+}
+
+const saidBy = (reason: string): string => `InferencePool has been ${reason} by controller ai-gateway-controller:`;
+
+function acceptedFinding({ accepted }: PoolParent): Finding {
+  return accepted
+    ? yes('Accepted', 'Accepted', `${saidBy('Accepted')} a route of this Gateway refers to it`)
+    : no(
+        'Accepted',
+        'HTTPRouteNotAccepted',
+        `${saidBy('NotAccepted')} no route that refers to it is accepted by this Gateway`,
+      );
+}
+
+function pickerFinding(lookup: Lookup, { metadata, spec }: InferencePool): Finding {
+  const picker = spec.endpointPickerRef;
+  const namespace = metadata.namespace ?? '';
+  if (picker === undefined) return yes('ResolvedRefs', 'ResolvedRefs', 'the pool names no endpoint picker');
+  if ((picker.kind ?? 'Service') !== 'Service' || (picker.group ?? '') !== '') {
+    return no(
+      'ResolvedRefs',
+      'InvalidExtensionRef',
+      `ExtensionReference ${picker.name}: kind ${picker.kind ?? ''} is not supported`,
+    );
+  }
+  return lookup.service({ namespace, name: picker.name }) === undefined
+    ? no(
+        'ResolvedRefs',
+        'InvalidExtensionRef',
+        `ExtensionReference service ${picker.name} not found in namespace ${namespace}`,
+      )
+    : yes('ResolvedRefs', 'ResolvedRefs', 'All references of the InferencePool have been resolved');
+}

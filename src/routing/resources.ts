@@ -1,0 +1,128 @@
+import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
+import type { AIServiceBackend } from '../kinds/aigateway/aiservicebackend.ts';
+import type { BackendSecurityPolicy } from '../kinds/aigateway/backendsecuritypolicy.ts';
+import type { Namespace } from '../kinds/core/namespace.ts';
+import type { Pod } from '../kinds/core/pod.ts';
+import type { Service } from '../kinds/core/service.ts';
+import type { EndpointSlice } from '../kinds/discovery/endpointslice.ts';
+import type { Backend } from '../kinds/envoygateway/backend.ts';
+import type { BackendTrafficPolicy } from '../kinds/envoygateway/backendtrafficpolicy.ts';
+import type { ClientTrafficPolicy } from '../kinds/envoygateway/clienttrafficpolicy.ts';
+import type { HTTPRouteFilter } from '../kinds/envoygateway/httproutefilter.ts';
+import type { Gateway } from '../kinds/gateway/gateway.ts';
+import type { GatewayClass } from '../kinds/gateway/gatewayclass.ts';
+import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
+import type { ReferenceGrant } from '../kinds/gateway/referencegrant.ts';
+import type { InferencePool } from '../kinds/inference/inferencepool.ts';
+import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
+import type { Endpoint } from './table.ts';
+
+/** All objects that routing depends on, as the caches hold them. */
+export interface RouteResources {
+  readonly gatewayClasses: readonly GatewayClass[];
+  readonly gateways: readonly Gateway[];
+  readonly httpRoutes: readonly HTTPRoute[];
+  readonly referenceGrants: readonly ReferenceGrant[];
+  readonly namespaces: readonly Namespace[];
+  readonly services: readonly Service[];
+  readonly endpointSlices: readonly EndpointSlice[];
+  readonly pods: readonly Pod[];
+  readonly inferencePools: readonly InferencePool[];
+  readonly backends: readonly Backend[];
+  readonly httpRouteFilters: readonly HTTPRouteFilter[];
+  readonly clientTrafficPolicies: readonly ClientTrafficPolicy[];
+  readonly backendTrafficPolicies: readonly BackendTrafficPolicy[];
+  readonly aiGatewayRoutes: readonly AIGatewayRoute[];
+  readonly aiServiceBackends: readonly AIServiceBackend[];
+  readonly backendSecurityPolicies: readonly BackendSecurityPolicy[];
+}
+
+export const noResources: RouteResources = {
+  gatewayClasses: [],
+  gateways: [],
+  httpRoutes: [],
+  referenceGrants: [],
+  namespaces: [],
+  services: [],
+  endpointSlices: [],
+  pods: [],
+  inferencePools: [],
+  backends: [],
+  httpRouteFilters: [],
+  clientTrafficPolicies: [],
+  backendTrafficPolicies: [],
+  aiGatewayRoutes: [],
+  aiServiceBackends: [],
+  backendSecurityPolicies: [],
+};
+
+/** The resources by the names that others refer to them. */
+export interface Lookup {
+  readonly resources: RouteResources;
+  readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  service(ref: ObjectRef): Service | undefined;
+  /** The EndpointSlices of a Service. */
+  slices(ref: ObjectRef): readonly EndpointSlice[];
+  podsOf(namespace: string): readonly Pod[];
+  pool(ref: ObjectRef): InferencePool | undefined;
+  backend(ref: ObjectRef): Backend | undefined;
+  filter(ref: ObjectRef): HTTPRouteFilter | undefined;
+  aiRoute(ref: ObjectRef): AIGatewayRoute | undefined;
+  aiBackend(ref: ObjectRef): AIServiceBackend | undefined;
+  /** Endpoints of the pools that routes name, filled as they are resolved: every route of a pool shares one list. */
+  readonly poolEndpoints: Map<string, readonly Endpoint[]>;
+}
+
+export function lookupOf(resources: RouteResources): Lookup {
+  const services = byKey(resources.services);
+  const pools = byKey(resources.inferencePools);
+  const backends = byKey(resources.backends);
+  const filters = byKey(resources.httpRouteFilters);
+  const aiRoutes = byKey(resources.aiGatewayRoutes);
+  const aiBackends = byKey(resources.aiServiceBackends);
+  const slices = groupBy(resources.endpointSlices, (slice) => {
+    const service = slice.metadata.labels?.['kubernetes.io/service-name'];
+    return service === undefined ? undefined : `${slice.metadata.namespace ?? ''}/${service}`;
+  });
+  const pods = groupBy(resources.pods, (pod) => pod.metadata.namespace);
+  return {
+    resources,
+    namespaceLabels: new Map(
+      resources.namespaces.map(({ metadata }) => [
+        metadata.name,
+        { 'kubernetes.io/metadata.name': metadata.name, ...metadata.labels },
+      ]),
+    ),
+    service: (ref) => services.get(keyOf(ref)),
+    slices: (ref) => slices.get(keyOf(ref)) ?? [],
+    podsOf: (namespace) => pods.get(namespace) ?? [],
+    pool: (ref) => pools.get(keyOf(ref)),
+    backend: (ref) => backends.get(keyOf(ref)),
+    filter: (ref) => filters.get(keyOf(ref)),
+    aiRoute: (ref) => aiRoutes.get(keyOf(ref)),
+    aiBackend: (ref) => aiBackends.get(keyOf(ref)),
+    poolEndpoints: new Map(),
+  };
+}
+
+function byKey<T extends KubeObject>(objects: readonly T[]): Map<string, T> {
+  return new Map(objects.map((object) => [keyOf(object.metadata), object]));
+}
+
+export function groupBy<T>(items: readonly T[], keyOfItem: (item: T) => string | undefined): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOfItem(item);
+    if (key === undefined) continue;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** Older first, then by name: which of two objects that claim the same thing gets it. */
+export function byAge(a: KubeObject, b: KubeObject): number {
+  const age = (object: KubeObject): string => `${object.metadata.creationTimestamp ?? ''} ${keyOf(object.metadata)}`;
+  return age(a) < age(b) ? -1 : 1;
+}

@@ -1,0 +1,132 @@
+import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
+import { HTTPRoute } from '../kinds/gateway/httproute.ts';
+import { compileAIRoute } from './airules.ts';
+import { generatorOf } from './airoute.ts';
+import { attach, type AttachedListener, type ParentRef } from './attachment.ts';
+import type { GatewayState } from './gatewaystate.ts';
+import type { Problem } from './filters.ts';
+import type { Refusal } from './listeners.ts';
+import type { Lookup } from './resources.ts';
+import { compileHTTPRoute, type CompiledRoute, type CompiledRule } from './rules.ts';
+import { findings, mergeEntries, no, wantStatus, yes, type Finding, type WantedStatus } from './statuses.ts';
+
+/** What an HTTPRoute comes to: its rules, and for each parentRef to a Gateway of ours whether it is attached there. */
+export interface RouteOutcome {
+  readonly route: HTTPRoute;
+  /** The AIGatewayRoute that generated it. */
+  readonly ai: AIGatewayRoute | undefined;
+  readonly parents: readonly ParentOutcome[];
+  readonly rules: readonly CompiledRule[];
+  readonly problems: readonly Problem[];
+  readonly pools: ReadonlySet<string>;
+}
+
+export interface ParentOutcome {
+  readonly parentRef: ParentRef;
+  readonly gateway: GatewayState;
+  readonly accepted: boolean;
+  readonly refused?: Refusal;
+  readonly listeners: readonly AttachedListener[];
+}
+
+const nothing: CompiledRoute = { rules: [], problems: [], pools: new Set() };
+
+export function outcomesOf(
+  lookup: Lookup,
+  gateways: ReadonlyMap<string, GatewayState>,
+  route: HTTPRoute,
+): RouteOutcome {
+  const candidates = (route.spec.parentRefs ?? []).flatMap((parentRef) => {
+    const gateway = gatewayOf(gateways, route, parentRef);
+    return gateway === undefined ? [] : [{ parentRef, gateway }];
+  });
+  const generator = generatorOf(route);
+  const ai =
+    generator === undefined ? undefined : lookup.aiRoute({ namespace: route.metadata.namespace, name: generator });
+  const compiled = candidates.length === 0 ? nothing : compileRules(lookup, route, generator, ai);
+  const unsupported = unsupportedText(compiled.problems);
+  const parents = candidates.map(({ parentRef, gateway }): ParentOutcome => {
+    const attached = attach(lookup, gateway.gateway.metadata.namespace ?? '', gateway.listeners, route, parentRef);
+    if ('refused' in attached) return { parentRef, gateway, accepted: false, refused: attached.refused, listeners: [] };
+    if (unsupported !== undefined) {
+      const refused = { reason: 'UnsupportedValue', message: unsupported };
+      return { parentRef, gateway, accepted: false, refused, listeners: [] };
+    }
+    return { parentRef, gateway, accepted: true, listeners: attached.listeners };
+  });
+  return { route, ai, parents, ...compiled };
+}
+
+function compileRules(
+  lookup: Lookup,
+  route: HTTPRoute,
+  generator: string | undefined,
+  ai: AIGatewayRoute | undefined,
+): CompiledRoute {
+  if (generator === undefined) return compileHTTPRoute(lookup, route);
+  // Without its AIGatewayRoute nothing says how to talk to the backends: it is being deleted.
+  return ai === undefined ? nothing : compileAIRoute(lookup, route, ai);
+}
+
+function gatewayOf(
+  gateways: ReadonlyMap<string, GatewayState>,
+  route: HTTPRoute,
+  { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace, name }: ParentRef,
+): GatewayState | undefined {
+  if (group !== 'gateway.networking.k8s.io' || kind !== 'Gateway') return undefined;
+  return gateways.get(`${namespace ?? route.metadata.namespace ?? ''}/${name}`);
+}
+
+function unsupportedText(problems: readonly Problem[]): string | undefined {
+  const messages = problems.flatMap((problem) => (problem.type === 'unsupported' ? [problem.message] : []));
+  return messages.length === 0 ? undefined : messages.join('; ');
+}
+
+/** status.parents with our entries as they should be; nothing when the route is none of ours (gatewayapi.md 5). */
+export function routeStatus(outcome: RouteOutcome, claimed: ReadonlySet<string>, now: Date): WantedStatus[] {
+  const { route, parents } = outcome;
+  const existing = route.status?.parents;
+  const isOurs = ({ controllerName }: { controllerName: string }): boolean => claimed.has(controllerName);
+  if (parents.length === 0 && existing?.some(isOurs) !== true) return [];
+  const resolved = resolvedFinding(outcome.problems);
+  const entries = mergeEntries(
+    existing,
+    isOurs,
+    parents.map((parent) => ({
+      isSame: ({ controllerName, parentRef }) =>
+        controllerName === parent.gateway.controllerName && sameParent(parentRef, parent.parentRef),
+      build: (previous) => ({
+        parentRef: parent.parentRef,
+        controllerName: parent.gateway.controllerName,
+        conditions: findings(previous?.conditions, [acceptedFinding(parent), resolved], route, now),
+      }),
+    })),
+  );
+  return [wantStatus(HTTPRoute, route, { ...route.status, parents: entries })];
+}
+
+function sameParent(a: ParentRef, b: ParentRef): boolean {
+  const parts = ({ group, kind, namespace, name, sectionName, port }: ParentRef) => [
+    group,
+    kind,
+    namespace,
+    name,
+    sectionName,
+    port,
+  ];
+  const others = parts(b);
+  return parts(a).every((value, i) => value === others[i]);
+}
+
+function acceptedFinding({ refused }: ParentOutcome): Finding {
+  return refused === undefined
+    ? yes('Accepted', 'Accepted', 'the route is attached')
+    : no('Accepted', refused.reason, refused.message);
+}
+
+function resolvedFinding(problems: readonly Problem[]): Finding {
+  const unresolved = problems.filter((problem) => problem.type === 'unresolved');
+  const [first] = unresolved;
+  if (first === undefined) return yes('ResolvedRefs', 'ResolvedRefs', 'all references are resolved');
+  return no('ResolvedRefs', first.reason, unresolved.map(({ message }) => message).join('; '));
+}
