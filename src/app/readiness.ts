@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import type { Deployment } from '../kinds/apps/deployment.ts';
 import type { Pod } from '../kinds/core/pod.ts';
@@ -33,6 +34,29 @@ export function pendingIn(cluster: Cluster): Pending[] {
     ),
     ...cluster.httpRoutes.flatMap(pendingRoute),
   ];
+}
+
+const pollMs = 50;
+
+/**
+ * Waits until nothing is pending, and reports what is whenever that changes. Resolves with false when `signal` aborts first.
+ * The caches are asked again and again: it takes microseconds, and what makes an object ready is spread over many kinds.
+ */
+export async function whenReady(
+  cluster: () => Cluster,
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let reported = '';
+  while (!signal.aborted) {
+    const pending = pendingIn(cluster());
+    if (pending.length === 0) return true;
+    const now = `waiting for ${pending.map(({ object }) => object).join(', ')}`;
+    if (now !== reported) progress(now);
+    reported = now;
+    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+  }
+  return false;
 }
 
 function pendingDeployment(deployment: Deployment, pods: readonly Pod[]): Pending[] {

@@ -1,29 +1,13 @@
+import type { GatewaySockets } from '../routing/compile.ts';
+import type { ProgrammedGateway, ProgrammedListener } from '../routing/gatewaystatus.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** Gives every Gateway an address of its own and opens its listeners' sockets there (gatewayapi.md 10.6 step 3). */
 export interface Sockets {
   /** Makes the open sockets those of exactly these Gateways, and says what each listener got. */
-  program(gateways: readonly GatewayDemand[]): Promise<Map<string, ProgrammedGateway>>;
-}
-
-export interface GatewayDemand {
-  /** `namespace/name` */
-  key: string;
-  listeners: readonly { name: string; port: number }[];
-  /** The address it had before a restart. */
-  preferredAddress?: string;
-}
-
-export interface ProgrammedGateway {
-  addresses: string[];
-  /** By listener name. */
-  listeners: Map<string, ProgrammedListener>;
-}
-
-export interface ProgrammedListener {
-  ok: boolean;
-  boundPort?: number;
-  message?: string;
+  program(gateways: readonly GatewaySockets[]): Promise<Map<string, ProgrammedGateway>>;
+  /** Where a Gateway's declared port is really open. */
+  portOf(gatewayKey: string, port: number): number | undefined;
 }
 
 export interface SocketOptions {
@@ -39,10 +23,11 @@ export interface BindRequest {
 }
 
 export interface BindResult {
+  /** As declared. */
   port: number;
-  boundPort?: number | undefined;
-  /** The system's error code, such as EACCES. */
-  error?: string | undefined;
+  boundPort: number;
+  /** Why it could not be bound: the system's error code, such as EACCES. */
+  error?: string;
 }
 
 /** Where a port goes that the system keeps for root: 80 becomes 8080. */
@@ -67,7 +52,7 @@ export function createSockets(options: SocketOptions): Sockets {
     options.addresses.release(gone.address);
   };
 
-  const ensure = async (demand: GatewayDemand): Promise<Bound> => {
+  const ensure = async (demand: GatewaySockets): Promise<Bound> => {
     const ports = [...new Set(demand.listeners.map(({ port }) => port))].toSorted((a, b) => a - b);
     const known = bound.get(demand.key);
     if (known?.ports === ports.join()) return known;
@@ -89,6 +74,10 @@ export function createSockets(options: SocketOptions): Sockets {
   };
 
   return {
+    portOf: (key, port) => {
+      const result = bound.get(key)?.results.find((candidate) => candidate.port === port);
+      return result?.error === undefined ? result?.boundPort : undefined;
+    },
     program: async (gateways) => {
       const wanted = new Set(gateways.map(({ key }) => key));
       for (const key of bound.keys()) if (!wanted.has(key)) await release(key);
@@ -118,15 +107,15 @@ function inUse(results: readonly BindResult[]): boolean {
   return results.some(({ error }) => error === 'EADDRINUSE');
 }
 
-function describe(demand: GatewayDemand, { address, results }: Bound): ProgrammedGateway {
+function describe(demand: GatewaySockets, { address, results }: Bound): ProgrammedGateway {
   const listeners = new Map<string, ProgrammedListener>();
   for (const { name, port } of demand.listeners) {
-    const { boundPort, error = 'not bound' } = results.find((candidate) => candidate.port === port) ?? {};
+    const result = results.find((candidate) => candidate.port === port);
     listeners.set(
       name,
-      boundPort === undefined
-        ? { ok: false, message: `cannot listen on ${address}:${port}: ${error}` }
-        : { ok: true, boundPort },
+      result === undefined || result.error !== undefined
+        ? { ok: false, message: `cannot listen on ${address}:${port}: ${result?.error ?? 'not bound'}` }
+        : { ok: true, boundPort: result.boundPort },
     );
   }
   return { addresses: [address], listeners };

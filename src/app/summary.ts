@@ -1,3 +1,5 @@
+import type { Gateway } from '../kinds/gateway/gateway.ts';
+import { keyOf } from '../kinds/object.ts';
 import { matchRoute } from '../routing/match.ts';
 import type { BackendTarget, GatewayTable, RouteRule, WeightedBackend } from '../routing/table.ts';
 
@@ -66,4 +68,30 @@ function nameOf({ id, target }: WeightedBackend): string {
 
 function endpointCount(target: BackendTarget): number {
   return target.type === 'invalid' ? 0 : target.endpoints.length;
+}
+
+/** Where a Gateway can be reached. */
+export interface GatewayAddress {
+  /** `namespace/name` */
+  key: string;
+  url?: string;
+  /** Why it cannot. */
+  problem?: string;
+}
+
+export function gatewayAddress(
+  gateway: Gateway,
+  portOf: (gatewayKey: string, port: number) => number | undefined,
+): GatewayAddress {
+  const key = keyOf(gateway.metadata);
+  const address = gateway.status?.addresses?.[0]?.value;
+  const http = gateway.spec.listeners.find(
+    ({ protocol, port }) => protocol === 'HTTP' && portOf(key, port) !== undefined,
+  );
+  const port = http === undefined ? undefined : portOf(key, http.port);
+  if (address !== undefined && port !== undefined) {
+    return { key, url: port === 80 ? `http://${address}` : `http://${address}:${port}` };
+  }
+  const programmed = gateway.status?.conditions?.find(({ type }) => type === 'Programmed');
+  return { key, problem: programmed?.message ?? 'no controller has taken it' };
 }

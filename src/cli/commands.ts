@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { claimedByDefault } from '../app/gatewayclasses.ts';
+import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
 import { ManifestError } from '../app/manifests.ts';
 import { up, type UpFlags } from './up.ts';
 
@@ -25,7 +25,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       '--gateway-controllers <names>',
       'GatewayClass controller names to act for, separated by commas',
       (text: string) => text.split(',').map((name) => name.trim()),
-      claimedByDefault,
+      [headgateController, ...foreignControllers],
     )
     .option('--debug-headers', 'answer requests that carry "x-headgate-debug: true" with the route and endpoint taken')
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn')

@@ -22,8 +22,9 @@ function system(options: { root: boolean; taken?: readonly string[] }) {
       open.set(key, request);
       return Promise.resolve(
         request.listeners.map(({ port, bindPort }): BindResult => {
-          if (bindPort < 1024 && !options.root) return { port, error: 'EACCES' };
-          if (options.taken?.includes(`${request.address}:${bindPort}`) === true) return { port, error: 'EADDRINUSE' };
+          if (bindPort < 1024 && !options.root) return { port, boundPort: 0, error: 'EACCES' };
+          if (options.taken?.includes(`${request.address}:${bindPort}`) === true)
+            return { port, boundPort: 0, error: 'EADDRINUSE' };
           return { port, boundPort: bindPort };
         }),
       );

@@ -1,0 +1,62 @@
+import { pino } from 'pino';
+import { createLog, type Log } from '../telemetry/log.ts';
+
+type Start = (argv: readonly string[], options: { env: NodeJS.ProcessEnv; log: Log }) => Promise<Running>;
+
+interface Running {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** The programs that the embedded node runs in pods, each loaded only when it is run. */
+const programs = {
+  simulator: async (): Promise<Start> => (await import('../simulator/vllm.ts')).startSimulator,
+  testupstream: async (): Promise<Start> => (await import('../simulator/testupstream.ts')).startTestUpstream,
+  epp: async (): Promise<Start> => (await import('../extproc/epp.ts')).startEpp,
+} as const;
+
+export function isProgram(name: string): name is keyof typeof programs {
+  return Object.hasOwn(programs, name);
+}
+
+/** A program that does not close in time is ended anyway. */
+const closeTimeoutMs = 3_000;
+
+/**
+ * Runs a program until SIGTERM, SIGINT or, when a node started it, until that node is gone: its end of our standard input
+ * closes whatever happened to it (`HEADGATE_PARENT_PIPE`). Logs go to standard output, where `kubectl logs` finds them.
+ */
+export async function runProgram(name: keyof typeof programs, argv: readonly string[]): Promise<void> {
+  const log = createLog({ level: 'info', destination: pino.destination({ dest: 1, sync: true }) });
+  let running: Running;
+  try {
+    const start = await programs[name]();
+    running = await start(argv, { env: process.env, log });
+  } catch (error) {
+    log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+    return;
+  }
+  let closing = false;
+  const close = (reason: string): void => {
+    if (closing) return;
+    closing = true;
+    log.info({ reason }, 'stopping');
+    setTimeout(() => process.exit(0), closeTimeoutMs).unref();
+    void running.close().finally(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      close(signal);
+    });
+  }
+  if (process.env['HEADGATE_PARENT_PIPE'] === '1') {
+    process.stdin.resume();
+    process.stdin.on('end', () => {
+      close('the node that started this program is gone');
+    });
+    process.stdin.on('error', () => {
+      close('the node that started this program is gone');
+    });
+  }
+}
