@@ -50,8 +50,8 @@ export class JsonScan {
   /** Bytes of earlier chunks. */
   #base = 0;
   #depth = 0;
-  /** 1 where the container at that depth is an object. */
-  readonly #objects = new Uint8Array(maxDepth + 1);
+  /** 1 where the container at that depth is an object. A plain array: a typed one of this size costs more than a short body's scan. */
+  readonly #objects: number[] = [0];
   #stringIsKey = false;
   #hexLeft = 0;
   #word = '';
@@ -65,10 +65,11 @@ export class JsonScan {
   push(chunk: Buffer): void {
     if (this.error !== undefined) return;
     const length = chunk.length;
+    const words = length < worthWords ? undefined : wordsOf(chunk);
     let at = 0;
     while (at < length) {
       if (this.#state === inString) {
-        while (at < length && stopsString[chunk[at] ?? 0] === 0) at += 1;
+        at = skipText(chunk, at, words);
         if (at === length) break;
       }
       this.#step(chunk[at] ?? 0, this.#base + at);
@@ -239,6 +240,47 @@ export class JsonScan {
     const shown = byte > 0x20 && byte < 0x7f ? `'${String.fromCharCode(byte)}'` : `byte 0x${byte.toString(16)}`;
     this.error = `unexpected ${shown} at offset ${offset}`;
   }
+}
+
+/** Chunks from this size on are looked at in words of four bytes; below it making the view costs more than it saves. */
+const worthWords = 2048;
+
+/** The aligned middle of a chunk as words. */
+interface Words {
+  readonly values: Int32Array;
+  /** Offset in the chunk of the first word. */
+  readonly from: number;
+}
+
+function wordsOf(chunk: Buffer): Words {
+  const from = -chunk.byteOffset & 3;
+  return { values: new Int32Array(chunk.buffer, chunk.byteOffset + from, (chunk.length - from) >> 2), from };
+}
+
+/** The offset of the next byte at or after `at` that ends a run of text inside a string. */
+function skipText(chunk: Buffer, at: number, words: Words | undefined): number {
+  const length = chunk.length;
+  let next = at;
+  const soon = words === undefined ? length : Math.min(length, ((at - words.from + 3) & ~3) + words.from);
+  while (next < soon && stopsString[chunk[next] ?? 0] === 0) next += 1;
+  if (words === undefined || next < soon) return next;
+  const { values, from } = words;
+  let word = (next - from) >> 2;
+  while (word < values.length && !hasStop(values[word] ?? 0)) word += 1;
+  next = Math.max(next, from + word * 4);
+  while (next < length && stopsString[chunk[next] ?? 0] === 0) next += 1;
+  return next;
+}
+
+/** True when one of the four bytes is a quote, a backslash or below 0x20 ("determine if a word has a byte less than n"). */
+function hasStop(word: number): boolean {
+  const quote = word ^ 0x22222222;
+  const backslash = word ^ 0x5c5c5c5c;
+  const found =
+    (((quote - 0x01010101) | 0) & ~quote) |
+    (((backslash - 0x01010101) | 0) & ~backslash) |
+    (((word - 0x20202020) | 0) & ~word);
+  return (found & 0x80808080) !== 0;
 }
 
 /** The state after `byte` inside a number; `end` when the number ended before it. */

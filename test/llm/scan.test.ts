@@ -152,4 +152,15 @@ describe('agreement with JSON.parse', () => {
     const garbage = fc.array(token, { maxLength: 12 }).map((tokens) => `{${tokens.join('')}`);
     fc.assert(fc.property(garbage, cuts, agree), { numRuns: 5000 });
   });
+
+  it('on long strings, wherever in a word they begin, end or break', () => {
+    const stop = fc.constantFrom('', '"', '\\', '\\"', '\\u00e9', '\n', '\u001f', ' ', 'é', '\u007f', '😀');
+    const long = fc
+      .tuple(fc.nat(9), fc.integer({ min: 2000, max: 2600 }), stop, fc.nat(700), stop)
+      .map(([pad, before, first, after, second]) => {
+        const text = 'x'.repeat(before) + first + '!'.repeat(after) + second;
+        return `{${' '.repeat(pad)}"t":"${text}","model":"m","u":"${'y'.repeat(600)}"}`;
+      });
+    fc.assert(fc.property(long, cuts, agree), { numRuns: 3000 });
+  });
 });
