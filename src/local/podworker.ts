@@ -64,6 +64,7 @@ export class PodWorker {
   readonly #sidecars: Promise<void>[] = [];
   #pod: Pod;
   #ended: Promise<void> | undefined;
+  #endGraceMs = 0;
   #volumes: Promise<unknown> = Promise.resolve();
   #published = '';
   #dirty = false;
@@ -98,11 +99,21 @@ export class PodWorker {
     const changed = declarationOf(pod) !== declarationOf(this.#pod);
     this.#pod = pod;
     if (pod.metadata.deletionTimestamp !== undefined) {
-      const seconds = pod.metadata.deletionGracePeriodSeconds ?? this.#graceSeconds();
-      this.#ended ??= this.#terminate(seconds * 1000);
+      this.#end((pod.metadata.deletionGracePeriodSeconds ?? this.#graceSeconds()) * 1000);
       return;
     }
     if (changed) this.refresh();
+  }
+
+  /** Begins the end; a second deletion of the Pod can only shorten the grace it has. */
+  #end(graceMs: number): void {
+    if (this.#ended === undefined) {
+      this.#endGraceMs = graceMs;
+      this.#ended = this.#terminate(graceMs);
+    } else if (graceMs < this.#endGraceMs) {
+      this.#endGraceMs = graceMs;
+      for (const runner of [...this.#main, ...this.#init]) void runner.stop(graceMs);
+    }
   }
 
   /** The Pod, or a ConfigMap or Secret of its namespace, has changed. */

@@ -82,7 +82,7 @@ export function startServiceProxy(options: {
       refused ||= result !== 'EACCES';
       const message = `cannot listen on ${address}:${String(port.port)} (${result}): the Service has endpoints, but its cluster IP does not answer on this port`;
       events.event(service, 'Warning', 'PortNotAvailable', message);
-      log.warn({ service: key, address, port: port.port, reason: result }, 'service port not available');
+      log.info({ service: key, address, port: port.port, reason: result }, 'service port not available');
     }
     if (service === undefined) listening.delete(key);
     // A port that is taken may become free; a privileged one stays so.

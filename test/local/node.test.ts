@@ -12,18 +12,22 @@ import { Node } from '../../src/kinds/core/node.ts';
 import { Pod } from '../../src/kinds/core/pod.ts';
 import { Service } from '../../src/kinds/core/service.ts';
 import { EndpointSlice } from '../../src/kinds/discovery/endpointslice.ts';
+import { startApiServer, type ApiServer } from '../../src/apiserver/server.ts';
+import { allKinds } from '../../src/kinds/registry.ts';
 import { createInformerCache } from '../../src/kube/cache.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createCatalog } from '../../src/local/catalog.ts';
+import { revisionOf } from '../../src/local/deploymentplan.ts';
 import { claimNetwork, type LoopbackNetwork } from '../../src/local/network.ts';
 import { startNode, type LocalNode } from '../../src/local/node.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { MemoryApi } from './memoryapi.ts';
 
-/** The whole node: objects in, real processes out. */
+/** The whole node on the embedded API: objects in, real processes out. */
 
 const log = createLog({ level: 'silent' });
 /** A server on the address and port it is told; its answers say which Pod it is, its log what it was asked. */
-const server = `
+const program = `
 const http = require('node:http');
 const fs = require('node:fs');
 const file = process.env.FILE;
@@ -38,24 +42,33 @@ http.createServer((q, s) => {
 
 let directory: string;
 let network: LoopbackNetwork;
-let api: MemoryApi;
+let server: ApiServer;
+let api: KubeClient;
 let node: LocalNode | undefined;
 const stops: (() => Promise<void>)[] = [];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'headgate-node-'));
   network = await claimNetwork({ dataDir: directory, lockPort: 10297, blocks: [140, 199] });
-  api = new MemoryApi();
+  server = await startApiServer({
+    dataDir: join(directory, 'api'),
+    kinds: allKinds,
+    log,
+    serviceAddresses: network.services,
+  });
+  api = createKubeClient({ server: server.url, ca: server.caCertificate, token: server.token });
   await start();
 });
 afterEach(async () => {
   await stop();
+  await api.close();
+  await server.close();
   await network.close();
   await rm(directory, { recursive: true, force: true });
 });
 
 async function start(): Promise<void> {
-  await writeFile(join(directory, 'server.cjs'), server);
+  await writeFile(join(directory, 'server.cjs'), program);
   const command = [process.execPath, join(directory, 'server.cjs')];
   const script = [process.execPath, '-e'];
   const informers = createInformerCache(api, log);
@@ -144,12 +157,11 @@ test('a Deployment becomes ready processes with addresses of their own behind a 
     (await api.get(Node, { name: 'headgate' }))?.status?.conditions?.find(({ type }) => type === 'Ready')?.status,
   ).toBe('True');
   await api.create(Deployment, deployment('web', 3, serverContainer()));
-  const clusterIP = network.services.allocate();
-  await api.create(Service, {
+  const service = await api.create(Service, {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'web', namespace: 'default' },
-    spec: { clusterIP, selector: { app: 'web' }, ports: [{ port: 8000, targetPort: 'http' }] },
+    spec: { selector: { app: 'web' }, ports: [{ port: 8000, targetPort: 'http' }] },
   });
   await expect.poll(() => available('web'), until).toBe(3);
   const running = await pods();
@@ -165,7 +177,7 @@ test('a Deployment becomes ready processes with addresses of their own behind a 
     )
     .toBe(3);
   const answers = new Set<string>();
-  for (let i = 0; i < 6; i++) answers.add(await get(clusterIP, 8000));
+  for (let i = 0; i < 6; i++) answers.add(await get(service.spec.clusterIP ?? '', 8000));
   expect([...answers].toSorted()).toEqual(names);
   expect(await logsOf(names[0] ?? '')).toMatch(/^listening\nasked \/health\n/);
 
@@ -192,7 +204,8 @@ test('an update replaces the Pods by new ones, never with fewer ready than decla
         status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'),
       );
       fewest = Math.min(fewest, ready.length);
-      const all = (await api.list(ReplicaSet)).items.map((set) => [set.spec.replicas, set.status?.replicas]);
+      const sets = (await api.list(ReplicaSet)).items.toSorted((a, b) => revisionOf(a) - revisionOf(b));
+      const all = sets.map((set) => [set.spec.replicas, set.status?.replicas]);
       return [(await pods()).length, ...all];
     }, until)
     .toEqual([2, [0, 0], [2, 2]]);
