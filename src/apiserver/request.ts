@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseYaml } from 'yaml';
+import { decodeProtobuf } from './protobuf/decode.ts';
 import { ApiError, badRequest, unsupportedMediaType } from './status.ts';
 
 /** One request to the API, its path taken apart as kube-apiserver does (RequestInfo). */
@@ -64,8 +65,8 @@ function parsePath(path: string): ResourcePath | undefined {
 
 const maxBodyBytes = 3 * 1024 * 1024;
 
-/** The whole body, bounded; an empty one is an empty string. */
-export async function readBody({ raw }: ApiRequest): Promise<string> {
+/** The whole body, bounded. */
+export async function readBody({ raw }: ApiRequest): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of raw as AsyncIterable<Buffer>) {
@@ -75,15 +76,17 @@ export async function readBody({ raw }: ApiRequest): Promise<string> {
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 export function contentTypeOf({ raw }: ApiRequest): string {
   return (raw.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** A body of JSON or YAML. */
-export function parseBody(text: string, contentType: string): unknown {
+/** A body of JSON, YAML or, for built-in kinds, Kubernetes protobuf. */
+export function parseBody(body: Buffer, contentType: string): unknown {
+  if (contentType === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body);
+  const text = body.toString('utf8');
   try {
     if (contentType === 'application/yaml' || contentType === 'application/apply-patch+yaml') {
       const value: unknown = parseYaml(text, { maxAliasCount: 100 });

@@ -91,8 +91,8 @@ export async function deleteCollection(server: Server, request: ResourceRequest)
 }
 
 async function deleteOptionsOf(request: ResourceRequest) {
-  const text = await readBody(request);
-  const body = text === '' ? {} : parseBody(text, contentTypeOf(request));
+  const bytes = await readBody(request);
+  const body = bytes.length === 0 ? {} : parseBody(bytes, contentTypeOf(request));
   const dryRun =
     typeof body === 'object' &&
     body !== null &&
