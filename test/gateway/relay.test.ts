@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { backend, readAll, startFixture, table, target, until, type Fixture } from './fixture.ts';
+import type { BackendTarget } from '../../src/routing/table.ts';
+import { backend, endpointAt, readAll, startFixture, table, target, until, type Fixture } from './fixture.ts';
 
 let fixture: Fixture;
 beforeEach(async () => {
@@ -164,6 +166,25 @@ describe('what goes upstream', () => {
     });
     const hidden = await fixture.call('/');
     expect(hidden.headers).not.toHaveProperty('x-headgate-route');
+  });
+});
+
+describe('other upstream protocols', () => {
+  it('speaks HTTP/2 in the clear to h2c backends', async () => {
+    const server = createHttp2Server((request, response) => {
+      request.resume().on('end', () => {
+        response.end(`${request.httpVersion} ${request.authority} ${request.url}`);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const h2c = { ...target([endpointAt(port)]), protocol: 'h2c' } as BackendTarget;
+    fixture.plane.apply(table([{ model: 'm', backends: [backend(h2c)] }]));
+    const answer = await fixture.chat({ model: 'm' }, { host: 'h.example' });
+    expect(await answer.body.text()).toBe('2.0 h.example /v1/chat/completions');
+    await fixture.plane.close(0);
+    await new Promise((resolve) => server.close(resolve));
   });
 });
 
