@@ -93,7 +93,7 @@ function programmedGateway({ gateway, refused, listeners, programmed }: GatewayF
   }
   const served = listeners.filter((state) => listenerRefusal(state, programmed) === undefined);
   if (served.length === 0) return no('Programmed', 'Invalid', 'no listener can be served');
-  const moved = served.flatMap((state) => movedText(state, programmed) ?? []);
+  const moved = [...new Set(served.flatMap((state) => movedText(state, programmed) ?? []))];
   return yes('Programmed', 'Programmed', moved.length === 0 ? `listening on ${address}` : moved.join('; '));
 }
 

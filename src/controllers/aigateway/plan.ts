@@ -51,7 +51,9 @@ export function planRoute(observed: RouteObservation): RoutePlan {
     return { filters, httpRoute: undefined, verdict: { accepted: false, message: missing.message } };
   }
   const namespace = route.metadata.namespace ?? '';
-  const backendRefs = checked.map((refs) => refs.map(({ ref, backend }) => httpBackendRef(namespace, ref, backend)));
+  const backendRefs = checked.map((refs) =>
+    refs.map(({ declared, backend }) => httpBackendRef(namespace, declared, backend)),
+  );
   const problem = problems[0]?.message ?? missingGateway(observed) ?? unsupportedField(route);
   return {
     filters,
