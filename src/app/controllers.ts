@@ -1,3 +1,4 @@
+import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
 import { ensureGatewayClasses } from '../controllers/gateway/classes.ts';
 import { startGatewayController, type GatewayControllerOptions } from '../controllers/gateway/controller.ts';
 
@@ -8,7 +9,7 @@ export interface Controllers {
 /** Starts all controllers on the embedded API, whose GatewayClasses include those of foreign manifests. */
 export async function startControllers(options: GatewayControllerOptions): Promise<Controllers> {
   await ensureGatewayClasses(options.client);
-  const running = [await startGatewayController(options)];
+  const running = await Promise.all([startAIGatewayControllers(options), startGatewayController(options)]);
   return {
     stop: async () => {
       await Promise.all(running.map((controller) => controller.stop()));

@@ -11,7 +11,9 @@ export interface Sockets {
 }
 
 export interface SocketOptions {
-  addresses: { allocate(preferred?: string): string; release(address: string): void };
+  /** A free address, the preferred one where that is possible. */
+  allocate(preferred?: string): string;
+  release(address: string): void;
   bind(gatewayKey: string, sockets: BindRequest): Promise<readonly BindResult[]>;
   unbind(gatewayKey: string): Promise<void>;
   log: Log;
@@ -49,7 +51,7 @@ export function createSockets(options: SocketOptions): Sockets {
     if (gone === undefined) return;
     bound.delete(key);
     await options.unbind(key);
-    options.addresses.release(gone.address);
+    options.release(gone.address);
   };
 
   const ensure = async (demand: GatewaySockets): Promise<Bound> => {
@@ -57,16 +59,16 @@ export function createSockets(options: SocketOptions): Sockets {
     const known = bound.get(demand.key);
     if (known?.ports === ports.join()) return known;
     const tried: string[] = [];
-    let address = known?.address ?? options.addresses.allocate(demand.preferredAddress);
+    let address = known?.address ?? options.allocate(demand.preferredAddress);
     let results = await bindPorts(options, demand.key, address, ports);
     // A new Gateway can move to an address where nobody else is; one that clients already know stays.
     while (known === undefined && inUse(results) && tried.length < addressAttempts) {
       tried.push(address);
       await options.unbind(demand.key);
-      address = options.addresses.allocate();
+      address = options.allocate();
       results = await bindPorts(options, demand.key, address, ports);
     }
-    for (const unused of tried) options.addresses.release(unused);
+    for (const unused of tried) options.release(unused);
     const now = { ports: ports.join(), address, results };
     bound.set(demand.key, now);
     options.log.info({ gateway: demand.key, address, results }, 'gateway sockets bound');

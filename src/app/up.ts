@@ -126,7 +126,16 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   });
   const dataPlane = createDataPlane({ log, picker, debugHeaders: options.debugHeaders });
   stack.defer(() => dataPlane.close(drainMs));
-  const sockets = createSockets({ addresses: network.gateways, bind: dataPlane.bind, unbind: dataPlane.unbind, log });
+  const { gateways } = network;
+  const sockets = createSockets({
+    // An address of an earlier run may lie outside the block that was free this time.
+    allocate: (preferred) =>
+      gateways.allocate(preferred !== undefined && gateways.isFree(preferred) ? preferred : undefined),
+    release: gateways.release,
+    bind: dataPlane.bind,
+    unbind: dataPlane.unbind,
+    log,
+  });
   let table: RouteTable = { generation: 0, gateways: new Map() };
   const controllers = await startControllers({
     client,

@@ -8,15 +8,13 @@ function system(options: { root: boolean; taken?: readonly string[] }) {
   const held: string[] = [];
   let next = 1;
   const sockets = createSockets({
-    addresses: {
-      allocate: (preferred) => {
-        const address = preferred ?? `127.10.200.${next++}`;
-        held.push(address);
-        return address;
-      },
-      release: (address) => {
-        held.splice(held.indexOf(address), 1);
-      },
+    allocate: (preferred) => {
+      const address = preferred ?? `127.10.200.${next++}`;
+      held.push(address);
+      return address;
+    },
+    release: (address) => {
+      held.splice(held.indexOf(address), 1);
     },
     bind: (key, request) => {
       open.set(key, request);

@@ -1,11 +1,15 @@
 import { rm } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { hasKubectl, skipMessage } from './kubectl.ts';
 import { startHeadgate, until } from './headgate.ts';
 
 describe.skipIf(!hasKubectl)(`durability (${hasKubectl ? 'with kubectl' : skipMessage})`, () => {
   it('keeps every acknowledged object through SIGKILL', { timeout: 180_000 }, async () => {
     const first = await startHeadgate();
+    onTestFinished(async () => {
+      await first.kill();
+      await rm(first.dataDir, { recursive: true, force: true });
+    });
     const acknowledged: string[] = [];
     let killed = false;
     const writer = async (lane: number): Promise<void> => {
@@ -17,7 +21,7 @@ describe.skipIf(!hasKubectl)(`durability (${hasKubectl ? 'with kubectl' : skipMe
     };
     const writers = Promise.all([0, 1, 2, 3].map(writer));
     await until(
-      () => acknowledged.length >= 60,
+      () => acknowledged.length >= 200,
       () => `only ${acknowledged.length} were created`,
       120_000,
     );
@@ -26,10 +30,10 @@ describe.skipIf(!hasKubectl)(`durability (${hasKubectl ? 'with kubectl' : skipMe
     await writers;
 
     const second = await startHeadgate([], { dataDir: first.dataDir });
+    onTestFinished(() => second.kill());
     const names = (await second.kubectl(['get', 'configmap', '-o', 'name'])).split('\n');
     const present = new Set(names.map((name) => name.replace('configmap/', '')));
     expect(acknowledged.filter((name) => !present.has(name))).toEqual([]);
     expect(await second.stop()).toBe(0);
-    await rm(first.dataDir, { recursive: true, force: true });
   });
 });

@@ -88,8 +88,10 @@ export async function startHeadgate(
       return child.exitCode;
     },
     kill: async () => {
-      child.kill('SIGKILL');
-      await exited;
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await exited;
+      }
     },
   };
 }
