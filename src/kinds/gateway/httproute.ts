@@ -67,8 +67,7 @@ const match = Type.Object({
   method: Type.Optional(stringEnum(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'])),
 });
 
-const needsOnePrefix =
-  "((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true)";
+const needsOnePrefix = "(size(self.matches) == 1 && self.matches.all(m, has(m.path) && m.path.type == 'PathPrefix'))";
 const replacesPrefix = (field: string) =>
   `has(f.${field}) && has(f.${field}.path) && f.${field}.path.type == 'ReplacePrefixMatch' && has(f.${field}.path.replacePrefixMatch)`;
 const prefixRules = ([field, name]: readonly [string, string]) => [
@@ -116,9 +115,10 @@ const rule = Type.Object(
   },
 );
 
+// CEL has no sum; `has` of an indexed element is written through a list of that one element, which every CEL understands.
 const matchCount = Array.from(
   { length: 16 },
-  (_, i) => `(self.size() > ${i} ? (has(self[${i}].matches) ? self[${i}].matches.size() : 0) : 0)`,
+  (_, i) => `(self.size() > ${i} ? [self[${i}]].map(r, has(r.matches) ? r.matches.size() : 0)[0] : 0)`,
 ).join(' + ');
 
 const spec = Type.Object({
