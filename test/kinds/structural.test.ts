@@ -8,22 +8,14 @@ import { kinds as inference } from '../../src/kinds/inference/index.ts';
 const kinds = [...gateway, ...inference, ...aigateway, ...envoygateway];
 
 /** JSON Schema words that a CRD's structural schema may carry (apiextensions.k8s.io/v1 JSONSchemaProps). */
-const allowed = new Set([
-  ...['type', 'format', 'description', 'default', 'enum', 'properties', 'required', 'items', 'additionalProperties'],
-  ...[
-    'minimum',
-    'maximum',
-    'minLength',
-    'maxLength',
-    'pattern',
-    'minItems',
-    'maxItems',
-    'minProperties',
-    'maxProperties',
-  ],
-  ...['x-kubernetes-validations', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys'],
-  ...['x-kubernetes-int-or-string', 'x-kubernetes-preserve-unknown-fields'],
-]);
+const allowed = new Set(
+  [
+    'type format description default enum properties required items additionalProperties',
+    'minimum maximum minLength maxLength pattern minItems maxItems minProperties maxProperties',
+    'x-kubernetes-validations x-kubernetes-list-type x-kubernetes-list-map-keys',
+    'x-kubernetes-int-or-string x-kubernetes-preserve-unknown-fields',
+  ].flatMap((words) => words.split(' ')),
+);
 
 interface Node {
   path: string;
@@ -44,7 +36,7 @@ function* nodesOf(path: string, schema: unknown): Generator<Node> {
 
 const versions = kinds.flatMap((kind) =>
   kind.versions.map((version) => {
-    const schema = typeof version.schema === 'function' ? version.schema() : version.schema;
+    const schema: unknown = typeof version.schema === 'function' ? version.schema() : version.schema;
     return { name: `${kind.group}/${version.name} ${kind.kind}`, nodes: [...nodesOf('', schema)] };
   }),
 );
