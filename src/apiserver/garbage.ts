@@ -4,7 +4,8 @@ import type { Objects } from './objects.ts';
 import type { Resources, Served } from './resources.ts';
 import { ApiError } from './status.ts';
 import type { StoreEvent } from './store/history.ts';
-import type { Store, StoredObject } from './store/store.ts';
+import type { StoredObject } from './store/object.ts';
+import type { Store } from './store/store.ts';
 
 interface Dependencies {
   store: Store;
@@ -84,9 +85,7 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
     } as const;
     const alive = owned.filter(({ object }) => object.metadata.deletionTimestamp === undefined);
     await Promise.all(
-      alive.map(
-        async ({ served: kind, object }) => await ignoreRefusal(objects.remove(kind, object.metadata, options)),
-      ),
+      alive.map(async ({ served: kind, object }) => ignoreRefusal(objects.remove(kind, object.metadata, options))),
     );
     const blocks = ({ object }: { object: StoredObject }) =>
       object.metadata.ownerReferences?.some((one) => one.uid === owner.metadata.uid && one.blockOwnerDeletion === true);

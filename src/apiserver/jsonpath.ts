@@ -10,7 +10,7 @@ export function evaluatePath(path: string, root: unknown): unknown[] {
   return values.filter((value) => value !== undefined && value !== null);
 }
 
-type Step = (value: unknown) => unknown[];
+type Step = (value: unknown) => readonly unknown[];
 
 const compiled = new Map<string, readonly Step[]>();
 
@@ -35,16 +35,19 @@ function stepsOf(path: string): readonly Step[] {
 function stepOf(groups: Record<string, string | undefined>): Step {
   const name = groups['field']?.replaceAll(/\\(.)/g, '$1') ?? groups['quoted'];
   if (name === '*' || groups['all'] !== undefined)
-    return (value) => (Array.isArray(value) ? value : isObject(value) ? Object.values(value) : []);
+    return (value) => (isObject(value) ? Object.values(value) : listOf(value));
   if (name !== undefined) return (value) => (isObject(value) ? [value[name]] : []);
   const { index, key, wanted } = groups;
-  if (index !== undefined) return (value) => (Array.isArray(value) ? [value.at(Number(index))] : []);
+  if (index !== undefined) return (value) => [listOf(value).at(Number(index))];
   if (key !== undefined) {
     const keyPath = key.split('.');
-    return (value) =>
-      Array.isArray(value) ? value.filter((item) => String(valueAt(item, ...keyPath)) === wanted) : [];
+    return (value) => listOf(value).filter((item) => String(valueAt(item, ...keyPath)) === wanted);
   }
   const from = Number(groups['from'] || 0);
   const to = groups['to'] ? Number(groups['to']) : undefined;
-  return (value) => (Array.isArray(value) ? value.slice(from, to) : []);
+  return (value) => listOf(value).slice(from, to);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -5,7 +5,8 @@ import type { Objects } from './objects.ts';
 import type { Resources } from './resources.ts';
 import { ApiError } from './status.ts';
 import type { StoreEvent } from './store/history.ts';
-import type { Store, StoredObject } from './store/store.ts';
+import type { StoredObject } from './store/object.ts';
+import type { Store } from './store/store.ts';
 
 interface Dependencies {
   store: Store;
@@ -36,7 +37,7 @@ export function startNamespaceLifecycle(dependencies: Dependencies): () => void 
     const inside = contents.flatMap((served) => store.list(served.id, name).map((object) => ({ served, object })));
     const waiting = inside.filter(({ object }) => object.metadata.deletionTimestamp === undefined);
     await Promise.all(
-      waiting.map(async ({ served, object }) => await ignoreRefusal(objects.remove(served, object.metadata, options))),
+      waiting.map(({ served, object }) => ignoreRefusal(objects.remove(served, object.metadata, options))),
     );
     if (contents.some((served) => store.list(served.id, name).length > 0)) return;
     const ref = { name };

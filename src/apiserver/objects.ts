@@ -3,7 +3,8 @@ import { allocateAddress, type ServiceAddresses } from './builtin/services.ts';
 import { equalJson, objectAt, stringAt } from './json.ts';
 import type { Resources, Served } from './resources.ts';
 import { alreadyExists, forbidden, notFound } from './status.ts';
-import type { Decision, Store, StoredObject } from './store/store.ts';
+import type { StoredObject } from './store/object.ts';
+import type { Decision, Store } from './store/store.ts';
 import {
   checkPreconditions,
   gracePeriodOf,
@@ -84,7 +85,7 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
     dryRun: boolean,
     decide: (newest: StoredObject | undefined) => Decision,
   ) => {
-    if (!dryRun) return await store.write(id, key, decide);
+    if (!dryRun) return store.write(id, key, decide);
     try {
       return await store.write(id, key, (newest) => {
         throw new DryRun(decide(newest).object);
@@ -119,7 +120,7 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
     },
 
     async update(served, ref, change, { dryRun, subresource }) {
-      return await write(served.id, keyOf(ref), dryRun, (newest) => {
+      return write(served.id, keyOf(ref), dryRun, (newest) => {
         if (newest === undefined) throw notFound(served.kind, ref.name);
         const changed = served.toStorage(change(served.fromStorage(newest)));
         const next = prepareUpdate(served, changed, newest, subresource);

@@ -1,6 +1,6 @@
 import { apiVersionOf, type Kind, type KindVersion } from '../kinds/kind.ts';
 import { compileObjectSchema, type ObjectSchema } from './schema/object.ts';
-import type { StoredObject } from './store/store.ts';
+import type { StoredObject } from './store/object.ts';
 
 /** One kind at one version as it is served at a URL. */
 export interface Served {

@@ -1,8 +1,8 @@
 import { meets, parseSelector, type Requirement } from '../kube/labels.ts';
 import type { Kind } from '../kinds/kind.ts';
-import { stringAt, valueAt } from './json.ts';
+import { valueAt } from './json.ts';
 import { badRequest } from './status.ts';
-import type { StoredObject } from './store/store.ts';
+import type { StoredObject } from './store/object.ts';
 
 /** The label and field selectors of a list, watch or deletecollection. */
 export interface Selection {
@@ -86,9 +86,8 @@ function fieldTerms(kind: Kind, text: string): FieldTerm[] {
 }
 
 function fieldHolds({ path, value, equal }: FieldTerm, object: StoredObject): boolean {
-  const found = valueAt(object, ...path);
-  const text =
-    typeof found === 'object' ? '' : (stringAt(object, ...path) ?? String(found ?? (isFlag(path) ? false : '')));
+  const found = valueAt(object, ...path) ?? (isFlag(path) ? false : '');
+  const text = typeof found === 'string' ? found : JSON.stringify(found);
   return (text === value) === equal;
 }
 

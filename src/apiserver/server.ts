@@ -157,12 +157,10 @@ function knownError(error: unknown): ApiError | undefined {
 
 /** Prefers the port of the last start, so that kubeconfigs stay valid. */
 async function listenOn(listener: HttpsServer, wanted: number, portFile: string): Promise<number> {
-  if (wanted !== 0) return await listen(listener, wanted);
+  if (wanted !== 0) return listen(listener, wanted);
   const last = lastPort(portFile);
   const port =
-    last === undefined
-      ? await listen(listener, 0)
-      : await listen(listener, last).catch(async () => await listen(listener, 0));
+    last === undefined ? await listen(listener, 0) : await listen(listener, last).catch(() => listen(listener, 0));
   writeFileSync(portFile, String(port), { mode: 0o600 });
   return port;
 }
@@ -177,7 +175,7 @@ function lastPort(file: string): number | undefined {
 }
 
 async function listen(listener: HttpsServer, port: number): Promise<number> {
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
       reject(error);
     };

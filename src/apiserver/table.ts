@@ -2,7 +2,7 @@ import type { PrinterColumn } from '../kinds/kind.ts';
 import { since } from '../kinds/kubernetes/columns.ts';
 import { evaluatePath } from './jsonpath.ts';
 import type { Served } from './resources.ts';
-import type { StoredObject } from './store/store.ts';
+import type { StoredObject } from './store/object.ts';
 
 /** Server-side printing: `kubectl get` shows what these tables (meta.k8s.io/v1 Table) say. */
 
@@ -70,7 +70,7 @@ function cellOf(column: PrinterColumn, object: StoredObject, now: Date): unknown
   if (column.type === 'date') return typeof first === 'string' ? since(first, now) : '<unknown>';
   if (column.type === 'integer' || column.type === 'number') return typeof first === 'number' ? first : null;
   if (column.type === 'boolean') return typeof first === 'boolean' ? first : null;
-  return values.map((value) => (typeof value === 'object' ? JSON.stringify(value) : String(value))).join(',');
+  return values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join(',');
 }
 
 /** meta.k8s.io/v1 PartialObjectMetadata */

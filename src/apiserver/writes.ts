@@ -5,7 +5,7 @@ import { strategyOf } from './builtin/strategies.ts';
 import { equalJson, isObject, listAt, objectAt, stringAt, valueAt, type JsonObject } from './json.ts';
 import type { Served } from './resources.ts';
 import { ApiError, badRequest, conflict, forbiddenField, invalid, invalidValue, type FieldError } from './status.ts';
-import type { StoredObject } from './store/store.ts';
+import type { StoredObject } from './store/object.ts';
 
 /** Making objects fit to be stored: what create, update and patch have in common. Pure: nothing here touches the store. */
 

@@ -1,6 +1,6 @@
 import { equalJson, objectAt, stringAt, valueAt } from '../json.ts';
 import { forbiddenField, invalidValue, required, type FieldError } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import type { Strategy } from './strategy.ts';
 
 /** ConfigMaps and Secrets. */

@@ -2,7 +2,8 @@ import { isObject, listAt, objectAt, stringAt, valueAt, type JsonObject } from '
 import { duplicate, invalidValue, required, type FieldError } from '../status.ts';
 import { keyOf } from '../../kinds/object.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { Store, StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
+import type { Store } from '../store/store.ts';
 import { withDefaults, type Strategy } from './strategy.ts';
 
 /** Hands out cluster IPs; the embedded node's loopback network in `headgate up`. */

@@ -1,5 +1,5 @@
 import type { FieldError } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 
 /**
  * What Kubernetes does in code rather than in a schema for one of its own kinds (a "registry strategy"): defaults that depend

@@ -1,7 +1,7 @@
-import { matchesLabels, type LabelSelector } from '../../kube/labels.ts';
+import { matchesLabels } from '../../kube/labels.ts';
 import { equalJson, objectAt, stringAt, valueAt, withValue, type JsonObject } from '../json.ts';
 import { invalidValue, required, type FieldError } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import { checkPodSpec, checkRestartPolicy, defaultPodSpec } from './pods.ts';
 import { withDefaults, type Strategy } from './strategy.ts';
 
@@ -94,7 +94,7 @@ function checkTemplate(
 function selects(selector: JsonObject, labels: JsonObject | undefined): boolean {
   try {
     // Both have been checked against their schemas.
-    return matchesLabels(selector as LabelSelector, labels as Record<string, string> | undefined);
+    return matchesLabels(selector, labels as Record<string, string> | undefined);
   } catch {
     return false;
   }

@@ -9,6 +9,10 @@ import type { Resources, Served } from '../resources.ts';
 export function respondOpenApi(resources: Resources, request: ApiRequest): boolean {
   if (request.method !== 'GET') return false;
   const [, , version, ...rest] = request.path.split('/');
+  if (version === 'v2' && rest.length === 0) {
+    respondEmptyV2(request);
+    return true;
+  }
   if (version !== 'v3') return false;
   if (rest.length === 0) {
     const paths = [...new Set(resources.all.map((served) => pathOf(served)))];
@@ -23,17 +27,34 @@ export function respondOpenApi(resources: Resources, request: ApiRequest): boole
   return true;
 }
 
+/**
+ * OpenAPI v2 is empty: kubectl asks for it only about kinds it did not find in v3, to learn that they are not there either. In
+ * protobuf, an empty document has no bytes.
+ */
+function respondEmptyV2({ raw, response }: ApiRequest): void {
+  const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+  if ((raw.headers.accept ?? '').includes('proto-openapi')) {
+    response.writeHead(200, { 'content-type': protobuf, 'content-length': 0 });
+    response.end();
+    return;
+  }
+  const text = JSON.stringify({ swagger: '2.0', info: { title: 'Headgate', version: 'v1.32.0' }, paths: {} });
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
 function pathOf({ kind, apiVersion }: Served): string {
   return kind.group === '' ? `api/${apiVersion}` : `apis/${apiVersion}`;
 }
 
 function documentOf(served: readonly Served[]) {
   const schemas: Record<string, unknown> = {};
+  for (const one of served) addSchemas(one, schemas);
   return {
     openapi: '3.0.0',
     info: { title: 'Headgate', version: 'v1.32.0' },
-    paths: Object.assign({}, ...served.map(pathsOf)) as Record<string, unknown>,
-    components: { schemas: (served.forEach((one) => addSchemas(one, schemas)), schemas) },
+    paths: Object.fromEntries(served.flatMap((one) => Object.entries(pathsOf(one)))),
+    components: { schemas },
   };
 }
 

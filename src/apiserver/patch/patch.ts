@@ -2,7 +2,7 @@ import { applyPatch, type Operation } from 'rfc6902';
 import { isObject } from '../json.ts';
 import type { Served } from '../resources.ts';
 import { ApiError, badRequest, unsupportedMediaType } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import { mergePatch } from './merge.ts';
 import { strategicMergePatch } from './strategic.ts';
 

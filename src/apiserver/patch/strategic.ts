@@ -20,7 +20,7 @@ function mergeObjects(schema: StructuralSchema | undefined, target: JsonObject, 
   if (directive === 'replace') return withoutDirectives(patch);
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge')
-    throw badRequest(`unknown strategic merge directive $patch: ${String(directive)}`);
+    throw badRequest(`unknown strategic merge directive $patch: ${JSON.stringify(directive)}`);
   const result: JsonObject = { ...target };
   if (patch['$retainKeys'] !== undefined) {
     const retained = listAt(patch, '$retainKeys');

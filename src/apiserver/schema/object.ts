@@ -3,7 +3,7 @@ import { modelSchema } from '../../kinds/kubernetes/models.ts';
 import { structuralSchemaOf, type StructuralSchema } from '../../kinds/structural.ts';
 import type { JsonObject } from '../json.ts';
 import { badRequest, type FieldError } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import { checkRules } from './cel.ts';
 import { checkLists } from './lists.ts';
 import { checkMetadata } from './metadata.ts';

@@ -93,7 +93,7 @@ function fieldError(error: ErrorObject, root: unknown): FieldError {
       return { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${limit} bytes` };
     case 'maxItems':
     case 'maxProperties': {
-      const actual = Array.isArray(value) ? value.length : Object.keys(Object(value)).length;
+      const actual = sizeOf(value);
       return { reason: 'FieldValueTooMany', field, message: `Too many: ${actual}: must have at most ${limit} items` };
     }
     case 'minItems':
@@ -103,11 +103,7 @@ function fieldError(error: ErrorObject, root: unknown): FieldError {
         `${inBody} should have at least ${limit} items`,
       );
     case 'minProperties':
-      return invalidValue(
-        field,
-        Object.keys(Object(value)).length,
-        `${inBody} should have at least ${limit} properties`,
-      );
+      return invalidValue(field, sizeOf(value), `${inBody} should have at least ${limit} properties`);
     case 'minLength':
       return invalidValue(field, value, `${inBody} should be at least ${limit} chars long`);
     case 'pattern':
@@ -146,6 +142,11 @@ function formatMessage(inBody: string, format: string, value: unknown): string {
     return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   }
   return `${inBody} must be of type ${format}: ${shown(value)}`;
+}
+
+function sizeOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length;
+  return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 }
 
 function listOf(value: unknown): unknown[] {

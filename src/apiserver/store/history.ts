@@ -1,4 +1,4 @@
-import type { StoredObject } from './store.ts';
+import type { StoredObject } from './object.ts';
 
 export interface StoreEvent {
   revision: number;

@@ -1,4 +1,4 @@
-import type { StoredObject } from './store.ts';
+import type { StoredObject } from './object.ts';
 
 /** The visible objects in memory, found by key and listed in key order. */
 export interface ObjectIndex {

@@ -1,10 +1,7 @@
 import { open } from 'lmdb';
-import type { KubeObject } from '../../kinds/object.ts';
 import { createHistory, type History, type StoreEvent } from './history.ts';
+import type { StoredObject } from './object.ts';
 import { createIndex, type ObjectIndex } from './objects.ts';
-
-/** An object as it is stored: at its kind's storage version, never changed once stored. */
-export type StoredObject = KubeObject & Record<string, unknown>;
 
 /** What a write does to the object it was shown. `keep` answers with it as it is, without a new version. */
 export type Decision =
@@ -96,7 +93,7 @@ export function openStore(directory: string): Store {
     }
     if (write !== undefined) write.done = true;
     publishCommitted();
-    return await published;
+    return published;
   };
 
   const untilIdle = async (): Promise<void> => {
@@ -135,7 +132,7 @@ export function openStore(directory: string): Store {
         previous: newest,
         json: JSON.stringify(object),
       };
-      return await persist(event, key);
+      return persist(event, key);
     },
 
     async close() {

@@ -2,7 +2,7 @@ import { keyOf } from '../../kinds/object.ts';
 import { listAt, stringAt } from '../json.ts';
 import type { PodLogRequest } from '../podlogs.ts';
 import { ApiError, badRequest, notFound } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import { nameOf, refOf, type ResourceRequest, type Server } from './context.ts';
 
 /** `pods/{name}/log` */

@@ -3,7 +3,8 @@ import { respondJson, viewOf, type ApiRequest } from '../request.ts';
 import type { Served } from '../resources.ts';
 import { parseSelection } from '../selectors.ts';
 import { badRequest, expired, notFound } from '../status.ts';
-import type { Store, StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
+import type { Store } from '../store/store.ts';
 import { makeTable, partialMetadata } from '../table.ts';
 import { refOf, type ResourceRequest, type Server } from './context.ts';
 
@@ -42,9 +43,9 @@ export function listObjects(server: Server, request: ResourceRequest): void {
   const { served, query, resource } = request;
   checkVersionMatch(server.store, query);
   const selection = parseSelection(served.kind, query);
-  const selected = server.store.list(served.id, resource.namespace).filter(selection.matches);
+  const selected = server.store.list(served.id, resource.namespace).filter((object) => selection.matches(object));
   const { page, metadata } = paginate(server.store, selected, query);
-  const items = page.map(served.fromStorage);
+  const items = page.map((object) => served.fromStorage(object));
   switch (viewOf(request)) {
     case 'table':
       respondJson(request, 200, makeTable(served, items, includeObjectOf(request), metadata));

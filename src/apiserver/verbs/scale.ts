@@ -7,7 +7,7 @@ import { mergePatch } from '../patch/merge.ts';
 import { contentTypeOf, parseBody, readBody, respondJson } from '../request.ts';
 import type { Served } from '../resources.ts';
 import { badRequest, conflict, invalid, invalidValue, notFound, unsupportedMediaType } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import { isDryRun, refOf, type ResourceRequest, type Server } from './context.ts';
 
 /** The scale subresource (autoscaling/v1 Scale): `kubectl scale` and autoscalers. */

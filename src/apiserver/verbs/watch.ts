@@ -4,7 +4,7 @@ import type { Served } from '../resources.ts';
 import { parseSelection, type Selection } from '../selectors.ts';
 import { ApiError, expired, statusOf } from '../status.ts';
 import type { StoreEvent } from '../store/history.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import { makeTable, partialMetadata } from '../table.ts';
 import type { ResourceRequest, Server } from './context.ts';
 import { includeObjectOf, revisionOf } from './read.ts';

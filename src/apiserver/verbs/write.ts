@@ -2,7 +2,7 @@ import { patchOf } from '../patch/patch.ts';
 import { contentTypeOf, parseBody, readBody, respondJson, warn } from '../request.ts';
 import { parseSelection } from '../selectors.ts';
 import { badRequest } from '../status.ts';
-import type { StoredObject } from '../store/store.ts';
+import type { StoredObject } from '../store/object.ts';
 import { decodeBody, parseDeleteOptions } from '../writes.ts';
 import { fieldValidationOf, isDryRun, nameOf, refOf, type ResourceRequest, type Server } from './context.ts';
 import { respondObject } from './read.ts';
@@ -74,7 +74,7 @@ export async function deleteCollection(server: Server, request: ResourceRequest)
   const { served, query, resource } = request;
   const selection = parseSelection(served.kind, query);
   const options = await deleteOptionsOf(request);
-  const selected = server.store.list(served.id, resource.namespace).filter(selection.matches);
+  const selected = server.store.list(served.id, resource.namespace).filter((object) => selection.matches(object));
   const removed = await Promise.allSettled(
     selected.map((object) => server.objects.remove(served, object.metadata, options)),
   );
