@@ -134,6 +134,9 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
       const object = await write(served.id, keyOf(ref), options.dryRun, (newest) => {
         if (newest === undefined) throw notFound(served.kind, ref.name);
         checkPreconditions(served.kind, newest, options.preconditions);
+        if (served.id === '/namespaces' && permanentNamespaces.has(ref.name)) {
+          throw forbidden(served.kind, ref.name, 'this namespace may not be deleted');
+        }
         const marked = markDeleted(newest, options, new Date());
         gone = isReleased(marked);
         if (gone) return { action: 'remove', object: marked };
@@ -143,6 +146,8 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
     },
   };
 }
+
+const permanentNamespaces = new Set(['default', 'kube-system', 'kube-public']);
 
 const policyFinalizers: Readonly<Record<DeleteOptions['propagation'], readonly string[]>> = {
   Background: [],

@@ -13,11 +13,12 @@ import { handle } from './handler.ts';
 import { loadIdentity, type Identity } from './identity.ts';
 import { isObject, valueAt } from './json.ts';
 import { startNamespaceLifecycle } from './namespaces.ts';
+import { startEventExpiry } from './events.ts';
 import { createObjects } from './objects.ts';
 import type { PodLogSource } from './podlogs.ts';
 import { parseRequest } from './request.ts';
 import { createResources } from './resources.ts';
-import { ApiError, statusOf } from './status.ts';
+import { ApiError, badRequest, statusOf } from './status.ts';
 import { openStore } from './store/store.ts';
 import type { Server } from './verbs/context.ts';
 
@@ -64,6 +65,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   if (serviceAddresses !== undefined) reserveAddresses(store, serviceAddresses, log);
   const stopGarbage = startGarbageCollector({ store, resources, objects, log });
   const stopNamespaces = startNamespaceLifecycle({ store, resources, objects, log });
+  const stopExpiry = startEventExpiry({ store, resources, objects, log });
   await createBootstrapObjects({ resources, objects });
 
   const listener = createServer({ cert: identity.serverCertificate, key: identity.serverKey, minVersion: 'TLSv1.2' });
@@ -85,6 +87,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     async close() {
       stopGarbage();
       stopNamespaces();
+      stopExpiry();
       for (const end of server.watches) end();
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       listener.closeIdleConnections();
@@ -148,6 +151,8 @@ function respondError(server: Server, raw: IncomingMessage, response: ServerResp
 /** Refusals: our own, and those of the rooms that answer for us (a KubeError has the same fields). */
 function knownError(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
+  // The only recursion here follows the nesting of what the client sent.
+  if (error instanceof RangeError) return badRequest('the object is nested too deeply');
   if (!(error instanceof Error) || !('code' in error) || !('reason' in error)) return undefined;
   const { code, reason } = error;
   return typeof code === 'number' && code >= 400 && code < 600 && typeof reason === 'string'

@@ -1,5 +1,5 @@
 import type { StructuralSchema } from '../../kinds/structural.ts';
-import { equalJson, isObject } from '../json.ts';
+import { isObject } from '../json.ts';
 import { duplicate, type FieldError } from '../status.ts';
 
 /** Reports entries that occur twice in lists the schema declares as maps or sets (x-kubernetes-list-type). */
@@ -22,11 +22,12 @@ function checkUnique(schema: StructuralSchema, list: readonly unknown[], path: s
   const type = schema['x-kubernetes-list-type'];
   if (type !== 'map' && type !== 'set') return;
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  const identities = list.map((item) => (type === 'set' ? item : keysOf(item, keys)));
-  for (const [index, identity] of identities.entries()) {
-    if (identities.findIndex((other) => equalJson(other, identity)) < index) {
-      errors.push(duplicate(`${path}[${index}]`, identity));
-    }
+  const seen = new Set<string>();
+  for (const [index, item] of list.entries()) {
+    const identity = type === 'set' ? item : keysOf(item, keys);
+    const text = JSON.stringify(identity);
+    if (seen.has(text)) errors.push(duplicate(`${path}[${index}]`, identity));
+    seen.add(text);
   }
 }
 

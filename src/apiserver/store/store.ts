@@ -35,6 +35,7 @@ interface PendingWrite {
   key: string;
   done: boolean;
   resolve(object: StoredObject): void;
+  reject(error: Error): void;
 }
 
 const revisionKey = ['meta', 'revision'];
@@ -75,25 +76,27 @@ export function openStore(directory: string): Store {
     if (queue.length === 0) for (const resolve of idle.splice(0)) resolve();
   };
 
-  const persist = async (event: StoreEvent, key: string): Promise<StoredObject> => {
-    const published = new Promise<StoredObject>((resolve) => {
-      queue.push({ event, key, done: false, resolve });
+  const persist = (event: StoreEvent, key: string): Promise<StoredObject> =>
+    new Promise((resolve, reject) => {
+      const write: PendingWrite = { event, key, done: false, resolve, reject };
+      queue.push(write);
+      const objectKey = ['object', event.resource, key];
+      // Writes of one turn of the event loop share a transaction, so the revision can never lag behind the objects.
+      const durable = [
+        database.put(revisionKey, String(event.revision)),
+        event.type === 'DELETED' ? database.remove(objectKey) : database.put(objectKey, event.json),
+      ];
+      Promise.all(durable).then(() => {
+        write.done = true;
+        publishCommitted();
+      }, fail);
     });
-    const write = queue.at(-1);
-    const objectKey = ['object', event.resource, key];
-    // Writes of one turn of the event loop share a transaction, so the revision can never lag behind the objects.
-    void database.put(revisionKey, String(event.revision));
-    try {
-      await (event.type === 'DELETED' ? database.remove(objectKey) : database.put(objectKey, event.json));
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
-      throw new Error(`the store cannot write any more, restart the API after solving: ${failure.message}`, {
-        cause: error,
-      });
-    }
-    if (write !== undefined) write.done = true;
-    publishCommitted();
-    return published;
+
+  /** What was accepted but not stored is lost, and what was accepted after it may rest on it: nothing more is accepted. */
+  const fail = (error: unknown) => {
+    failure ??= new Error(`the store cannot write any more: ${error instanceof Error ? error.message : String(error)}`);
+    for (const write of queue.splice(0)) write.reject(failure);
+    for (const resolve of idle.splice(0)) resolve();
   };
 
   const untilIdle = async (): Promise<void> => {
@@ -107,7 +110,7 @@ export function openStore(directory: string): Store {
     history,
 
     async write(resource, key, decide) {
-      if (failure !== undefined) throw new Error(`the store is closed for writing: ${failure.message}`);
+      if (failure !== undefined) throw failure;
       const id = idOf(resource, key);
       const onItsWay = newestAccepted.get(id);
       const newest = onItsWay === undefined ? objects.get(resource, key) : onItsWay.object;
@@ -117,27 +120,28 @@ export function openStore(directory: string): Store {
         if (onItsWay !== undefined) await untilIdle();
         return decision.object;
       }
-      accepted += 1;
+      const revision = accepted + 1;
       const object = {
         ...decision.object,
-        metadata: { ...decision.object.metadata, resourceVersion: String(accepted) },
+        metadata: { ...decision.object.metadata, resourceVersion: String(revision) },
       };
       const removed = decision.action === 'remove';
-      newestAccepted.set(id, { object: removed ? undefined : object, revision: accepted });
       const event: StoreEvent = {
-        revision: accepted,
+        revision,
         type: removed ? 'DELETED' : newest === undefined ? 'ADDED' : 'MODIFIED',
         resource,
         object,
         previous: newest,
         json: JSON.stringify(object),
       };
+      accepted = revision;
+      newestAccepted.set(id, { object: removed ? undefined : object, revision });
       return persist(event, key);
     },
 
     async close() {
       await untilIdle();
-      failure ??= new Error('closed');
+      failure ??= new Error('the store is closed');
       await database.close();
     },
   };

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { respondJson, viewOf, type View } from '../request.ts';
+import { viewOf, type View } from '../request.ts';
 import type { Served } from '../resources.ts';
 import { parseSelection, type Selection } from '../selectors.ts';
 import { ApiError, expired, statusOf } from '../status.ts';
@@ -30,7 +30,8 @@ export function watchObjects(server: Server, request: ResourceRequest): void {
   if (revision !== 0 && !wantsInitial && revision < store.history.oldest()) {
     // As kube-apiserver does: the watch begins well and its first event is the error.
     const error = expired(`too old resource version: ${revision} (${store.history.oldest()})`);
-    respondJson(request, 200, { type: 'ERROR', object: statusOf(error) });
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(`${JSON.stringify({ type: 'ERROR', object: statusOf(error) })}\n`);
     return;
   }
 
