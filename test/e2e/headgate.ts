@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { run, type Outcome } from './kubectl.ts';
 
-const bin = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url));
+export const bin = fileURLToPath(new URL('../../bin/headgate.js', import.meta.url));
 
 export interface Headgate {
   readonly dataDir: string;
@@ -22,8 +22,10 @@ export interface Headgate {
   gatewayUrl(name: string, namespace?: string): Promise<string>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
-  /** SIGKILL, leaving the data directory. */
+  /** SIGKILL unless it has ended, leaving the data directory. */
   kill(): Promise<void>;
+  /** Removes the data directory. */
+  discard(): Promise<void>;
 }
 
 /** Starts `headgate up` as a user does, in a data directory of its own (or a given one), and waits for the Ready line. */
@@ -31,6 +33,7 @@ export async function startHeadgate(
   args: readonly string[] = [],
   options: { dataDir?: string } = {},
 ): Promise<Headgate> {
+  const discard = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'headgate-e2e-')));
   const child = spawn(process.execPath, [bin, 'up', '--data-dir', dataDir, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -84,9 +87,10 @@ export async function startHeadgate(
     stop: async () => {
       child.kill('SIGTERM');
       await exited;
-      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+      if (options.dataDir === undefined) await discard();
       return child.exitCode;
     },
+    discard,
     kill: async () => {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill('SIGKILL');
