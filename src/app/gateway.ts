@@ -1,0 +1,69 @@
+import { createDataPlane } from '../gateway/dataplane.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { InformerCache } from '../kube/informer.ts';
+import type { AddressPool } from '../local/network.ts';
+import { createHttpScrape } from '../picker/httpscrape.ts';
+import { createPicker } from '../picker/picker.ts';
+import type { RouteTable } from '../routing/table.ts';
+import type { Log } from '../telemetry/log.ts';
+import { startControllers } from './controllers.ts';
+import { createSockets } from './sockets.ts';
+
+export interface GatewayOptions {
+  client: KubeClient;
+  informers: InformerCache;
+  /** Addresses that Gateways may listen on. */
+  addresses: AddressPool;
+  claimedControllers: readonly string[];
+  debugHeaders: boolean;
+  log: Log;
+}
+
+export interface RunningGateway {
+  /** The table that is served now. */
+  table(): RouteTable;
+  /** Where a Gateway's declared port is really open. */
+  portOf: (gatewayKey: string, port: number) => number | undefined;
+}
+
+/** Requests in flight get so long when the process stops. */
+const drainMs = 3_000;
+
+/** The data plane with its picker, and the controllers that feed it; `stack` takes them down again. */
+export async function startGateway(options: GatewayOptions, stack: AsyncDisposableStack): Promise<RunningGateway> {
+  const { client, informers, addresses, claimedControllers, debugHeaders, log } = options;
+  const scrape = createHttpScrape();
+  stack.defer(() => scrape.close());
+  const picker = createPicker({ scrape: (url, signal) => scrape.scrape(url, signal), log });
+  stack.defer(() => {
+    picker.stop();
+  });
+  const dataPlane = createDataPlane({ log, picker, debugHeaders });
+  stack.defer(() => dataPlane.close(drainMs));
+  const sockets = createSockets({
+    // An address of an earlier run may lie outside the block that was free this time.
+    allocate: (preferred) =>
+      addresses.allocate(preferred !== undefined && addresses.isFree(preferred) ? preferred : undefined),
+    release: (address) => {
+      addresses.release(address);
+    },
+    bind: (key, listen) => dataPlane.bind(key, listen),
+    unbind: (key) => dataPlane.unbind(key),
+    log,
+  });
+  let table: RouteTable = { generation: 0, gateways: new Map() };
+  const controllers = await startControllers({
+    client,
+    informers,
+    claimedControllers,
+    publish: (next, pools) => {
+      table = next;
+      picker.update(pools);
+      dataPlane.apply(next);
+    },
+    program: (gateways) => sockets.program(gateways),
+    log,
+  });
+  stack.defer(() => controllers.stop());
+  return { table: () => table, portOf: (key, port) => sockets.portOf(key, port) };
+}
