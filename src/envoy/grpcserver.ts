@@ -3,9 +3,11 @@ import {
   constants,
   createSecureServer,
   createServer,
+  type Http2SecureServer,
   type Http2Server,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type ServerOptions,
 } from 'node:http2';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import {
@@ -17,6 +19,7 @@ import {
   GrpcStatus,
   parseGrpcTimeout,
 } from './grpc.ts';
+import { serveStream, type StreamMethod } from './grpcstream.ts';
 
 /** One request message in, one out. Throw GrpcError for any status other than OK. `signal` aborts at deadline or cancel. */
 export type UnaryMethod = (request: Uint8Array, call: { signal: AbortSignal }) => Uint8Array | Promise<Uint8Array>;
@@ -27,24 +30,47 @@ export interface GrpcServerOptions {
   port: number;
   /** By path, `/package.Service/Method`. Any other path is UNIMPLEMENTED. */
   methods: Readonly<Record<string, UnaryMethod>>;
+  /** Bidirectional methods, by path. */
+  streams?: Readonly<Record<string, StreamMethod>>;
   /** Paths that are UNIMPLEMENTED with a reason the caller should read. */
   unimplemented?: Readonly<Record<string, string>>;
   /** Largest request message in bytes. */
   maxMessageBytes?: number;
   /** Key and certificate for TLS, fetched when the first connection comes; plaintext HTTP/2 when absent. */
-  tls?: () => Promise<{ key: string; cert: string }>;
+  tls?: () => Promise<TlsIdentity>;
   /** A connection or TLS handshake that failed; the server goes on. */
   onConnectionError?: (error: Error) => void;
 }
 
+export interface TlsIdentity {
+  key: string;
+  cert: string;
+}
+
 export interface GrpcServer {
   port: number;
+  /** Connections from now on get this certificate; those that stand keep theirs. */
+  useCertificate(identity: TlsIdentity): void;
   /** Stops accepting, lets calls in progress end for `graceMs`, then cuts them. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Concurrent calls per connection; a client that wants more opens another connection. */
-const maxConcurrentStreams = 1024;
+/** A call may have this much on the way before it is read, a connection that much for all its calls: bodies of prompts are large. */
+const callWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 16 * 1024 * 1024;
+
+const serverOptions: ServerOptions = {
+  settings: {
+    /** Concurrent calls per connection; a client that wants more opens another connection. */
+    maxConcurrentStreams: 1024,
+    initialWindowSize: callWindowBytes,
+  },
+  /** Megabytes that one connection may hold, its windows included, before it is refused more calls. */
+  maxSessionMemory: 256,
+  // A proxy resets one call for each of its clients that gives up: many at once are no attack. Beyond this the connection is closed.
+  streamResetBurst: 20_000,
+  streamResetRate: 5_000,
+};
 
 /** Serves gRPC over HTTP/2. Request messages are bounded in size, compressed ones refused, deadlines kept. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
@@ -54,6 +80,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const attach = <S extends Http2Server>(server: S): S => {
     server.on('session', (session: ServerHttp2Session) => {
       sessions.add(session);
+      session.setLocalWindowSize(connectionWindowBytes);
       session.on('close', () => sessions.delete(session));
       session.on('error', report);
     });
@@ -61,12 +88,13 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     server.on('error', report);
     return server;
   };
-  const settings = { maxConcurrentStreams };
   // HTTP/2 behind a plain TCP listener, so that a certificate is only made when somebody connects.
   let http2: Promise<Http2Server> | undefined;
+  let secure: Http2SecureServer | undefined;
+  let newest: TlsIdentity | undefined;
   const startHttp2 = async (): Promise<Http2Server> => {
-    if (options.tls === undefined) return attach(createServer({ settings }));
-    const secure = createSecureServer({ ...(await options.tls()), settings });
+    if (options.tls === undefined) return attach(createServer(serverOptions));
+    secure = createSecureServer({ ...serverOptions, ...(newest ?? (await options.tls())) });
     secure.on('tlsClientError', report);
     return attach(secure);
   };
@@ -88,6 +116,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
   return {
     port: (listener.address() as AddressInfo).port,
+    useCertificate(identity) {
+      newest = identity;
+      secure?.setSecureContext(identity);
+    },
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       for (const session of sessions) session.close();
@@ -113,6 +145,15 @@ function serveCall(
     return;
   }
   const path = String(headers[':path']);
+  const maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
+  const { streams = {} } = options;
+  const streaming = Object.hasOwn(streams, path) ? streams[path] : undefined;
+  if (streaming !== undefined) {
+    const served = serveStream(stream, headers, streaming, maxMessageBytes);
+    const deadline = startDeadline(headers['grpc-timeout'], () => served.fail(deadlineExceeded()));
+    if (deadline !== undefined) stream.on('close', () => clearTimeout(deadline));
+    return;
+  }
   const method = Object.hasOwn(options.methods, path) ? options.methods[path] : undefined;
   if (method === undefined) {
     const reason = options.unimplemented?.[path] ?? `unknown method ${path}`;
@@ -122,19 +163,21 @@ function serveCall(
   const controller = new AbortController();
   const timeout = startDeadline(headers['grpc-timeout'], () => {
     controller.abort();
-    endWithStatus(stream, new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, 'deadline exceeded'));
+    endWithStatus(stream, deadlineExceeded());
   });
   stream.on('close', () => {
     clearTimeout(timeout);
     controller.abort();
   });
-  readUnaryRequest(stream, options.maxMessageBytes ?? defaultMaxMessageBytes)
+  readUnaryRequest(stream, maxMessageBytes)
     .then((request) => method(request, { signal: controller.signal }))
     .then(
       (answer) => endWithMessage(stream, answer),
       (error: unknown) => endWithStatus(stream, error),
     );
 }
+
+const deadlineExceeded = (): GrpcError => new GrpcError(GrpcStatus.DEADLINE_EXCEEDED, 'deadline exceeded');
 
 function startDeadline(header: string | string[] | undefined, expire: () => void): NodeJS.Timeout | undefined {
   const ms = typeof header === 'string' ? parseGrpcTimeout(header) : undefined;
