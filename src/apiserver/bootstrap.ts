@@ -1,47 +1,71 @@
-import { Namespace, Service, ServiceAccount } from '../kinds/core/index.ts';
-import type { Kind } from '../kinds/kind.ts';
-import type { JsonObject } from './json.ts';
+import { Namespace, Service, ServiceAccount, ConfigMap } from '../kinds/core/index.ts';
+import { apiVersionOf, type Kind } from '../kinds/kind.ts';
+import { bootstrapRoles } from './auth/bootstraproles.ts';
+import { equalJson, objectAt, stringAt, type JsonObject } from './json.ts';
 import type { Objects } from './objects.ts';
 import type { Resources } from './resources.ts';
 import { ApiError } from './status.ts';
+import type { StoredObject } from './store/object.ts';
 import { decodeBody } from './writes.ts';
 
 interface Dependencies {
   resources: Resources;
   objects: Objects;
+  /** PEM of the authority that signed the server's certificate. */
+  caCertificate: string;
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 /** The objects every cluster has from its first moment. */
 export async function createBootstrapObjects(dependencies: Dependencies): Promise<void> {
+  const { resources } = dependencies;
   for (const name of namespaces) {
-    await createIfMissing(dependencies, Namespace, { metadata: { name } });
+    await ensure(dependencies, objectOf(Namespace, { name }));
     await createNamespaceObjects(dependencies, name);
   }
-  await createIfMissing(dependencies, Service, {
-    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+  const kinds = new Set(resources.all.map(({ kind }) => kind));
+  for (const role of bootstrapRoles([...kinds])) await ensure(dependencies, role, 'update');
+  const labels = { component: 'apiserver', provider: 'kubernetes' };
+  await ensure(dependencies, {
+    ...objectOf(Service, { name: 'kubernetes', namespace: 'default', labels }),
     spec: { ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }] },
   });
 }
 
+/** ConfigMap with the authority's certificate in every namespace, which Pods find beside their token. */
+export const rootCertificateName = 'kube-root-ca.crt';
+
 /** What a namespace is given when it comes into being. */
 export async function createNamespaceObjects(dependencies: Dependencies, namespace: string): Promise<void> {
-  await createIfMissing(dependencies, ServiceAccount, { metadata: { name: 'default', namespace } });
+  await ensure(dependencies, objectOf(ServiceAccount, { name: 'default', namespace }));
+  const authority = objectOf(ConfigMap, { name: rootCertificateName, namespace });
+  await ensure(dependencies, { ...authority, data: { 'ca.crt': dependencies.caCertificate } }, 'update');
 }
 
-async function createIfMissing(
-  { resources, objects }: Dependencies,
-  kind: Kind,
-  body: { metadata: { name: string; namespace?: string; labels?: Record<string, string> } } & JsonObject,
-): Promise<void> {
-  const served = resources.find(kind.group, kind.storageVersion, kind.plural);
+function objectOf(kind: Kind, metadata: JsonObject): JsonObject {
+  return { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+}
+
+/** Creates an object that is missing; `update` brings the fields of an existing one up to date, unless it refuses that. */
+async function ensure({ resources, objects }: Dependencies, body: JsonObject, mode: 'keep' | 'update' = 'keep') {
+  const served = resources.ofObject(stringAt(body, 'apiVersion') ?? '', stringAt(body, 'kind') ?? '');
   // A server may be started with fewer kinds, as tests do.
   if (served === undefined) return;
-  const { object } = decodeBody(served, { apiVersion: served.apiVersion, kind: kind.kind, ...body }, 'Strict');
+  const { object } = decodeBody(served, body, 'Strict');
   try {
-    await objects.create(served, object, body.metadata.namespace, { dryRun: false });
+    await objects.create(served, object, object.metadata.namespace, { dryRun: false });
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 409) throw error;
+    if (mode === 'update')
+      await objects.update(served, object.metadata, (current) => renewed(current, object), { dryRun: false });
   }
+}
+
+function renewed(current: StoredObject, wanted: StoredObject): StoredObject {
+  const { metadata: _metadata, ...fields } = wanted;
+  const annotations = objectAt(current, 'metadata', 'annotations');
+  if (annotations?.['rbac.authorization.kubernetes.io/autoupdate'] === 'false') return current;
+  const changed = Object.entries(fields).some(([name, value]) => !equalJson(value, current[name]));
+  return changed ? { ...current, ...fields } : current;
 }

@@ -1,9 +1,10 @@
+import { answerReview } from './auth/reviews.ts';
 import { respondDiscovery, noSuchPath, versionInfo } from './discovery/discovery.ts';
 import { respondOpenApi } from './discovery/openapi.ts';
 import { respondJson, respondText, warn, type ApiRequest, type ResourcePath } from './request.ts';
 import { methodNotAllowed } from './status.ts';
+import { subresourceOf } from './subresources.ts';
 import type { ResourceRequest, Server } from './verbs/context.ts';
-import { readPodLog } from './verbs/logs.ts';
 import { getObject, listObjects } from './verbs/read.ts';
 import { getScale, writeScale } from './verbs/scale.ts';
 import { watchObjects } from './verbs/watch.ts';
@@ -32,6 +33,10 @@ async function handleResource(server: Server, request: ApiRequest, resource: Res
   const { deprecationWarning } = served.version;
   if (deprecationWarning !== undefined) warn(request, deprecationWarning);
   const found: ResourceRequest = { ...request, resource, served };
+  if (served.kind.verbs !== undefined) {
+    if (!(await answerUnstored(server, found))) throw methodNotAllowed();
+    return;
+  }
   if (resource.name === undefined) await handleCollection(server, found);
   else if (resource.subresource === undefined || (resource.subresource === 'status' && served.kind.status)) {
     await handleObject(server, found);
@@ -82,10 +87,20 @@ async function handleSubresource(server: Server, request: ResourceRequest): Prom
     if (method === 'GET') getScale(server, request, scale);
     else if (method === 'PUT' || method === 'PATCH') await writeScale(server, request, scale);
     else throw methodNotAllowed();
-  } else if (resource.subresource === 'log' && served.id === '/pods') {
-    if (method !== 'GET') throw methodNotAllowed();
-    await readPodLog(server, request);
-  } else throw noSuchPath();
+  } else {
+    const subresource = subresourceOf(served.kind, resource.subresource);
+    if (subresource === undefined) throw noSuchPath();
+    if (method !== subresource.method) throw methodNotAllowed();
+    await subresource.answer(server, request);
+  }
+}
+
+/** Kinds without stored objects: reviews are answered, metrics measured. */
+async function answerUnstored(server: Server, request: ResourceRequest): Promise<boolean> {
+  const { method, resource } = request;
+  if (resource.subresource !== undefined) throw noSuchPath();
+  if (method === 'POST' && resource.name === undefined) return answerReview(server, request);
+  return false;
 }
 
 function isTrue(value: string | null): boolean {

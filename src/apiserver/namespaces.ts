@@ -12,6 +12,7 @@ interface Dependencies {
   store: Store;
   resources: Resources;
   objects: Objects;
+  caCertificate: string;
   log: Log;
 }
 

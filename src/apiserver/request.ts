@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseYaml } from 'yaml';
+import type { User } from './auth/user.ts';
 import { decodeProtobuf } from './protobuf/decode.ts';
 import { ApiError, badRequest, unsupportedMediaType } from './status.ts';
 
@@ -10,6 +11,7 @@ export interface ApiRequest {
   query: URLSearchParams;
   /** `/api/v1/...` or `/apis/<group>/<version>/...`; absent for other paths. */
   resource: ResourcePath | undefined;
+  user: User;
   raw: IncomingMessage;
   response: ServerResponse;
 }
@@ -23,7 +25,7 @@ export interface ResourcePath {
   subresource: string | undefined;
 }
 
-export function parseRequest(raw: IncomingMessage, response: ServerResponse): ApiRequest {
+export function parseRequest(raw: IncomingMessage, response: ServerResponse, user: User): ApiRequest {
   let url: URL;
   try {
     url = new URL(raw.url ?? '/', 'https://api');
@@ -35,6 +37,7 @@ export function parseRequest(raw: IncomingMessage, response: ServerResponse): Ap
     path: url.pathname,
     query: url.searchParams,
     resource: parsePath(url.pathname),
+    user,
     raw,
     response,
   };

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server as HttpsServer } from 'node:https';
@@ -6,6 +5,13 @@ import { join } from 'node:path';
 import { stringify as toYaml } from 'yaml';
 import type { Kind } from '../kinds/kind.ts';
 import type { Log } from '../telemetry/log.ts';
+import { startRoleAggregation } from './auth/aggregation.ts';
+import { accessForbidden, attributesOf } from './auth/attributes.ts';
+import { createAuthenticator } from './auth/authenticate.ts';
+import { impersonated } from './auth/impersonation.ts';
+import { loadTokenSigner } from './auth/jwt.ts';
+import { createAuthorizer } from './auth/rbac.ts';
+import { createServiceAccountTokens } from './auth/serviceaccounttokens.ts';
 import { createBootstrapObjects } from './bootstrap.ts';
 import { reserveAddresses, type ServiceAddresses } from './builtin/services.ts';
 import { startGarbageCollector } from './garbage.ts';
@@ -16,7 +22,7 @@ import { startNamespaceLifecycle } from './namespaces.ts';
 import { startEventExpiry } from './events.ts';
 import { createObjects } from './objects.ts';
 import type { PodLogSource } from './podlogs.ts';
-import { parseRequest } from './request.ts';
+import { parseRequest, type ApiRequest } from './request.ts';
 import { createResources } from './resources.ts';
 import { ApiError, badRequest, statusOf } from './status.ts';
 import { openStore } from './store/store.ts';
@@ -55,22 +61,36 @@ const host = '127.0.0.1';
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { dataDir, log } = options;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const identity = await loadIdentity(join(dataDir, 'pki'), [host]);
+  const pki = join(dataDir, 'pki');
+  const identity = await loadIdentity(pki, [host]);
   const store = openStore(join(dataDir, 'objects'));
   const resources = createResources(options.kinds);
   const { serviceAddresses } = options;
   const objects = createObjects({ store, resources, serviceAddresses });
-  const server: Server = { store, resources, objects, podLogs: options.podLogs, watches: new Set(), log };
+  const tokens = createServiceAccountTokens(store, loadTokenSigner(pki));
+  const server: Server = {
+    store,
+    resources,
+    objects,
+    tokens,
+    authenticator: createAuthenticator(identity.token, tokens),
+    authorizer: createAuthorizer(store),
+    podLogs: options.podLogs,
+    watches: new Set(),
+    log,
+  };
 
   if (serviceAddresses !== undefined) reserveAddresses(store, serviceAddresses, log);
   const stopGarbage = startGarbageCollector({ store, resources, objects, log });
-  const stopNamespaces = startNamespaceLifecycle({ store, resources, objects, log });
+  const { caCertificate } = identity;
+  const stopNamespaces = startNamespaceLifecycle({ store, resources, objects, caCertificate, log });
   const stopExpiry = startEventExpiry({ store, resources, objects, log });
-  await createBootstrapObjects({ resources, objects });
+  const stopAggregation = startRoleAggregation({ store, resources, objects, log });
+  await createBootstrapObjects({ resources, objects, caCertificate });
 
   const listener = createServer({ cert: identity.serverCertificate, key: identity.serverKey, minVersion: 'TLSv1.2' });
   listener.on('request', (raw, response) => {
-    void answer(server, identity.token, raw, response);
+    void answer(server, raw, response);
   });
   listener.requestTimeout = 60_000;
   listener.headersTimeout = 30_000;
@@ -88,6 +108,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       stopGarbage();
       stopNamespaces();
       stopExpiry();
+      stopAggregation();
       for (const end of server.watches) end();
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       listener.closeIdleConnections();
@@ -102,22 +123,24 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 }
 
-async function answer(server: Server, token: string, raw: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(server: Server, raw: IncomingMessage, response: ServerResponse): Promise<void> {
   response.on('error', (error) => {
     server.log.debug({ error }, 'client went away');
   });
   try {
-    if (!isAuthorized(raw.headers.authorization, token)) throw new ApiError(401, 'Unauthorized', 'Unauthorized');
-    await handle(server, parseRequest(raw, response));
+    await handle(server, admitted(server, raw, response));
   } catch (error) {
     respondError(server, raw, response, error);
   }
 }
 
-function isAuthorized(header: string | undefined, token: string): boolean {
-  const given = Buffer.from(header ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+/** The request of a user who may make it. */
+function admitted({ authenticator, authorizer }: Server, raw: IncomingMessage, response: ServerResponse): ApiRequest {
+  const user = impersonated(authenticator.authenticate(raw.headers), raw.headers, authorizer);
+  const request = parseRequest(raw, response, user);
+  const attributes = attributesOf(request.method, request.path, request.query, request.resource);
+  if (!authorizer.authorize(user, attributes).allowed) throw accessForbidden(user, attributes);
+  return request;
 }
 
 function respondError(server: Server, raw: IncomingMessage, response: ServerResponse, error: unknown): void {

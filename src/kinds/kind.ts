@@ -56,6 +56,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   scale?: ScaleSubresource;
   /** Built into Kubernetes: takes strategic merge patches; the others behave like custom resources. */
   builtin: boolean;
+  /** The only verbs served, for kinds that are answered or measured and never stored; absent: all verbs of stored objects. */
+  verbs?: readonly string[];
   labels?: Readonly<Record<string, string>>;
   /** Never set: carries T, so that a client call with a kind returns its objects' type. */
   readonly objectType?: T;

@@ -1,5 +1,9 @@
+import { kinds as admissionregistration } from './admissionregistration/index.ts';
 import { kinds as aigateway } from './aigateway/index.ts';
+import { kinds as apiextensions } from './apiextensions/index.ts';
 import { kinds as apps } from './apps/index.ts';
+import { kinds as authentication } from './authentication/index.ts';
+import { kinds as authorization } from './authorization/index.ts';
 import { kinds as autoscaling } from './autoscaling/index.ts';
 import { kinds as batch } from './batch/index.ts';
 import { kinds as coordination } from './coordination/index.ts';
@@ -9,6 +13,7 @@ import { kinds as envoygateway } from './envoygateway/index.ts';
 import { kinds as gateway } from './gateway/index.ts';
 import { kinds as inference } from './inference/index.ts';
 import type { Kind } from './kind.ts';
+import { kinds as metrics } from './metrics/index.ts';
 import { kinds as rbac } from './rbac/index.ts';
 
 /** Every kind that Headgate knows: what the embedded API serves and `headgate crds` prints. */
@@ -20,6 +25,11 @@ export const allKinds: readonly Kind[] = [
   ...coordination,
   ...discovery,
   ...rbac,
+  ...authentication,
+  ...authorization,
+  ...admissionregistration,
+  ...apiextensions,
+  ...metrics,
   ...gateway,
   ...inference,
   ...aigateway,

@@ -303,7 +303,7 @@ describe('reads', () => {
       const next: unknown = page.body.metadata?.['continue'];
       token = typeof next === 'string' ? next : '';
     } while (token !== '');
-    expect(names).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(names).toEqual(['a', 'b', 'c', 'd', 'e', 'kube-root-ca.crt']);
   });
 
   test('tables carry the columns of the kind and the metadata of the rows', async () => {

@@ -1,6 +1,7 @@
 import type { KindVersion } from '../../kinds/kind.ts';
 import { ApiError } from '../status.ts';
 import { respondJson, type ApiRequest } from '../request.ts';
+import { subresourcesOf as ownSubresources } from '../subresources.ts';
 import type { Resources, Served } from '../resources.ts';
 
 /** What the server serves: `/api`, `/apis` and below, in the legacy and in the aggregated form. */
@@ -119,7 +120,7 @@ function respondResources(request: ApiRequest, groupVersion: string, served: rea
       singularName: kind.singular,
       namespaced: kind.namespaced,
       kind: kind.kind,
-      verbs: collectionVerbs,
+      verbs: kind.verbs ?? collectionVerbs,
       ...(kind.shortNames.length > 0 && { shortNames: kind.shortNames }),
       ...(kind.categories.length > 0 && { categories: kind.categories }),
     },
@@ -142,7 +143,7 @@ function subresourcesOf(kind: Served['kind']) {
     ...(kind.scale === undefined
       ? []
       : [{ name: 'scale', response: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: subresourceVerbs }]),
-    ...(kind.group === '' && kind.kind === 'Pod' ? [{ name: 'log', response: own, verbs: ['get'] }] : []),
+    ...ownSubresources(kind).map(({ name, response, verbs }) => ({ name, response: response ?? own, verbs })),
   ];
 }
 
@@ -164,7 +165,7 @@ function aggregatedResource(kind: Served['kind'], version: KindVersion) {
     responseKind: { group: kind.group, version: version.name, kind: kind.kind },
     scope,
     singularResource: kind.singular,
-    verbs: collectionVerbs,
+    verbs: kind.verbs ?? collectionVerbs,
     ...(kind.shortNames.length > 0 && { shortNames: kind.shortNames }),
     ...(kind.categories.length > 0 && { categories: kind.categories }),
     subresources: subresourcesOf(kind).map(({ name, response, verbs }) => ({

@@ -1,4 +1,7 @@
 import type { Log } from '../../telemetry/log.ts';
+import type { Authenticator } from '../auth/authenticate.ts';
+import type { Authorizer } from '../auth/rbac.ts';
+import type { ServiceAccountTokens } from '../auth/serviceaccounttokens.ts';
 import { badRequest } from '../status.ts';
 import type { Objects } from '../objects.ts';
 import type { PodLogSource } from '../podlogs.ts';
@@ -12,6 +15,9 @@ export interface Server {
   store: Store;
   resources: Resources;
   objects: Objects;
+  authenticator: Authenticator;
+  authorizer: Authorizer;
+  tokens: ServiceAccountTokens;
   podLogs: PodLogSource | undefined;
   watches: Set<() => void>;
   log: Log;

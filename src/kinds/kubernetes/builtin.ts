@@ -19,6 +19,7 @@ interface BuiltinOptions {
   namespaced?: boolean;
   status?: boolean;
   scale?: ScaleSubresource;
+  verbs?: readonly string[];
   columns: readonly PrinterColumn[];
 }
 

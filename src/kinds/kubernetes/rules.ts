@@ -54,6 +54,19 @@ const condition: ModelRules = {
 };
 const probeAction: ModelRules = { required: ['port'] };
 
+const webhook = {
+  required: ['name', 'clientConfig', 'sideEffects', 'admissionReviewVersions'],
+  fields: {
+    failurePolicy: { default: 'Fail', enum: ['Ignore', 'Fail'] },
+    matchPolicy: { default: 'Equivalent', enum: ['Exact', 'Equivalent'] },
+    sideEffects: { enum: ['None', 'NoneOnDryRun'] },
+    timeoutSeconds: { default: 10, minimum: 1, maximum: 30 },
+    namespaceSelector: { default: {} },
+    objectSelector: { default: {} },
+    matchConditions: keyed('name'),
+  },
+} satisfies ModelRules;
+
 // Kinds whose objects always have a spec: leaving it out is reported by the fields it lacks.
 const withSpec: ModelRules = { fields: { spec: { default: {} } } };
 
@@ -284,6 +297,36 @@ export const modelRules: Readonly<Record<string, ModelRules>> = {
   V1ClusterRoleBinding: { required: ['roleRef'] },
   V1RoleRef: { required: ['kind', 'name'], fields: { apiGroup: { default: 'rbac.authorization.k8s.io' } } },
   RbacV1Subject: { required: ['kind', 'name'] },
+
+  V1TokenRequestSpec: { fields: { expirationSeconds: { default: 3600 } } },
+  V1SubjectAccessReview: withSpec,
+  V1SelfSubjectAccessReview: withSpec,
+  V1SelfSubjectRulesReview: withSpec,
+  V1LocalSubjectAccessReview: withSpec,
+  V1TokenReview: withSpec,
+  V1ServiceAccountTokenProjection: { required: ['path'], fields: { expirationSeconds: { default: 3600 } } },
+
+  V1ValidatingWebhookConfiguration: { fields: { webhooks: keyed('name') } },
+  V1MutatingWebhookConfiguration: { fields: { webhooks: keyed('name') } },
+  V1ValidatingWebhook: webhook,
+  V1MutatingWebhook: {
+    ...webhook,
+    fields: { ...webhook.fields, reinvocationPolicy: { default: 'Never', enum: ['Never', 'IfNeeded'] } },
+  },
+  V1RuleWithOperations: { fields: { scope: { default: '*', enum: ['Cluster', 'Namespaced', '*'] } } },
+  V1MatchCondition: { required: ['name', 'expression'] },
+  AdmissionregistrationV1ServiceReference: {
+    required: ['name', 'namespace'],
+    fields: { port: { ...port, default: 443 } },
+  },
+
+  V1CustomResourceDefinitionSpec: { required: ['group', 'names', 'scope', 'versions'] },
+  V1CustomResourceDefinitionNames: { required: ['kind', 'plural'] },
+  V1CustomResourceDefinitionVersion: { required: ['name', 'served', 'storage'] },
+  V1CustomResourceColumnDefinition: { required: ['name', 'type', 'jsonPath'] },
+  V1CustomResourceConversion: { required: ['strategy'] },
+  V1CustomResourceDefinitionStatus: { fields: { conditions: keyed('type') } },
+  V1CustomResourceDefinitionCondition: condition,
 
   V2HorizontalPodAutoscalerSpec: {
     required: ['scaleTargetRef', 'maxReplicas'],
