@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const bundled = at('../dist/headgate.js');
-const entry = existsSync(bundled) ? bundled : at('../src/cli/main.ts');
+// A checkout runs its sources; the published package has only the bundle.
+const source = at('../src/cli/main.ts');
+const entry = existsSync(source) ? source : at('../dist/headgate.js');
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major > 22 || (major === 22 && minor >= 18)) {
@@ -16,7 +17,9 @@ if (major > 22 || (major === 22 && minor >= 18)) {
 } else {
   const pinned = at('../node_modules/node/bin/node');
   if (!existsSync(pinned)) {
-    console.error(`headgate needs Node 22.18 or newer; this is ${process.version}. Run "npm ci" first, or install a newer Node.`);
+    console.error(
+      `headgate needs Node 22.18 or newer; this is ${process.version}. Run "npm ci" first, or install a newer Node.`,
+    );
     process.exit(1);
   }
   const child = spawn(pinned, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
