@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
-import { ManifestError } from '../app/manifests.ts';
 import { up, type UpFlags } from './up.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -36,11 +35,14 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
-    if (!(error instanceof ManifestError)) throw error;
+    // A fault of the program shows where it is; what the user or the system did wrong is said in one line.
+    if (!(error instanceof Error) || faults.some((fault) => error instanceof fault)) throw error;
     console.error(`error: ${error.message}`);
     process.exitCode = 1;
   }
 }
+
+const faults = [TypeError, ReferenceError, RangeError, SyntaxError];
 
 const collect = (value: string, previous: string[]): string[] => [...previous, value];
 
