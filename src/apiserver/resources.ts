@@ -1,4 +1,5 @@
 import { apiVersionOf, type Kind, type KindVersion } from '../kinds/kind.ts';
+import { createReadThrough } from './crd/readthrough.ts';
 import { compileObjectSchema, type ObjectSchema } from './schema/object.ts';
 import type { StoredObject } from './store/object.ts';
 
@@ -15,6 +16,7 @@ export interface Served {
   fromStorage(object: StoredObject): StoredObject;
 }
 
+/** What is served. It changes while the server runs, when users define and remove kinds: ask it again each time. */
 export interface Resources {
   readonly all: readonly Served[];
   find(group: string, version: string, plural: string): Served | undefined;
@@ -22,29 +24,57 @@ export interface Resources {
   storageOf(id: string): Served | undefined;
   /** By apiVersion and kind, as owner references name it. */
   ofObject(apiVersion: string, kind: string): Served | undefined;
+  /** Serves a kind, in the place of the one that was stored under the same id. */
+  define(kind: Kind): void;
+  remove(id: string): void;
 }
 
 export function resourceId(kind: Pick<Kind, 'group' | 'plural'>): string {
   return `${kind.group}/${kind.plural}`;
 }
 
+interface Index {
+  all: Served[];
+  byPath: Map<string, Served>;
+  byObject: Map<string, Served>;
+}
+
 export function createResources(kinds: readonly Kind[]): Resources {
-  const all = kinds.flatMap((kind) =>
-    kind.versions.filter((version) => version.served).map((version) => serve(kind, version)),
-  );
-  const byPath = new Map(all.map((served) => [`${served.apiVersion}/${served.kind.plural}`, served]));
-  const byObject = new Map(all.map((served) => [`${served.apiVersion}/${served.kind.kind}`, served]));
-  const storage = new Map(
-    kinds.flatMap((kind) => {
-      const version = kind.versions.find(({ name }) => name === kind.storageVersion);
-      return version === undefined ? [] : [[resourceId(kind), serve(kind, version)]];
-    }),
-  );
+  const byId = new Map<string, { served: Served[]; storage: Served | undefined }>();
+  let index: Index | undefined;
+
+  const define = (kind: Kind) => {
+    const storage = kind.versions.find(({ name }) => name === kind.storageVersion);
+    byId.set(resourceId(kind), {
+      served: kind.versions.filter((version) => version.served).map((version) => serve(kind, version)),
+      storage: storage && serve(kind, storage),
+    });
+    index = undefined;
+  };
+  const current = (): Index => (index ??= indexOf([...byId.values()].flatMap(({ served }) => served)));
+  for (const kind of kinds) define(kind);
+
+  return {
+    get all() {
+      return current().all;
+    },
+    find: (group, version, plural) =>
+      current().byPath.get(`${group === '' ? version : `${group}/${version}`}/${plural}`),
+    storageOf: (id) => byId.get(id)?.storage,
+    ofObject: (apiVersion, kind) => current().byObject.get(`${apiVersion}/${kind}`),
+    define,
+    remove(id) {
+      byId.delete(id);
+      index = undefined;
+    },
+  };
+}
+
+function indexOf(all: Served[]): Index {
   return {
     all,
-    find: (group, version, plural) => byPath.get(`${group === '' ? version : `${group}/${version}`}/${plural}`),
-    storageOf: (id) => storage.get(id),
-    ofObject: (apiVersion, kind) => byObject.get(`${apiVersion}/${kind}`),
+    byPath: new Map(all.map((served) => [`${served.apiVersion}/${served.kind.plural}`, served])),
+    byObject: new Map(all.map((served) => [`${served.apiVersion}/${served.kind.kind}`, served])),
   };
 }
 
@@ -52,22 +82,24 @@ function serve(kind: Kind, version: KindVersion): Served {
   const apiVersion = apiVersionOf(kind, version.name);
   const stored = apiVersionOf(kind);
   const converted = new WeakMap<StoredObject, StoredObject>();
-  let schema: ObjectSchema | undefined;
+  let compiled: ObjectSchema | undefined;
+  const schema = () => (compiled ??= compileObjectSchema(kind, version));
+  const read = kind.userDefined === true ? createReadThrough(schema) : (object: StoredObject) => object;
   return {
     kind,
     version,
     apiVersion,
     id: resourceId(kind),
-    schema: () => (schema ??= compileObjectSchema(kind, version)),
+    schema,
     toStorage: (object) =>
       apiVersion === stored
         ? object
         : { ...(version.toStorage?.(object) ?? object), apiVersion: stored, kind: kind.kind },
     fromStorage(object) {
-      if (object.apiVersion === apiVersion) return object;
+      if (object.apiVersion === apiVersion) return read(object);
       const known = converted.get(object);
       if (known !== undefined) return known;
-      const result = { ...(version.fromStorage?.(object) ?? object), apiVersion, kind: kind.kind };
+      const result = read({ ...(version.fromStorage?.(object) ?? object), apiVersion, kind: kind.kind });
       converted.set(object, result);
       return result;
     },

@@ -58,7 +58,15 @@ export interface Kind<T extends KubeObject = KubeObject> {
   builtin: boolean;
   /** The only verbs served, for kinds that are answered or measured and never stored; absent: all verbs of stored objects. */
   verbs?: readonly string[];
+  /** Defined by a user, who may redefine it: objects may have been stored under an older definition. */
+  userDefined?: boolean;
+  /** Kind of lists of these objects; absent: the kind with `List` appended. */
+  listKind?: string;
+  /** Fields that field selectors may name, beside metadata.name and metadata.namespace. */
+  selectableFields?: readonly string[];
+  /** Labels and annotations of the kind's CustomResourceDefinition. */
   labels?: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>>;
   /** Never set: carries T, so that a client call with a kind returns its objects' type. */
   readonly objectType?: T;
 }

@@ -20,6 +20,8 @@ export interface CelRule {
   messageExpression?: string;
   reason?: 'FieldValueInvalid' | 'FieldValueRequired' | 'FieldValueForbidden' | 'FieldValueDuplicate';
   fieldPath?: string;
+  /** The rule runs on creation, too: `oldSelf` is an optional, empty then. */
+  optionalOldSelf?: boolean;
 }
 
 export function stringEnum<const V extends readonly string[]>(values: V, options: StructuralOptions = {}) {

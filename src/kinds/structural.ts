@@ -23,6 +23,7 @@ export interface StructuralSchema extends TSchema {
   'x-kubernetes-int-or-string'?: boolean;
   'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
   'x-kubernetes-list-map-keys'?: readonly string[];
+  'x-kubernetes-map-type'?: 'granular' | 'atomic';
   'x-kubernetes-patch-strategy'?: string;
   'x-kubernetes-patch-merge-key'?: string;
   /** The Kubernetes type this is the schema of, shared by every schema that contains it (kubernetes/models.ts). */

@@ -1,30 +1,11 @@
-import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import type { CelRule } from '../../kinds/schema.ts';
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import { equalJson, isObject, type JsonObject } from '../json.ts';
 import { invalidValue, type FieldError } from '../status.ts';
+import { firstLine, optionalOf, programOf } from './celenvironment.ts';
 import { keysOf } from './lists.ts';
 
 /** Evaluates `x-kubernetes-validations`: `self` is the value at the rule's place, `oldSelf` the one it replaces. */
-
-const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
-  .registerVariable('self', 'dyn')
-  .registerVariable('oldSelf', 'dyn')
-  .registerFunction('isURL(string): bool', (text: string) => URL.canParse(text))
-  .registerFunction('string.charAt(int): string', (text: string, index: bigint) => text.charAt(Number(index)))
-  .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
-    text.replaceAll(from, to),
-  );
-
-const programs = new Map<string, ParseResult>();
-
-function programOf(rule: string): ParseResult {
-  const known = programs.get(rule);
-  if (known !== undefined) return known;
-  const program = environment.parse(rule);
-  programs.set(rule, program);
-  return program;
-}
 
 /** Appends an error for every rule in the schema that is false. `previous` is undefined when the object is created. */
 export function checkRules(
@@ -70,18 +51,20 @@ function checkRule(
   previous: unknown,
   path: string,
 ): FieldError | undefined {
-  const isTransition = /\boldSelf\b/.test(rule.rule);
-  if (isTransition && previous === undefined) return undefined;
-  const field = rule.fieldPath === undefined ? path : `${path}${rule.fieldPath}`;
+  const isTransition = usesOldSelf(rule);
+  const optional = rule.optionalOldSelf === true;
+  if (isTransition && previous === undefined && !optional) return undefined;
+  const field = rule.fieldPath === undefined ? path : `${path}${rule.fieldPath}`.replace(/^\./, '');
+  const before = isTransition && previous !== undefined ? celValue(schema, previous) : undefined;
   const context = {
     self: celValue(schema, value),
-    ...(isTransition && { oldSelf: celValue(schema, previous) }),
+    ...(isTransition && { oldSelf: optional ? optionalOf(before) : before }),
   };
   try {
     if (programOf(rule.rule)(context) === true) return undefined;
   } catch (error) {
-    const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    return invalidValue(field, schema.type ?? 'any', `${text} evaluating rule: ${rule.message ?? rule.rule}`);
+    const text = `${firstLine(error)} evaluating rule: ${rule.message ?? rule.rule}`;
+    return invalidValue(field, schema.type ?? 'any', text);
   }
   const message = messageOf(rule, context);
   const reason = rule.reason ?? 'FieldValueInvalid';
@@ -89,6 +72,11 @@ function checkRule(
   if (reason === 'FieldValueForbidden') return { reason, field, message: `Forbidden: ${message}` };
   if (reason === 'FieldValueDuplicate') return { reason, field, message: `Duplicate value: "${schema.type ?? 'any'}"` };
   return invalidValue(field, schema.type ?? 'any', message);
+}
+
+/** A transition rule: it compares with the value before, and does not apply where there is none. */
+export function usesOldSelf(rule: CelRule): boolean {
+  return /\boldSelf\b/.test(rule.rule);
 }
 
 function messageOf(rule: CelRule, context: Record<string, unknown>): string {
@@ -109,6 +97,8 @@ const withRules = new WeakMap<StructuralSchema, boolean>();
 function hasRules(schema: StructuralSchema): boolean {
   const known = withRules.get(schema);
   if (known !== undefined) return known;
+  // A type that contains itself (the schema of schemas) must not be asked again while the answer is being found.
+  withRules.set(schema, false);
   const { items, properties, additionalProperties } = schema;
   const found =
     schema['x-kubernetes-validations'] !== undefined ||
@@ -155,4 +145,11 @@ function escapedName(name: string): string {
     .replaceAll('.', '__dot__')
     .replaceAll('-', '__dash__')
     .replaceAll('/', '__slash__');
+}
+
+/** The property that a rule calls by this name. */
+export function propertyOfName(properties: JsonObject, name: string): unknown {
+  if (Object.hasOwn(properties, name)) return properties[name];
+  const own = Object.keys(properties).find((property) => escapedName(property) === name);
+  return own === undefined ? undefined : properties[own];
 }
