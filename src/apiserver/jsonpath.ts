@@ -10,6 +10,16 @@ export function evaluatePath(path: string, root: unknown): unknown[] {
   return values.filter((value) => value !== undefined && value !== null);
 }
 
+/** Whether a path can be read at all. */
+export function isReadablePath(path: string): boolean {
+  try {
+    stepsOf(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 type Step = (value: unknown) => readonly unknown[];
 
 const compiled = new Map<string, readonly Step[]>();
