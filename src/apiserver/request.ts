@@ -136,7 +136,7 @@ export function respondText({ response }: ApiRequest, code: number, text: string
 }
 
 /** Adds a `Warning: 299` header, which kubectl prints. */
-export function warn({ response }: ApiRequest, text: string): void {
+export function warn({ response }: Pick<ApiRequest, 'response'>, text: string): void {
   const quoted = text.replaceAll(/[\\"]/g, String.raw`\$&`).replaceAll(/[^\x20-\x7e]/g, '?');
   response.appendHeader('warning', `299 - "${quoted}"`);
 }
