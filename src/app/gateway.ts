@@ -2,7 +2,7 @@ import { createDataPlane } from '../gateway/dataplane.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import type { AddressPool } from '../local/network.ts';
-import { createHttpScrape } from '../picker/httpscrape.ts';
+import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
 import type { RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';

@@ -2,8 +2,7 @@
  * In which order backends and endpoints are tried (aigateway.md 2.2, gatewayapi.md 9). A request moves on only when nothing of it
  * can have been processed: the endpoint refused the connection, did not take it in time, or there is none.
  */
-import type { Picker } from '../picker/picker.ts';
-import type { PickRequest } from '../picker/scorers.ts';
+import type { Picker, PickRequest } from '../picker/picker.ts';
 import type { Endpoint, RouteRule, Tier, WeightedBackend } from '../routing/table.ts';
 import type { UpstreamProtocol, Upstreams } from './upstreams.ts';
 

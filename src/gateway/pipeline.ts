@@ -15,7 +15,7 @@ import {
   type RouteRule,
 } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Picker } from '../picker/picker.ts';
+import type { Picker, PickRequest } from '../picker/picker.ts';
 import { Attempt, type AttemptEvents } from './attempt.ts';
 import { buildUpstreamRequest, isUnsendable } from './outgoing.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
@@ -112,6 +112,14 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
   /** The model never comes from a header of the client (aigateway.md 3.2 step 6). */
   header(name: string): string | undefined {
     return name === 'x-ai-eg-model' ? undefined : this.#exchange.header(name);
+  }
+
+  /** For the picker, which knows prompts by their hashes. */
+  scannedBody(): ReturnType<NonNullable<PickRequest['scannedBody']>> {
+    const scan = this.#buffered?.scan;
+    return this.#buffered === undefined || scan?.complete !== true
+      ? undefined
+      : { path: this.path, bytes: this.#buffered.bytes(), scan };
   }
 
   start(): void {

@@ -2,14 +2,25 @@
 import type { InferenceModelRewrite } from '../kinds/inference/inferencemodelrewrite.ts';
 import type { InferenceObjective } from '../kinds/inference/inferenceobjective.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { PickerConfig } from './config/config.ts';
-import type { Decision } from './decision.ts';
-import type { EndpointMetrics } from './metrics/engines.ts';
-import type { DirectorObserver, Usage } from './observer.ts';
-import type { Chance, MonotonicClock, Timers } from './ports.ts';
-import type { PromptApi, PromptHasher } from './prefix/prompthasher.ts';
-import type { InferenceRequest, PickerEndpoint } from './request.ts';
 import type { JsonScan } from '../llm/scan.ts';
+import { assemble } from './config/assemble.ts';
+import type { PickerConfig } from './config/config.ts';
+import { drops, type Decision } from './decision.ts';
+import { keep } from './filters/filter.ts';
+import { createFlowControl } from './flowcontrol/flowcontrol.ts';
+import type { KvEventSource } from './kvevents/events.ts';
+import type { EndpointMetrics } from './metrics/engines.ts';
+import type { DirectorObserver } from './observer.ts';
+import type { Cycle, HeaderChanges, Plugin } from './plugin.ts';
+import type { Chance, MonotonicClock, Timers } from './ports.ts';
+import { PromptHasher, type PromptApi } from './prefix/prompthasher.ts';
+import { requestHeaders, type InferenceRequest, type PickerEndpoint } from './request.ts';
+import { compileRewrites } from './rewrites.ts';
+import { Running, type ScheduledRequest } from './running.ts';
+import { createScheduler } from './scheduler.ts';
+import { EndpointStore } from './store.ts';
+
+export type { ScheduledRequest } from './running.ts';
 
 export interface DirectorOptions {
   readonly config: PickerConfig;
@@ -19,6 +30,12 @@ export interface DirectorOptions {
   readonly timers: Timers;
   readonly observer: DirectorObserver;
   readonly log?: Log;
+  /** Targets beyond what the configuration asks for, for retries; 0 by default. */
+  readonly alternatives?: number;
+  /** Time between two scrapes of an endpoint, 50 by default: stale is what missed several. */
+  readonly metricsIntervalMs?: number;
+  /** Where the precise prefix scorer hears of caches; undefined: it knows none. */
+  readonly kvEvents?: KvEventSource;
 }
 
 export interface Director {
@@ -35,28 +52,14 @@ export interface Director {
    * the request. A dispatched request counts as running until its `completed` was called.
    */
   schedule(request: InferenceRequest, settle: (decision: Decision) => void): ScheduledRequest;
+  /** A request that was not dispatched from here began or ended at an endpoint of this pool, or somewhere else than its first target. */
+  countInFlight(key: string, change: 1 | -1): void;
   /** A uniformly random endpoint for requests without a body to look at (epp.md 3.4); nothing is accounted for. */
   anyEndpoint(subset?: readonly string[]): PickerEndpoint | undefined;
   /** What gauges show; computed when asked for. */
   stats(): DirectorStats;
   /** Drops everything that is queued and forgets the rest. */
   stop(): void;
-}
-
-/** One request from its arrival to its end. After `completed` or a drop every method does nothing. */
-export interface ScheduledRequest {
-  /** The client is gone: leaves the queue, or ends as `completed` does. */
-  cancel(): void;
-  /**
-   * The response's head. `served`: the endpoint that answered, when it is known and may differ from the first target. Returns
-   * headers to set on the response.
-   */
-  responseHeaders(status: number, served?: string): readonly (readonly [name: string, value: string])[];
-  /** Bytes of the response's body arrived. */
-  responseChunk(bytes: number): void;
-  usage(usage: Usage): void;
-  /** The exchange is over, well or not. */
-  completed(): void;
 }
 
 export interface DirectorStats {
@@ -80,4 +83,190 @@ export interface DirectorStats {
     readonly requests: number;
     readonly bytes: number;
   }[];
+}
+
+/** Metrics older than this are not believed when scoring (epp.md 6.5: --metrics-staleness-threshold). */
+const staleAfterMs = 2_000;
+const defaultFlow = 'default-flow';
+
+/** @throws ConfigError when the plugins of the configuration do not fit together */
+export function createDirector(options: DirectorOptions): Director {
+  const { config, pool, clock, random, timers, observer, alternatives = 0, metricsIntervalMs = 50 } = options;
+  const store = new EndpointStore();
+  const surroundings = { store, random, clock, observer, alternatives, metricsIntervalMs, kvEvents: options.kvEvents };
+  const assembly = assemble(config, surroundings);
+  const { plugins, handler, detector } = assembly;
+  const scheduler = createScheduler({ profiles: assembly.profiles, handler, observer, clock });
+  const producers = plugins.filter(({ produce }) => produce !== undefined);
+  const admitters = plugins.filter(({ admit }) => admit !== undefined);
+  const saturation = (): number => detector.saturation(store, clock());
+  const flow =
+    config.flowControl === undefined
+      ? undefined
+      : createFlowControl({ spec: config.flowControl, find: assembly.find, saturation, clock, timers, observer });
+  let priorities: ReadonlyMap<string, number> = new Map();
+  let rewrites = compileRewrites([]);
+  let candidates = new Int32Array(16);
+
+  const ofThisPool = ({ metadata, spec }: InferenceObjective | InferenceModelRewrite): boolean =>
+    (metadata.namespace ?? 'default') === pool.namespace && spec.poolRef.name === pool.name;
+
+  /** Fills `candidates`; returns how many. */
+  const findCandidates = (subset: readonly string[] | undefined): number => {
+    const { ready } = store;
+    if (candidates.length < store.capacity) candidates = new Int32Array(store.capacity);
+    candidates.set(ready);
+    if (subset === undefined) return ready.length;
+    return keep(candidates, ready.length, (slot) => {
+      const endpoint = store.endpoints[slot];
+      return endpoint !== undefined && (subset.includes(endpoint.key) || subset.includes(endpoint.address));
+    });
+  };
+
+  const targetModelOf = (request: InferenceRequest): string => {
+    const incoming = request.incomingModel;
+    const rewrite = rewrites.rewrite(incoming, random);
+    if (rewrite !== undefined) {
+      observer.rewrote?.(rewrite.rewriteName, incoming, rewrite.model);
+      return rewrite.model;
+    }
+    return request.header(requestHeaders.modelRewrite) || incoming;
+  };
+
+  /** Candidates, scheduling and its consequences for an admitted request. */
+  const decide = (running: Running): Decision => {
+    const { request, targetModel, priority, fairnessId } = running;
+    const count = findCandidates(request.subset);
+    if (count === 0) return drops.noEndpoints;
+    const nowMs = clock();
+    const cycle: Cycle = { store, request, targetModel, priority, nowMs, freshAfterMs: nowMs - staleAfterMs };
+    for (const producer of producers) producer.produce?.(cycle);
+    for (const admitter of admitters) if (admitter.admit?.(cycle, candidates, count) === false) return drops.refused;
+    const result = scheduler.schedule(cycle, candidates, count);
+    observer.scheduled?.(clock() - nowMs);
+    if (result === undefined) return drops.noTarget;
+    const headers = new HeaderList();
+    for (const plugin of plugins) plugin.preRequest?.(cycle, result, headers);
+    running.begin(result);
+    const targets = result.primary.picked.flatMap((slot) => {
+      const endpoint = store.endpoints[slot];
+      return endpoint === undefined ? [] : [handler.handler.target?.(endpoint) ?? endpoint];
+    });
+    const [first, ...others] = targets;
+    if (first === undefined) return drops.noTarget;
+    const destination = targets.map(({ key }) => key).join(',');
+    return {
+      type: 'dispatch',
+      targets: [first, ...others],
+      destination,
+      targetModel,
+      priority,
+      fairnessId,
+      setHeaders: headers.changed,
+      removeHeaders: headers.removed,
+    };
+  };
+
+  return {
+    update(endpoints) {
+      for (const slot of store.update(endpoints)) for (const plugin of plugins) plugin.forget?.(slot);
+      for (const plugin of plugins) plugin.endpointsChanged?.();
+    },
+    recordMetrics(key, metrics) {
+      store.record(key, metrics, clock());
+    },
+    applyObjects(objectives, modelRewrites) {
+      priorities = new Map(
+        objectives.filter(ofThisPool).map(({ metadata, spec }) => [metadata.name ?? '', spec.priority ?? 0]),
+      );
+      rewrites = compileRewrites(modelRewrites.filter(ofThisPool));
+    },
+    promptHasher(api, scan) {
+      const hashing = assembly.hashing?.(store);
+      return hashing === undefined ? undefined : new PromptHasher(api, hashing, scan);
+    },
+    schedule(request, settle) {
+      const objective = request.header(requestHeaders.objective);
+      const priority = objective === undefined ? 0 : (priorities.get(objective) ?? 0);
+      const fairnessId = request.header(requestHeaders.fairnessId) || defaultFlow;
+      const isAnonymous = request.incomingModel === '' && request.opaque !== true;
+      const targetModel = isAnonymous ? '' : targetModelOf(request);
+      const running = new Running({ request, targetModel, priority, fairnessId }, { store, clock, observer, plugins });
+      const finish = (decision: Decision): void => {
+        running.settled(decision);
+        observer.decided?.(request, decision);
+        observer.trace?.(request, decision.type === 'drop' ? [] : scheduler.traces, decision);
+        settle(decision);
+      };
+      if (isAnonymous) finish(drops.noModel);
+      else {
+        observer.received?.(request.incomingModel, targetModel, priority);
+        if (store.ready.length === 0) finish(drops.noEndpoints);
+        else if (flow !== undefined) {
+          const labels = { fairnessId, priority, incomingModel: request.incomingModel, targetModel };
+          running.leaveQueue = flow.enqueue({
+            request,
+            labels,
+            settle: (drop) => {
+              finish(drop ?? decide(running));
+            },
+          });
+        } else if (priority < 0 && saturation() >= 1) finish(drops.shed);
+        else finish(decide(running));
+      }
+      return running;
+    },
+    countInFlight(key, change) {
+      const slot = store.find(key);
+      if (slot !== undefined) store.addInFlight(slot, store.generation[slot] ?? 0, change, 0);
+    },
+    anyEndpoint(subset) {
+      const count = findCandidates(subset);
+      return count === 0 ? undefined : store.endpoints[candidates[Math.floor(random() * count)] ?? 0];
+    },
+    stats: () => statsOf(store, clock() - staleAfterMs, plugins, saturation(), flow?.queues() ?? []),
+    stop() {
+      flow?.stop();
+      for (const plugin of plugins) plugin.stop?.();
+    },
+  };
+}
+
+function statsOf(
+  { ready, endpoints, updatedMs, waiting, running, kvUsage }: EndpointStore,
+  freshAfterMs: number,
+  all: readonly Plugin[],
+  level: number,
+  queues: DirectorStats['queues'],
+): DirectorStats {
+  const isFresh = (slot: number): boolean => (updatedMs[slot] ?? 0) >= freshAfterMs;
+  const fresh = Array.from(ready).filter(isFresh);
+  const average = (column: Float64Array): number =>
+    fresh.length === 0 ? 0 : fresh.reduce((sum, slot) => sum + (column[slot] ?? 0), 0) / fresh.length;
+  return {
+    readyEndpoints: ready.length,
+    averageKvCacheUtilization: average(kvUsage),
+    averageQueueSize: average(waiting),
+    averageRunningRequests: average(running),
+    endpoints: Array.from(ready).flatMap((slot) => {
+      const endpoint = endpoints[slot];
+      return endpoint === undefined ? [] : [{ endpoint, queueSize: waiting[slot] ?? 0, fresh: isFresh(slot) }];
+    }),
+    prefixIndexSize: all.reduce((sum, plugin) => sum + (plugin.indexSize?.() ?? 0), 0),
+    saturation: level,
+    queues,
+  };
+}
+
+class HeaderList implements HeaderChanges {
+  readonly changed: [name: string, value: string][] = [];
+  readonly removed: string[] = [];
+
+  set(name: string, value: string): void {
+    this.changed.push([name, value]);
+  }
+
+  remove(name: string): void {
+    this.removed.push(name);
+  }
 }

@@ -69,6 +69,8 @@ export interface DirectorObserver {
   flowEnqueued?(labels: FlowLabels, bytes: number, durationMs: number): void;
   flowSettled?(labels: FlowLabels, bytes: number, outcome: FlowOutcome, queuedMs: number): void;
   flowCycle?(durationMs: number): void;
+  /** A batch of KV events could not be read. */
+  kvEventsRefused?(topic: string, reason: string): void;
   /** Scores of every candidate; makes decisions slower while it is listened to. */
   trace?(request: InferenceRequest, profiles: readonly ProfileTrace[], decision: Decision): void;
 }

@@ -1,18 +1,25 @@
 /**
- * The endpoint picker as a library: the gateway asks it in process, an ext_proc server can ask it for Envoy (design rule 4). Network,
- * clock and chance come from outside.
+ * The endpoint picker for the gateway, in process: a director per InferencePool over shared scraping (design rule 4). Network, clock and
+ * chance come from outside.
  */
+import type { JsonScan } from '../llm/scan.ts';
 import type { Log } from '../telemetry/log.ts';
-import { createScheduler, type WeightedScorer } from './scheduler.ts';
-import { kvCacheUtilizationScorer, queueScorer, type PickRequest } from './scorers.ts';
-import { createScraper, type Scrape } from './scraper.ts';
-import { EndpointStore } from './store.ts';
+import type { PickerConfig } from './config/config.ts';
+import { parseConfig } from './config/parse.ts';
+import { createDirector, type Director } from './director.ts';
+import { createScraper, type Scrape } from './metrics/scraper.ts';
+import { metricsSourceOf } from './metrics/source.ts';
+import type { DirectorObserver } from './observer.ts';
+import { realTimers } from './ports.ts';
+import { promptApiOf, type PromptHashes } from './prefix/prompthasher.ts';
+import type { PickerEndpoint } from './request.ts';
 
-export interface PickerEndpoint {
-  /** `address:port`, IPv6 in brackets. */
-  readonly key: string;
-  readonly address: string;
-  readonly port: number;
+/** What the gateway knows of a request when it asks for endpoints. */
+export interface PickRequest {
+  readonly model: string | undefined;
+  header(name: string): string | undefined;
+  /** The body where the gateway has read and scanned it whole: prompts are hashed from it. */
+  scannedBody?(): { readonly path: string; readonly bytes: Buffer; readonly scan: JsonScan } | undefined;
 }
 
 export interface PickerOptions {
@@ -22,8 +29,11 @@ export interface PickerOptions {
   readonly random?: () => number;
   /** Milliseconds on a clock that never goes back. */
   readonly now?: () => number;
-  /** Time between two scrapes of an endpoint. Local counts cover what happens in between. */
+  /** Time between two scrapes of an endpoint. */
   readonly intervalMs?: number;
+  /** For every pool. */
+  readonly config?: PickerConfig;
+  readonly observer?: DirectorObserver;
 }
 
 export interface Picker {
@@ -38,66 +48,106 @@ export interface Picker {
   stop(): void;
 }
 
-/** Alternatives beyond the best are for connection failures. */
-const maxPicked = 3;
-/** Older metrics are not believed (epp.md 6.5: --metrics-staleness-threshold). */
-const staleAfterMs = 2_000;
-
-const defaultScorers: readonly WeightedScorer[] = [
-  { scorer: queueScorer, weight: 1 },
-  { scorer: kvCacheUtilizationScorer, weight: 1 },
-];
-
-interface CandidateSlots {
-  readonly version: number;
-  readonly slots: Int32Array;
-}
+/** Endpoints beyond the best are for connection failures. */
+const alternatives = 2;
 
 export function createPicker(options: PickerOptions): Picker {
   const { scrape, log, random = Math.random, now = () => performance.now(), intervalMs = 100 } = options;
-  const store = new EndpointStore();
-  const scheduler = createScheduler(defaultScorers, random);
-  const scraper = createScraper({ scrape, store, now, intervalMs, log });
-  const best = new Int32Array(maxPicked);
-  // A route table hands in the same array again and again until the pool changes.
-  const slotsOf = new WeakMap<readonly PickerEndpoint[], CandidateSlots>();
+  const { config = parseConfig(), observer = {} } = options;
+  const directors = new Map<string, Director>();
+  /** Endpoints that each pool's director was told of last. */
+  const known = new Map<string, readonly PickerEndpoint[]>();
+  const scraper = createScraper({
+    scrape,
+    source: metricsSourceOf(config),
+    record: (key, metrics) => {
+      for (const director of directors.values()) director.recordMetrics(key, metrics);
+    },
+    now,
+    intervalMs,
+    log,
+  });
 
-  const findSlots = (candidates: readonly PickerEndpoint[]): Int32Array => {
-    const known = slotsOf.get(candidates);
-    if (known !== undefined && known.version === store.version) return known.slots;
-    const slots = Int32Array.from(candidates, ({ key }) => store.slot(key));
-    slotsOf.set(candidates, { version: store.version, slots });
-    return slots;
+  const directorOf = (pool: string): Director => {
+    const existing = directors.get(pool);
+    if (existing !== undefined) return existing;
+    const [namespace = '', name = ''] = pool.split('/');
+    const director = createDirector({
+      config,
+      pool: { namespace, name },
+      clock: now,
+      random,
+      timers: realTimers,
+      observer,
+      log,
+      alternatives,
+      metricsIntervalMs: intervalMs,
+    });
+    directors.set(pool, director);
+    return director;
+  };
+  const tell = (pool: string, endpoints: readonly PickerEndpoint[]): Director => {
+    const director = directorOf(pool);
+    // A route table hands in the same array again and again until the pool changes.
+    if (known.get(pool) !== endpoints) {
+      known.set(pool, endpoints);
+      director.update(endpoints);
+    }
+    return director;
   };
 
   return {
     update(pools) {
-      const keys = new Set<string>();
-      for (const endpoints of pools.values()) for (const { key } of endpoints) keys.add(key);
-      store.keepOnly(keys);
-      for (const key of keys) store.slot(key);
-      scraper.update(keys);
-    },
-    pick(_pool, candidates, request) {
-      scraper.touch();
-      const slots = findSlots(candidates);
-      const freshAfterMs = now() - staleAfterMs;
-      const count = scheduler.schedule({ store, slots, count: slots.length, freshAfterMs }, request, best);
-      const picked: (typeof candidates)[number][] = [];
-      for (let rank = 0; rank < count; rank += 1) {
-        const endpoint = candidates[best[rank] ?? 0];
-        if (endpoint !== undefined) picked.push(endpoint);
+      for (const [pool, director] of directors) {
+        if (pools.has(pool)) continue;
+        director.stop();
+        directors.delete(pool);
+        known.delete(pool);
       }
+      for (const [pool, endpoints] of pools) tell(pool, endpoints);
+      scraper.update([...pools.values()].flat());
+    },
+    pick(pool, candidates, request) {
+      scraper.touch();
+      const director = tell(pool, candidates);
+      const { prompt, bodyBytes } = hashPrompt(director, request);
+      let picked: readonly (typeof candidates)[number][] = [];
+      const scheduled = director.schedule(
+        {
+          id: '',
+          header: (name) => request.header(name),
+          incomingModel: request.model ?? '',
+          opaque: true,
+          streaming: false,
+          bodyBytes,
+          prompt,
+        },
+        (decision) => {
+          if (decision.type === 'drop') return;
+          picked = decision.targets.flatMap(({ key }) => candidates.find((candidate) => candidate.key === key) ?? []);
+        },
+      );
+      // The gateway says itself where the request went, which after a failure is not where it was meant to.
+      scheduled.completed();
       return picked;
     },
     started(key) {
-      store.addInFlight(key, 1);
+      for (const director of directors.values()) director.countInFlight(key, 1);
     },
     finished(key) {
-      store.addInFlight(key, -1);
+      for (const director of directors.values()) director.countInFlight(key, -1);
     },
     stop() {
       scraper.stop();
+      for (const director of directors.values()) director.stop();
     },
   };
+}
+
+function hashPrompt(director: Director, request: PickRequest): { prompt: PromptHashes | undefined; bodyBytes: number } {
+  const body = request.scannedBody?.();
+  const api = body === undefined ? undefined : promptApiOf(body.path);
+  const hasher = body === undefined || api === undefined ? undefined : director.promptHasher(api, body.scan);
+  if (body !== undefined) hasher?.push(body.bytes);
+  return { prompt: hasher?.finish(), bodyBytes: body?.bytes.length ?? 0 };
 }

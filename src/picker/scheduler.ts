@@ -1,63 +1,166 @@
-/** The core of a decision: weigh the scorers, then take the best (epp.md 5.1, 5.2). No I/O, no clock, no allocation but the answer. */
-import type { Candidates, PickRequest, Scorer } from './scorers.ts';
+/** The core of a decision: profiles of filters, weighted scorers and a picker, run as a handler says (epp.md 5.1). No I/O, no clock of its own. */
+import type { DirectorObserver, ExtensionPoint } from './observer.ts';
+import type { Cycle, Plugin, ProfileResult, SchedulingResult } from './plugin.ts';
+import type { MonotonicClock } from './ports.ts';
+import type { EndpointStore } from './store.ts';
+import type { ProfileTrace, ScorerTrace } from './trace.ts';
 
-export interface WeightedScorer {
-  readonly scorer: Scorer;
-  readonly weight: number;
+type FilterPlugin = Plugin & Required<Pick<Plugin, 'filter'>>;
+type ScorerPlugin = Plugin & Required<Pick<Plugin, 'score'>>;
+export type PickerPlugin = Plugin & Required<Pick<Plugin, 'pick'>>;
+export type HandlerPlugin = Plugin & Required<Pick<Plugin, 'handler'>>;
+
+export interface Profile {
+  readonly name: string;
+  readonly filters: readonly FilterPlugin[];
+  readonly scorers: readonly { readonly plugin: ScorerPlugin; readonly weight: number }[];
+  readonly picker: PickerPlugin;
+}
+
+export interface SchedulerOptions {
+  readonly profiles: readonly Profile[];
+  readonly handler: HandlerPlugin;
+  readonly observer: DirectorObserver;
+  readonly clock: MonotonicClock;
 }
 
 export interface Scheduler {
-  /** Writes the positions of up to `best.length` candidates, best first, into `best`; returns how many. */
-  schedule(candidates: Candidates, request: PickRequest, best: Int32Array): number;
+  /** Decides among the first `count` candidates; undefined when the primary profile found none. The candidates are left as they are. */
+  schedule(cycle: Cycle, candidates: Int32Array, count: number): SchedulingResult | undefined;
+  /** How the last decision came about, while the observer listens for it. */
+  readonly traces: readonly ProfileTrace[];
 }
 
-/** The max-score-picker over Σ weight × clamp(score): candidates are shuffled first, so that ties are broken at random. */
-export function createScheduler(scorers: readonly WeightedScorer[], random: () => number): Scheduler {
+export function createScheduler({ profiles, handler: handlerPlugin, observer, clock }: SchedulerOptions): Scheduler {
+  const byName = new Map(profiles.map((profile) => [profile.name, profile]));
+  const { handler } = handlerPlugin;
+  const timed = observer.plugin === undefined ? undefined : observer;
+  const traced = observer.trace !== undefined;
+  let slots = new Int32Array(16);
   let totals = new Float64Array(16);
   let scores = new Float64Array(16);
-  let order = new Int32Array(16);
+  let traces: ProfileTrace[] = [];
 
-  const reserve = (count: number): void => {
-    if (count <= totals.length) return;
-    const size = 2 ** Math.ceil(Math.log2(count));
-    totals = new Float64Array(size);
-    scores = new Float64Array(size);
-    order = new Int32Array(size);
+  const reserve = (capacity: number): void => {
+    if (slots.length >= capacity) return;
+    slots = new Int32Array(capacity);
+    totals = new Float64Array(capacity);
+    scores = new Float64Array(capacity);
+  };
+  const report = (point: ExtensionPoint, { type, name }: Plugin, startedMs: number): void => {
+    timed?.plugin?.(point, type, name, clock() - startedMs);
   };
 
-  const shuffle = (count: number): void => {
-    for (let at = 0; at < count; at += 1) {
-      const other = Math.floor(random() * (at + 1));
-      order[at] = order[other] ?? 0;
-      order[other] = at;
+  const run = (profile: Profile, cycle: Cycle, candidates: Int32Array, count: number): ProfileResult | undefined => {
+    slots.set(count === candidates.length ? candidates : candidates.subarray(0, count));
+    const trace = traced ? new Trace(profile, cycle.store) : undefined;
+    let left = count;
+    for (const plugin of profile.filters) {
+      const startedMs = timed === undefined ? 0 : clock();
+      left = plugin.filter(cycle, slots, left);
+      if (timed !== undefined) report('Filter', plugin, startedMs);
+      trace?.filtered(plugin, left);
+      if (left === 0) break;
     }
+    if (left === 0) {
+      if (trace !== undefined) traces.push(trace.failed());
+      return undefined;
+    }
+    totals.fill(0, 0, left);
+    trace?.candidatesAre(slots, left);
+    for (const { plugin, weight } of profile.scorers) {
+      const startedMs = timed === undefined ? 0 : clock();
+      plugin.score(cycle, slots, left, scores);
+      addWeighted(totals, scores, weight, left);
+      if (timed !== undefined) report('Scorer', plugin, startedMs);
+      trace?.scored(plugin, weight, scores, left);
+    }
+    trace?.totalled(totals, left);
+    const startedMs = timed === undefined ? 0 : clock();
+    const picked = profile.picker.pick(slots, left, totals);
+    if (timed !== undefined) report('Picker', profile.picker, startedMs);
+    const result: ProfileResult = { profile: profile.name, picked: [slots[0] ?? 0, ...slots.subarray(1, picked)] };
+    if (trace !== undefined) traces.push(trace.done(result));
+    return result;
   };
 
   return {
-    schedule(candidates, request, best) {
-      const { count } = candidates;
-      reserve(count);
-      totals.fill(0, 0, count);
-      for (const { scorer, weight } of scorers) {
-        scorer.score(candidates, request, scores);
-        for (let at = 0; at < count; at += 1) {
-          const score = Math.min(1, Math.max(0, scores[at] ?? 0));
-          totals[at] = (totals[at] ?? 0) + weight * score;
-        }
-      }
-      shuffle(count);
-      const wanted = Math.min(best.length, count);
-      for (let rank = 0; rank < wanted; rank += 1) {
-        let winner = rank;
-        for (let at = rank + 1; at < count; at += 1) {
-          if ((totals[order[at] ?? 0] ?? 0) > (totals[order[winner] ?? 0] ?? 0)) winner = at;
-        }
-        const position = order[winner] ?? 0;
-        order[winner] = order[rank] ?? 0;
-        order[rank] = position;
-        best[rank] = position;
-      }
-      return wanted;
+    get traces() {
+      return traces;
+    },
+    schedule(cycle, candidates, count) {
+      reserve(cycle.store.capacity);
+      if (traced) traces = [];
+      const startedMs = timed === undefined ? 0 : clock();
+      const result = handler.schedule(cycle, (name) => {
+        const profile = byName.get(name);
+        return profile === undefined ? undefined : run(profile, cycle, candidates, count);
+      });
+      if (timed !== undefined) report('ProfilePicker', handlerPlugin, startedMs);
+      return result;
     },
   };
+}
+
+/** Σ weight × clamp(score, 0, 1), without dividing by the weights (epp.md 5.1, trap 22). What is not a number counts 0. */
+function addWeighted(totals: Float64Array, scores: Float64Array, weight: number, count: number): void {
+  for (let at = 0; at < count; at += 1) {
+    const score = scores[at] ?? 0;
+    if (score > 0) totals[at] = (totals[at] ?? 0) + weight * (score < 1 ? score : 1);
+  }
+}
+
+/** Writes down what a profile does. */
+class Trace {
+  readonly #profile: Profile;
+  readonly #store: EndpointStore;
+  readonly #filters: { type: string; name: string; left: number }[] = [];
+  readonly #scorers: ScorerTrace[] = [];
+  #candidates: readonly string[] = [];
+  #totals: readonly number[] = [];
+
+  constructor(profile: Profile, store: EndpointStore) {
+    this.#profile = profile;
+    this.#store = store;
+  }
+
+  filtered({ type, name }: Plugin, left: number): void {
+    this.#filters.push({ type, name, left });
+  }
+
+  candidatesAre(slots: Int32Array, count: number): void {
+    this.#candidates = this.#keys(slots.subarray(0, count));
+  }
+
+  scored({ type, name }: Plugin, weight: number, scores: Float64Array, count: number): void {
+    const clamped = Array.from(scores.subarray(0, count), (score) => (score > 0 ? Math.min(1, score) : 0));
+    this.#scorers.push({ type, name, weight, scores: clamped });
+  }
+
+  totalled(totals: Float64Array, count: number): void {
+    this.#totals = Array.from(totals.subarray(0, count));
+  }
+
+  failed(): ProfileTrace {
+    return this.#finish([]);
+  }
+
+  done({ picked }: ProfileResult): ProfileTrace {
+    return this.#finish(this.#keys(picked));
+  }
+
+  #finish(picked: readonly string[]): ProfileTrace {
+    return {
+      profile: this.#profile.name,
+      filters: this.#filters,
+      candidates: this.#candidates,
+      scorers: this.#scorers,
+      totals: this.#totals,
+      picked,
+    };
+  }
+
+  #keys(slots: ArrayLike<number>): string[] {
+    return Array.from(slots, (slot) => this.#store.endpoints[slot]?.key ?? '');
+  }
 }

@@ -1,6 +1,6 @@
 /** The gateway of the benchmark in a process of its own: `node gatewayprocess.ts PORT ENDPOINT-PORT...`; prints `ready` and serves until SIGTERM. */
 import { createDataPlane } from '../../src/gateway/dataplane.ts';
-import { createHttpScrape } from '../../src/picker/httpscrape.ts';
+import { createHttpScrape } from '../../src/picker/metrics/httpscrape.ts';
 import { createPicker } from '../../src/picker/picker.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { backend, endpointAt, table } from '../gateway/fixture.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createPicker, type Picker } from '../../src/picker/picker.ts';
-import type { Scrape } from '../../src/picker/scraper.ts';
+import type { Scrape } from '../../src/picker/metrics/scraper.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 const log = createLog({ level: 'silent' });

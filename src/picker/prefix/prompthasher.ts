@@ -8,7 +8,7 @@
 import xxhash from 'xxhash-wasm';
 import { JsonScan } from '../../llm/scan.ts';
 
-const { h64Raw } = await xxhash();
+const hashes = await xxhash();
 
 /** Whose prompt it is, by the endpoint's path (epp.md 5.9). */
 export type PromptApi = 'chat-completions' | 'completions' | 'embeddings' | 'responses' | 'conversations';
@@ -57,6 +57,7 @@ const longestKey = 'instructions'.length + 2;
 export class PromptHasher {
   /** The body's structure so far; its `error` says why the body is no JSON object. */
   readonly scan: JsonScan;
+  readonly #ownsScan: boolean;
   readonly #options: HasherOptions;
   readonly #wanted: readonly string[];
   /** A block followed by the hash of the one before it: what is hashed. */
@@ -87,8 +88,6 @@ export class PromptHasher {
     this.#ownsScan = scan === undefined;
   }
 
-  readonly #ownsScan: boolean;
-
   /** Takes the next bytes of the body. */
   push(chunk: Buffer): void {
     if (this.#ownsScan) this.scan.push(chunk);
@@ -97,7 +96,10 @@ export class PromptHasher {
     const to = from + chunk.length;
     this.#offset = to;
     for (; this.#member < members.length; this.#member += 4) {
-      const [keyAt = 0, keyEnd, valueAt, valueEnd] = members.slice(this.#member, this.#member + 4);
+      const keyAt = members[this.#member] ?? 0;
+      const keyEnd = members[this.#member + 1];
+      const valueAt = members[this.#member + 2];
+      const valueEnd = members[this.#member + 3];
       if (this.#kind === 'unknown') {
         if (keyEnd === undefined) {
           this.#keepKey(chunk, keyAt, from);
@@ -136,15 +138,15 @@ export class PromptHasher {
     const begun = this.#keyStart;
     this.#keyStart = undefined;
     if (keyEnd - keyAt > longestKey) return 'other';
-    const rest = chunk.latin1Slice(Math.max(0, keyAt - from), keyEnd - from);
-    const key = (begun === undefined ? rest : begun.latin1Slice() + rest).slice(1, -1);
+    const rest = chunk.toString('latin1', Math.max(0, keyAt - from), keyEnd - from);
+    const key = (begun === undefined ? rest : begun.toString('latin1') + rest).slice(1, -1);
     if (key === 'cache_salt') return 'salt';
     return this.#wanted.includes(key) ? 'prompt' : 'other';
   }
 
   #takeSalt(chunk: Buffer, start: number, end: number): void {
     const room = maxSaltBytes - this.#salt.length;
-    if (room > 0) this.#salt += chunk.latin1Slice(Math.max(0, start), Math.min(end, Math.max(0, start) + room));
+    if (room > 0) this.#salt += chunk.toString('latin1', Math.max(0, start), Math.min(end, Math.max(0, start) + room));
   }
 
   #take(chunk: Buffer, start: number, end: number): void {
@@ -175,7 +177,7 @@ export class PromptHasher {
       input.set(this.#staging.subarray(0, this.#filled));
       input.set(this.#staging.subarray(blockBytes), this.#filled);
     }
-    this.#previous.setBigUint64(0, h64Raw(input), true);
+    this.#previous.setBigUint64(0, hashes.h64Raw(input), true);
     this.#words[at] = this.#previous.getUint32(0, true);
     this.#words[at + 1] = this.#previous.getUint32(4, true);
     this.#blocks += 1;
@@ -185,6 +187,6 @@ export class PromptHasher {
 
 /** Two 32-bit words that keep prompts of different models and salts apart. */
 export function scopeOf(model: string, cacheSalt: string): readonly [low: number, high: number] {
-  const hash = h64Raw(Buffer.from(model + cacheSalt));
+  const hash = hashes.h64Raw(Buffer.from(model + cacheSalt));
   return [Number(hash & 0xffffffffn), Number(hash >> 32n)];
 }

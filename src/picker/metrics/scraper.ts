@@ -1,23 +1,33 @@
 /** Asks every endpoint for its metrics again and again. One that hangs or fails waits for itself only. */
-import type { Log } from '../telemetry/log.ts';
-import { parseMetrics } from './parse.ts';
-import type { EndpointStore } from './store.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { PickerEndpoint } from '../request.ts';
+import type { EndpointMetrics } from './engines.ts';
 
 /** Reads a metrics page; must end when the signal does, and refuse pages beyond its own bound. */
 export type Scrape = (url: string, signal: AbortSignal) => Promise<string>;
 
 export interface ScraperOptions {
   readonly scrape: Scrape;
-  readonly store: EndpointStore;
+  /** Where an endpoint's metrics are, and how its page is read. */
+  readonly source: MetricsSource;
+  /** Takes what was found of an endpoint that is still wanted. */
+  readonly record: (key: string, metrics: EndpointMetrics) => void;
+  /** A scrape failed. */
+  readonly failed?: (key: string, reason: string) => void;
   readonly now: () => number;
   /** Time between two scrapes of an endpoint while its picker is in use. */
   readonly intervalMs: number;
   readonly log: Log;
 }
 
+export interface MetricsSource {
+  url(endpoint: PickerEndpoint): string;
+  read(endpoint: PickerEndpoint, page: string): EndpointMetrics;
+}
+
 export interface Scraper {
-  /** Scrapes exactly these endpoints (`address:port`) from now on. */
-  update(keys: ReadonlySet<string>): void;
+  /** Scrapes exactly these endpoints from now on. */
+  update(endpoints: Iterable<PickerEndpoint>): void;
   /** The picker is in use: scrape at full pace. */
   touch(): void;
   stop(): void;
@@ -34,13 +44,14 @@ const maxBackoffTicks = 32;
 
 interface Target {
   readonly key: string;
-  readonly url: string;
+  endpoint: PickerEndpoint;
   busy: boolean;
   failures: number;
   nextTick: number;
 }
 
-export function createScraper({ scrape, store, now, intervalMs, log }: ScraperOptions): Scraper {
+export function createScraper(options: ScraperOptions): Scraper {
+  const { scrape, source, record, failed, now, intervalMs, log } = options;
   const targets = new Map<string, Target>();
   const stopped = new AbortController();
   let active = 0;
@@ -50,6 +61,7 @@ export function createScraper({ scrape, store, now, intervalMs, log }: ScraperOp
   const fail = (target: Target, reason: string): void => {
     target.failures += 1;
     target.nextTick = tick + Math.min(maxBackoffTicks, 2 ** (target.failures - 1));
+    failed?.(target.key, reason);
     if (target.failures === 1) log.debug({ endpoint: target.key, reason }, 'metrics scrape failed');
   };
 
@@ -58,11 +70,14 @@ export function createScraper({ scrape, store, now, intervalMs, log }: ScraperOp
     active += 1;
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      const text = await endedBy(scrape(target.url, AbortSignal.any([stopped.signal, timeout])), timeout);
+      const text = await endedBy(
+        scrape(source.url(target.endpoint), AbortSignal.any([stopped.signal, timeout])),
+        timeout,
+      );
       if (text.length > maxMetricsBytes) fail(target, `more than ${maxMetricsBytes} bytes`);
       else {
         target.failures = 0;
-        if (targets.get(target.key) === target) store.record(target.key, parseMetrics(text), now());
+        if (targets.get(target.key) === target) record(target.key, source.read(target.endpoint, text));
       }
     } catch (error) {
       if (!stopped.signal.aborted) fail(target, error instanceof Error ? error.message : String(error));
@@ -88,11 +103,14 @@ export function createScraper({ scrape, store, now, intervalMs, log }: ScraperOp
   timer.unref();
 
   return {
-    update(keys) {
-      for (const key of targets.keys()) if (!keys.has(key)) targets.delete(key);
-      for (const key of keys) {
-        if (targets.has(key)) continue;
-        targets.set(key, { key, url: `http://${key}/metrics`, busy: false, failures: 0, nextTick: 0 });
+    update(endpoints) {
+      const wanted = new Map<string, PickerEndpoint>();
+      for (const endpoint of endpoints) wanted.set(endpoint.key, endpoint);
+      for (const key of targets.keys()) if (!wanted.has(key)) targets.delete(key);
+      for (const [key, endpoint] of wanted) {
+        const known = targets.get(key);
+        if (known === undefined) targets.set(key, { key, endpoint, busy: false, failures: 0, nextTick: 0 });
+        else known.endpoint = endpoint;
       }
     },
     touch() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseMetrics } from '../../src/picker/parse.ts';
+import { parseMetrics } from '../../../src/picker/metrics/parse.ts';
 
 describe('parseMetrics', () => {
   it.each([

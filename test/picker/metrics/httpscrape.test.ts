@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { expect, it } from 'vitest';
-import { createHttpScrape } from '../../src/picker/httpscrape.ts';
+import { createHttpScrape } from '../../../src/picker/metrics/httpscrape.ts';
 
 it('reads a page, and refuses errors and pages beyond the bound', async () => {
   const server = createServer((request, response) => {

@@ -1,0 +1,217 @@
+/**
+ * What `precise-prefix-cache-scorer` knows: the blocks that endpoints say they hold (epp.md 5.6). Blocks are keyed by their tokens and all
+ * before them; engines' own hashes are only names by which later events refer to blocks, so that no hash seed has to agree.
+ */
+import type { Parameters } from '../config/parameters.ts';
+import type { Cycle, Plugin, PluginContext, SchedulingResult } from '../plugin.ts';
+import { BlockIndex } from '../prefix/blockindex.ts';
+import { readEvents, type EngineHash, type KvEvent, type KvMessage } from './events.ts';
+import { firstKey, nextKey, type BlockKey } from './blockkeys.ts';
+
+interface Settings {
+  readonly blockTokens: number;
+  readonly gpuWeight: number;
+  readonly cpuWeight: number;
+  readonly topic: string;
+  readonly bindUrl: string;
+  readonly discoversPods: boolean;
+  readonly podPort: number;
+  readonly speculativeMs: number;
+}
+
+/** Blocks of one endpoint that events can name. */
+const maxNamedBlocks = 1024 * 1024;
+const maxPairs = 4 * 1024 * 1024;
+
+export function createPrecisePrefix(
+  name: string,
+  parameters: Parameters,
+  { store, clock, kvEvents, observer }: PluginContext,
+): Required<Pick<Plugin, 'produce' | 'matches' | 'indexSize' | 'preRequest' | 'forget' | 'endpointsChanged' | 'stop'>> {
+  const settings = readSettings(name, parameters);
+  const { blockTokens, gpuWeight, cpuWeight, speculativeMs } = settings;
+  const gpu = new BlockIndex(maxPairs);
+  const cpu = new BlockIndex(maxPairs);
+  /** Blocks of prompts on their way. */
+  const speculative = new BlockIndex(maxPairs);
+  const expiring: { atMs: number; slot: number; keys: readonly BlockKey[] }[] = [];
+  const named = new Map<number, Map<EngineHash, BlockKey>>();
+  const matches = { matched: new Float64Array(store.capacity), totalBlocks: 0, blockTokens };
+  let runs = new Int32Array(store.capacity);
+  let keys: BlockKey[] = [];
+
+  const namesOf = (slot: number): Map<EngineHash, BlockKey> => {
+    const known = named.get(slot);
+    if (known !== undefined) return known;
+    const names = new Map<EngineHash, BlockKey>();
+    named.set(slot, names);
+    return names;
+  };
+  const tierOf = (medium: string): BlockIndex => (medium === 'cpu' ? cpu : gpu);
+  const forget = (slot: number): void => {
+    for (const index of [gpu, cpu, speculative]) index.clear(slot);
+    named.delete(slot);
+  };
+
+  const apply = (slot: number, model: string, event: KvEvent): void => {
+    if (event.type === 'cleared') {
+      forget(slot);
+      return;
+    }
+    const names = namesOf(slot);
+    const tier = tierOf(event.medium);
+    if (event.type === 'removed') {
+      for (const hash of event.hashes) {
+        const key = names.get(hash);
+        if (key === undefined) continue;
+        tier.remove(slot, key.low, key.high);
+        if (!gpu.has(slot, key.low, key.high) && !cpu.has(slot, key.low, key.high)) names.delete(hash);
+      }
+      return;
+    }
+    // Keys are made of this scorer's blocks: others cannot be compared with prompts.
+    if (event.blockSize !== blockTokens) return;
+    let key = event.parent === undefined ? firstKey(event.lora ?? model) : names.get(event.parent);
+    if (key === undefined) return;
+    for (const [at, hash] of event.hashes.entries()) {
+      if ((at + 1) * blockTokens > event.tokens.length || names.size >= maxNamedBlocks) return;
+      key = nextKey(key, event.tokens, at * blockTokens, blockTokens);
+      names.set(hash, key);
+      tier.add(slot, key.low, key.high, maxNamedBlocks);
+    }
+  };
+
+  const slotOf = (pod: string, from: string | undefined): number | undefined => {
+    const known = store.find(pod);
+    if (known !== undefined) return known;
+    for (const slot of store.ready) {
+      const endpoint = store.endpoints[slot];
+      if (endpoint === undefined) continue;
+      if (endpoint.address === pod || endpoint.podName === pod || endpoint.name === pod) return slot;
+      if (from !== undefined && endpoint.address === from) return slot;
+    }
+    return undefined;
+  };
+  const onMessage = ({ topic, from, payload }: KvMessage): void => {
+    const [, pod = '', ...model] = topic.split('@');
+    const slot = slotOf(pod, from);
+    if (slot === undefined) return;
+    let events: readonly KvEvent[];
+    try {
+      events = readEvents(payload);
+    } catch (error) {
+      observer.kvEventsRefused?.(topic, error instanceof Error ? error.message : String(error));
+      return;
+    }
+    for (const event of events) apply(slot, model.join('@'), event);
+  };
+
+  const subscription = kvEvents?.subscribe(settings.topic, onMessage);
+  if (settings.bindUrl !== '') subscription?.bind(settings.bindUrl);
+
+  const expire = (nowMs: number): void => {
+    for (let first = expiring[0]; first !== undefined && first.atMs <= nowMs; first = expiring[0]) {
+      expiring.shift();
+      for (const { low, high } of first.keys) speculative.remove(first.slot, low, high);
+    }
+  };
+
+  return {
+    matches,
+    produce({ request, targetModel, nowMs }: Cycle) {
+      if (matches.matched.length < store.capacity) {
+        matches.matched = new Float64Array(store.capacity);
+        runs = new Int32Array(store.capacity);
+      } else {
+        matches.matched.fill(0);
+        runs.fill(0);
+      }
+      expire(nowMs);
+      keys = [];
+      const { tokens } = request;
+      matches.totalBlocks = tokens === undefined ? 0 : Math.floor(tokens.length / blockTokens);
+      if (tokens === undefined) return;
+      let key = firstKey(targetModel);
+      let going = true;
+      for (let at = 0; at < matches.totalBlocks; at += 1) {
+        key = nextKey(key, tokens, at * blockTokens, blockTokens);
+        keys.push(key);
+        if (!going) continue;
+        going = false;
+        const extend = (slot: number, weight: number): void => {
+          // Only those that hold every block before it.
+          if (runs[slot] !== at) return;
+          runs[slot] = at + 1;
+          matches.matched[slot] = (matches.matched[slot] ?? 0) + weight;
+          going = true;
+        };
+        gpu.visit(key.low, key.high, extend, gpuWeight);
+        speculative.visit(key.low, key.high, extend, gpuWeight);
+        cpu.visit(key.low, key.high, extend, cpuWeight);
+      }
+    },
+    preRequest(_: Cycle, { primary }: SchedulingResult) {
+      if (speculativeMs === 0 || keys.length === 0) return;
+      const [slot] = primary.picked;
+      for (const { low, high } of keys) speculative.add(slot, low, high, maxNamedBlocks);
+      expiring.push({ atMs: clock() + speculativeMs, slot, keys });
+    },
+    endpointsChanged() {
+      if (!settings.discoversPods) return;
+      const addresses = new Set(Array.from(store.ready, (slot) => store.endpoints[slot]?.address ?? ''));
+      const hostOf = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+      subscription?.connect([...addresses].map((address) => `tcp://${hostOf(address)}:${settings.podPort}`));
+    },
+    forget,
+    indexSize: () => gpu.size + cpu.size,
+    stop() {
+      subscription?.close();
+    },
+  };
+}
+
+function readSettings(name: string, parameters: Parameters): Settings {
+  const processor = parameters.map('tokenProcessorConfig');
+  const blockSize = processor.count('blockSize', 16, 1);
+  const blockTokens = processor.count('blockSizeTokens', blockSize, 1);
+  // Engines' hashes are taken from their events, so that seeds need not agree.
+  processor.ignore('hashSeed');
+  processor.done();
+  const weights = readIndexer(name, parameters.map('indexerConfig'));
+  const events = parameters.map('kvEventsConfig');
+  const topic = events.text('topicFilter', 'kv@');
+  const bindUrl = events.text('zmqEndpoint', '');
+  events.oneOf('engineType', ['vllm'], 'vllm');
+  // Events are applied as they come, on one thread.
+  events.ignore('concurrency');
+  const discoversPods = events.flag('discoverPods', true);
+  const discovery = events.map('podDiscoveryConfig');
+  // The pool's endpoints are the pods.
+  discovery.ignore('podLabelSelector', 'podNamespace');
+  const podPort = discovery.number('socketPort', 5557, { min: 1, max: 65_535, integer: true });
+  discovery.done();
+  events.done();
+  const speculates = parameters.flag('speculativeIndexing', false);
+  const ttlMs = parameters.duration('speculativeTTL', 2_000);
+  return { blockTokens, ...weights, topic, bindUrl, discoversPods, podPort, speculativeMs: speculates ? ttlMs : 0 };
+}
+
+function readIndexer(name: string, indexer: Parameters): { gpuWeight: number; cpuWeight: number } {
+  const store = indexer.map('kvBlockIndexConfig');
+  if (store.has('redisConfig')) {
+    store.fail('redisConfig', `not supported: "${name}" keeps its index in memory; inMemoryConfig expected`, '...');
+  }
+  // Sizes bound memory upstream; the index here has a fixed bound (docs/picker.md).
+  store.ignore('inMemoryConfig', 'costAwareMemoryConfig', 'enableMetrics');
+  store.done();
+  let [gpuWeight, cpuWeight] = [1, 0.8];
+  for (const backend of indexer.maps('kvCacheBackendConfigs')) {
+    const tier = backend.oneOf('name', ['gpu', 'cpu'], 'gpu');
+    const weight = backend.number('weight', tier === 'gpu' ? gpuWeight : cpuWeight, { min: 0 });
+    if (tier === 'gpu') gpuWeight = weight;
+    else cpuWeight = weight;
+    backend.done();
+  }
+  indexer.done();
+  return { gpuWeight, cpuWeight };
+}

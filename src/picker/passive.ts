@@ -1,0 +1,40 @@
+import type { Plugin, PluginFactory } from './plugin.ts';
+
+/**
+ * Plugins that need no code in the core: parsers, which the ext_proc server chooses by `PickerConfig.parser`; producers whose work the
+ * director always does (requests and tokens in flight); and the verifier of conformance tests, a matter of response headers in the ext_proc server.
+ */
+const types = [
+  'openai-parser',
+  'passthrough-parser',
+  'inflight-load-producer',
+  'destination-endpoint-served-verifier',
+] as const;
+
+export const passivePlugins: readonly PluginFactory[] = [
+  ...types.map((type): PluginFactory => ({ types: [type], create: (name): Plugin => ({ type, name }) })),
+  {
+    // Its parameters are read by whoever provides the endpoints.
+    types: ['file-discovery'],
+    create(name, parameters) {
+      parameters.ignore(...parameters.keys());
+      return { type: 'file-discovery', name };
+    },
+  },
+];
+
+/** Types that upstream has and this picker does not, with what to do about it. */
+export const unsupportedPlugins: Readonly<Record<string, string>> = {
+  'vllmgrpc-parser': 'gRPC model servers are not supported yet; remove it to use openai-parser',
+  'vertexai-parser': 'Vertex AI paths are not supported yet; remove it to use openai-parser',
+  'predicted-latency-producer':
+    'latency predictions are not supported yet; remove it and latency-scorer scores by load and prefix',
+  'request-attribute-reporter': 'dynamic metadata from attributes is not supported yet; remove it',
+  'token-producer': 'rendering prompts to tokens is not supported yet; remove it',
+  tokenizer: 'rendering prompts to tokens is not supported yet; remove it',
+  'models-data-source': 'model lists of endpoints are not supported yet; remove it',
+  'models-data-extractor': 'model lists of endpoints are not supported yet; remove it',
+  'k8s-notification-source': 'notification sources are not supported; pods and pools are always watched; remove it',
+  'endpoint-notification-source':
+    'notification sources are not supported; pods and pools are always watched; remove it',
+};
