@@ -107,11 +107,3 @@ export function modifyHeaders(headers: string[], modifier: HeaderModifier): void
   for (const { name, value } of modifier.set) setHeader(headers, name.toLowerCase(), value);
   for (const { name, value } of modifier.add ?? []) headers.push(name.toLowerCase(), value);
 }
-
-/** Text as a header value: characters beyond latin1 travel as the bytes of their UTF-8 form. */
-export function headerValue(text: string): string {
-  for (let at = 0; at < text.length; at += 1) {
-    if (text.charCodeAt(at) > 0x7e) return Buffer.from(text).toString('latin1');
-  }
-  return text;
-}

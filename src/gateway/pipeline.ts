@@ -6,6 +6,7 @@ import { readLlmBody } from '../llm/body.ts';
 import { findLlmEndpoint, type LlmEndpoint } from '../llm/endpoints.ts';
 import { errorBody, errorEvent, invalidRequestBody, malformedRequest } from '../llm/errors.ts';
 import { listModels, modelsForHost } from '../llm/models.ts';
+import { headerText } from '../routing/headertext.ts';
 import { matchRoute, selectListener, type RouteRequest } from '../routing/match.ts';
 import {
   modelHeaders,
@@ -21,14 +22,7 @@ import { buildUpstreamRequest, isUnsendable } from './outgoing.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { describeBackend, TargetWalk } from './failover.ts';
 import { applyFilters, type LocalReply, type OutgoingRequest } from './filters.ts';
-import {
-  forwardedHeaders,
-  headerValue,
-  modifyHeaders,
-  relayedHeaders,
-  setHeader,
-  type HeaderModifier,
-} from './headers.ts';
+import { forwardedHeaders, modifyHeaders, relayedHeaders, setHeader, type HeaderModifier } from './headers.ts';
 import type { GatewayMetrics, LimitName } from './metrics.ts';
 import { BufferedBody, StreamedBody } from './requestbody.ts';
 import type { Upstream, Upstreams } from './upstreams.ts';
@@ -275,7 +269,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
   #prepare(rule: RouteRule): OutgoingRequest {
     const headers = forwardedHeaders(this.#exchange);
     if (this.model !== undefined) {
-      const value = headerValue(this.model);
+      const value = headerText(this.model);
       for (const name of modelHeaders) setHeader(headers, name, value);
     }
     if (rule.ai) headers.push('x-ai-eg-original-path', this.path, 'x-envoy-original-path', this.path);

@@ -3,6 +3,7 @@ import type { AIServiceBackend } from '../kinds/aigateway/aiservicebackend.ts';
 import { keyOf, type ObjectRef } from '../kinds/object.ts';
 import { invalid, poolGroup, resolveBackend } from './backends.ts';
 import { isPermitted } from './grants.ts';
+import { fitsHeader, headerText } from './headertext.ts';
 import type { Lookup } from './resources.ts';
 import type { BackendTarget, BodyMutation, HeaderMutation, InvalidTarget, LlmBackend } from './table.ts';
 
@@ -42,7 +43,10 @@ export function checkRef(lookup: Lookup, route: AIGatewayRoute, declared: AIGate
     return { kind, ref, problem: invalid('BackendNotFound', missingBackendText(ref)) };
   }
   const found = { kind, ref, ...(backend === undefined ? {} : { backend }) } as const;
-  const unsupported = (backend && schemaProblem(backend)) ?? credentialsProblem(lookup, kind, ref);
+  const unsupported =
+    (backend && schemaProblem(backend)) ??
+    headerProblem(declared.headerMutation, backend?.spec.headerMutation) ??
+    credentialsProblem(lookup, kind, ref);
   return unsupported === undefined ? found : { ...found, problem: invalid('UnsupportedProtocol', unsupported) };
 }
 
@@ -108,11 +112,16 @@ function llmOf(ref: AIGatewayRouteBackendRef, backend: AIServiceBackend): LlmBac
 type DeclaredHeaders = AIServiceBackend['spec']['headerMutation'];
 type DeclaredBody = AIServiceBackend['spec']['bodyMutation'];
 
+function headerProblem(...mutations: DeclaredHeaders[]): string | undefined {
+  const header = mutations.flatMap((mutation) => mutation?.set ?? []).find(({ value }) => !fitsHeader(value));
+  return header === undefined ? undefined : `headerMutation: a control character in the value of header ${header.name}`;
+}
+
 /** The route's entries win over the backend's of the same name; what either removes is removed (aigateway.md 2.5). */
 function mergeHeaders(route: DeclaredHeaders, backend: DeclaredHeaders): HeaderMutation | undefined {
   if (route === undefined && backend === undefined) return undefined;
   const set = new Map(
-    [...(backend?.set ?? []), ...(route?.set ?? [])].map(({ name, value }) => [name.toLowerCase(), value]),
+    [...(backend?.set ?? []), ...(route?.set ?? [])].map(({ name, value }) => [name.toLowerCase(), headerText(value)]),
   );
   const remove = [...(backend?.remove ?? []), ...(route?.remove ?? [])].map((name) => name.toLowerCase());
   return { set: [...set].map(([name, value]) => ({ name, value })), remove: [...new Set(remove)] };

@@ -89,7 +89,6 @@ function protocolOf(appProtocol: string | undefined): EndpointsTarget['protocol'
   switch (appProtocol) {
     case undefined:
     case 'http':
-    case 'kubernetes.io/ws':
       return 'http';
     case 'kubernetes.io/h2c':
       return 'h2c';

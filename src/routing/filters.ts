@@ -2,6 +2,7 @@ import type { HTTPRouteFilter } from '../kinds/envoygateway/httproutefilter.ts';
 import type { HTTPRouteRule } from '../kinds/gateway/httproute.ts';
 import type { ObjectRef } from '../kinds/object.ts';
 import { backendGroup } from './backends.ts';
+import { fitsHeader, headerText } from './headertext.ts';
 import type { PathRewrite, RouteFilter } from './table.ts';
 
 /** HTTPRoute filters as the data plane carries them out (gatewayapi.md 8). */
@@ -41,12 +42,16 @@ function compileFilter(filter: HTTPFilter, context: FilterContext, problems: Pro
   };
   switch (filter.type) {
     case 'RequestHeaderModifier':
-      return [{ type: 'RequestHeaderModifier', ...headerChanges(filter.requestHeaderModifier) }];
-    case 'ResponseHeaderModifier':
-      return [{ type: 'ResponseHeaderModifier', ...headerChanges(filter.responseHeaderModifier) }];
+    case 'ResponseHeaderModifier': {
+      const modifier = filter.requestHeaderModifier ?? filter.responseHeaderModifier;
+      const header = [...(modifier?.set ?? []), ...(modifier?.add ?? [])].find(({ value }) => !fitsHeader(value));
+      if (header !== undefined) return unsupported(`a control character in the value of header ${header.name}`);
+      return [{ type: filter.type, ...headerChanges(modifier) }];
+    }
     case 'RequestRedirect': {
       const { scheme, hostname, port, path, statusCode = 302 } = filter.requestRedirect ?? {};
       const rewrite = pathRewrite(path, context.prefix);
+      if (rewrite !== undefined && !isPath(rewrite.value)) return unsupported(`the path ${rewrite.value}`);
       return [
         {
           type: 'RequestRedirect',
@@ -61,6 +66,7 @@ function compileFilter(filter: HTTPFilter, context: FilterContext, problems: Pro
     case 'URLRewrite': {
       const { hostname, path } = filter.urlRewrite ?? {};
       const rewrite = pathRewrite(path, context.prefix);
+      if (rewrite !== undefined && !isPath(rewrite.value)) return unsupported(`the path ${rewrite.value}`);
       return [
         {
           type: 'URLRewrite',
@@ -84,7 +90,7 @@ type HeaderModifier = HTTPFilter['requestHeaderModifier'];
 
 function headerChanges(modifier: HeaderModifier) {
   const lower = (headers: readonly { name: string; value: string }[] | undefined) =>
-    (headers ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value }));
+    (headers ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value: headerText(value) }));
   return {
     set: lower(modifier?.set),
     add: lower(modifier?.add),
@@ -98,6 +104,11 @@ function pathRewrite(path: PathModifier, prefix: string | undefined): PathRewrit
   if (path === undefined) return undefined;
   if (path.type === 'ReplaceFullPath') return { type: 'ReplaceFullPath', value: path.replaceFullPath ?? '/' };
   return { type: 'ReplacePrefixMatch', value: path.replacePrefixMatch ?? '', prefix: prefix ?? '/' };
+}
+
+/** What may stand in a request line or a Location header; everything else has to be percent-encoded. */
+function isPath(text: string): boolean {
+  return /^[\x21-\x7e]*$/.test(text);
 }
 
 /** Envoy Gateway's HTTPRouteFilter. */
@@ -128,7 +139,7 @@ function compileExtension(
       {
         type: 'DirectResponse',
         statusCode,
-        ...(contentType === undefined ? {} : { contentType }),
+        ...(contentType === undefined ? {} : { contentType: headerText(contentType) }),
         body: body?.inline ?? '',
       },
     ];
@@ -144,5 +155,7 @@ function unsupportedField({ spec }: HTTPRouteFilter): string | undefined {
   if (spec.urlRewrite?.hostname?.type === 'Header') return 'spec.urlRewrite.hostname.type Header';
   if (spec.directResponse?.header !== undefined) return 'spec.directResponse.header';
   if (spec.directResponse?.body?.type === 'ValueRef') return 'spec.directResponse.body.type ValueRef';
+  if (!fitsHeader(spec.directResponse?.contentType ?? ''))
+    return 'a control character in spec.directResponse.contentType';
   return undefined;
 }

@@ -188,3 +188,33 @@ describe('quantities', () => {
     expect(parseBytes(quantity)).toBe(bytes);
   });
 });
+
+describe('text that would end a header', () => {
+  const modifier = { set: [{ name: 'x-a', value: 'a\nb' }] };
+  const replaceFullPath = '/a b';
+  it.each<NonNullable<Rules[number]['filters']>[number]>([
+    { type: 'RequestHeaderModifier', requestHeaderModifier: modifier },
+    { type: 'ResponseHeaderModifier', responseHeaderModifier: modifier },
+    { type: 'RequestRedirect', requestRedirect: { path: { type: 'ReplaceFullPath', replaceFullPath } } },
+    { type: 'URLRewrite', urlRewrite: { path: { type: 'ReplaceFullPath', replaceFullPath } } },
+  ])('refuses it in a $type', (filter) => {
+    const result = compiled([route('r', [{ filters: [filter], backendRefs: [{ name: 'web', port: 80 }] }])]);
+    const status = result.statuses.find(({ kind }) => kind.kind === 'HTTPRoute')?.status;
+    expect(JSON.stringify(status)).toMatch(
+      /"status":"False","reason":"UnsupportedValue","message":"spec.rules\[0\].filters\[0\]/,
+    );
+    expect(ruleFor(result, '/')).toBeUndefined();
+  });
+
+  it('sends characters beyond latin1 as the bytes of their UTF-8 form', () => {
+    const filter = {
+      type: 'RequestHeaderModifier',
+      requestHeaderModifier: { set: [{ name: 'X-A', value: 'é日' }] },
+    } as const;
+    const rule = ruleFor(
+      compiled([route('r', [{ filters: [filter], backendRefs: [{ name: 'web', port: 80 }] }])]),
+      '/',
+    );
+    expect(rule?.filters).toMatchObject([{ set: [{ name: 'x-a', value: 'Ã©æ\u0097¥' }] }]);
+  });
+});
