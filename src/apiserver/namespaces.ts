@@ -24,9 +24,11 @@ export function startNamespaceLifecycle(dependencies: Dependencies): () => void 
   const { store, resources, objects, log } = dependencies;
   const namespaces = resources.find('', 'v1', 'namespaces');
   if (namespaces === undefined) return () => undefined;
-  const contents = resources.all.filter(
-    (served) => served.kind.namespaced && served.version.name === served.kind.storageVersion,
-  );
+  /** What a namespace can hold; users add kinds while the server runs. */
+  const contents = () => {
+    const ids = new Set(resources.all.filter(({ kind }) => kind.namespaced).map(({ id }) => id));
+    return [...ids].flatMap((id) => resources.storageOf(id) ?? []);
+  };
   const options = {
     preconditions: {},
     gracePeriodSeconds: undefined,
@@ -35,12 +37,12 @@ export function startNamespaceLifecycle(dependencies: Dependencies): () => void 
   } as const;
 
   const empty = async (name: string): Promise<void> => {
-    const inside = contents.flatMap((served) => store.list(served.id, name).map((object) => ({ served, object })));
+    const inside = contents().flatMap((served) => store.list(served.id, name).map((object) => ({ served, object })));
     const waiting = inside.filter(({ object }) => object.metadata.deletionTimestamp === undefined);
     await Promise.all(
       waiting.map(({ served, object }) => ignoreRefusal(objects.remove(served, object.metadata, options))),
     );
-    if (contents.some((served) => store.list(served.id, name).length > 0)) return;
+    if (contents().some((served) => store.list(served.id, name).length > 0)) return;
     const ref = { name };
     await ignoreRefusal(objects.update(namespaces, ref, withoutFinalizer, { dryRun: false }));
     await ignoreRefusal(objects.remove(namespaces, ref, options));

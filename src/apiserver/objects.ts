@@ -1,8 +1,9 @@
 import { keyOf, type ObjectRef } from '../kinds/object.ts';
 import { allocateAddress, type ServiceAddresses } from './builtin/services.ts';
+import { strategyOf } from './builtin/strategies.ts';
 import { equalJson, objectAt, stringAt } from './json.ts';
 import type { Resources, Served } from './resources.ts';
-import { alreadyExists, forbidden, notFound } from './status.ts';
+import { ApiError, alreadyExists, forbidden, notFound } from './status.ts';
 import type { StoredObject } from './store/object.ts';
 import type { Decision, Store } from './store/store.ts';
 import {
@@ -79,6 +80,15 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
     );
   };
 
+  /** The objects of a definition that is on its way out are being deleted: none may come after. */
+  const requireDefined = ({ kind }: Served) => {
+    if (kind.userDefined !== true) return;
+    const crd = store.get('apiextensions.k8s.io/customresourcedefinitions', `${kind.plural}.${kind.group}`);
+    if (crd !== undefined && crd.metadata.deletionTimestamp === undefined) return;
+    const message = 'create not allowed while custom resource definition is terminating';
+    throw new ApiError(405, 'MethodNotAllowed', message);
+  };
+
   const write = async (
     id: string,
     key: string,
@@ -99,6 +109,7 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
   return {
     async create(served, decoded, namespace, { dryRun }) {
       requireNamespace(served, namespace, decoded.metadata.name);
+      requireDefined(served);
       let object = prepareCreate(served, served.toStorage(decoded), namespace);
       const { name } = object.metadata;
       let address: string | undefined;
@@ -137,7 +148,11 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
         if (served.id === '/namespaces' && permanentNamespaces.has(ref.name)) {
           throw forbidden(served.kind, ref.name, 'this namespace may not be deleted');
         }
-        const marked = markDeleted(newest, options, new Date());
+        const strategy = strategyOf(served.kind);
+        const refusal = strategy.refuseDelete?.(newest);
+        if (refusal !== undefined) throw forbidden(served.kind, ref.name, `it may not be deleted: ${refusal}`);
+        const begun = newest.metadata.deletionTimestamp === undefined ? strategy.prepareDelete?.(newest) : undefined;
+        const marked = markDeleted(begun ?? newest, options, new Date());
         gone = isReleased(marked);
         if (gone) return { action: 'remove', object: marked };
         return equalJson(marked, newest) ? { action: 'keep', object: newest } : { action: 'put', object: marked };

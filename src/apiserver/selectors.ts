@@ -77,6 +77,7 @@ function fieldTerms(kind: Kind, text: string): FieldTerm[] {
       const allowed = [
         'metadata.name',
         'metadata.namespace',
+        ...(kind.selectableFields ?? []),
         ...(kind.builtin ? (selectableFields[kind.kind] ?? []) : []),
       ];
       if (!allowed.includes(path)) throw badRequest(`field label not supported: ${path}`);

@@ -14,6 +14,7 @@ import { createAuthorizer } from './auth/rbac.ts';
 import { createServiceAccountTokens } from './auth/serviceaccounttokens.ts';
 import { createBootstrapObjects } from './bootstrap.ts';
 import { reserveAddresses, type ServiceAddresses } from './builtin/services.ts';
+import { startCustomResources } from './crd/controller.ts';
 import { startGarbageCollector } from './garbage.ts';
 import { handle } from './handler.ts';
 import { loadIdentity, type Identity } from './identity.ts';
@@ -81,11 +82,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 
   if (serviceAddresses !== undefined) reserveAddresses(store, serviceAddresses, log);
+  const customResources = startCustomResources({ store, resources, objects, log });
   const stopGarbage = startGarbageCollector({ store, resources, objects, log });
   const { caCertificate } = identity;
   const stopNamespaces = startNamespaceLifecycle({ store, resources, objects, caCertificate, log });
   const stopExpiry = startEventExpiry({ store, resources, objects, log });
   const stopAggregation = startRoleAggregation({ store, resources, objects, log });
+  await customResources.keepBuiltIn(options.kinds);
   await createBootstrapObjects({ resources, objects, caCertificate });
 
   const listener = createServer({ cert: identity.serverCertificate, key: identity.serverKey, minVersion: 'TLSv1.2' });
@@ -105,6 +108,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     token: identity.token,
     kubeconfig: () => kubeconfigOf(url, identity),
     async close() {
+      customResources.stop();
       stopGarbage();
       stopNamespaces();
       stopExpiry();

@@ -138,8 +138,8 @@ function checkIdentity(
     );
   }
   if (resourceVersion === undefined || resourceVersion === '') {
-    // Kubernetes' own kinds may be overwritten blindly, custom resources may not.
-    if (kind.builtin || subresource !== undefined) return;
+    // Kubernetes' own kinds may be overwritten blindly, custom resources and their definitions may not.
+    if ((kind.builtin && kind.kind !== 'CustomResourceDefinition') || subresource !== undefined) return;
     throw invalid(kind, name, [
       {
         reason: 'FieldValueInvalid',
@@ -177,8 +177,10 @@ function desired(object: StoredObject): JsonObject {
   return rest;
 }
 
+const generationKinds = new Set(['EndpointSlice', 'CustomResourceDefinition']);
+
 function countsGenerations(kind: Kind): boolean {
-  return !kind.builtin || kind.group === 'apps' || kind.group === 'batch' || kind.kind === 'EndpointSlice';
+  return !kind.builtin || kind.group === 'apps' || kind.group === 'batch' || generationKinds.has(kind.kind);
 }
 
 /** RFC 3339 in whole seconds, as Kubernetes writes times. */

@@ -13,6 +13,8 @@ export interface TestApi {
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Events of a watch as they come. */
   watch(path: string, signal: AbortSignal): AsyncGenerator<WatchEvent>;
+  /** Ends the server and leaves its directory, for another start. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,6 +87,10 @@ export async function startTestApi(options: Partial<ApiServerOptions> = {}): Pro
       } catch (error) {
         if (!signal.aborted) throw error;
       }
+    },
+    async stop() {
+      await agent.destroy();
+      await server.close();
     },
     async close() {
       await agent.destroy();

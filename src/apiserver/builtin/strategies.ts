@@ -1,5 +1,6 @@
 import type { Kind } from '../../kinds/kind.ts';
 import { equalJson, listAt, objectAt } from '../json.ts';
+import { customResourceDefinitions } from '../crd/strategy.ts';
 import { resourceId } from '../resources.ts';
 import { invalidValue } from '../status.ts';
 import { configMaps, secrets } from './data.ts';
@@ -51,6 +52,7 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'apps/daemonsets': daemonSets,
   'batch/jobs': jobs,
   'batch/cronjobs': cronJobs,
+  'apiextensions.k8s.io/customresourcedefinitions': customResourceDefinitions,
   [`${rbac}/rolebindings`]: bindings,
   [`${rbac}/clusterrolebindings`]: bindings,
 };

@@ -9,6 +9,10 @@ export interface Strategy {
   /** Runs after the schema's defaults and before validation. `previous` is undefined when the object is created. */
   prepare?(object: StoredObject, previous: StoredObject | undefined): StoredObject;
   validate?(object: StoredObject, previous: StoredObject | undefined): FieldError[];
+  /** Why an object may not be deleted, as it follows "may not be deleted: ". */
+  refuseDelete?(object: StoredObject): string | undefined;
+  /** Changes an object whose deletion begins. */
+  prepareDelete?(object: StoredObject): StoredObject;
 }
 
 /** Sets fields that are absent. */

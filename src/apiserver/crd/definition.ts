@@ -41,8 +41,7 @@ function versionOf(version: JsonObject, kind: Omit<Kind, 'versions'>): KindVersi
     served: version['served'] === true,
     schema: ownSchemaOf(version),
     ...(deprecated && {
-      deprecationWarning:
-        stringAt(version, 'deprecationWarning') ?? `${kind.group}/${name} ${kind.kind} is deprecated`,
+      deprecationWarning: stringAt(version, 'deprecationWarning') ?? `${kind.group}/${name} ${kind.kind} is deprecated`,
     }),
     ...(columns.length > 0 && { printerColumns: columns.map(columnOf) }),
   };

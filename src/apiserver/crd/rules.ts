@@ -46,7 +46,8 @@ function checkRule(
     errors.push(invalidValue(`${path}.rule`, text, why));
   }
   const message = stringAt(rule, 'message');
-  if (message?.includes('\n')) errors.push(invalidValue(`${path}.message`, message, 'message must not contain line breaks'));
+  if (message?.includes('\n'))
+    errors.push(invalidValue(`${path}.message`, message, 'message must not contain line breaks'));
   else if (message !== undefined && message !== '' && message.trim() === '') {
     errors.push(invalidValue(`${path}.message`, message, 'message must be non-empty if specified'));
   } else if (text.includes('\n') && message === undefined && rule['messageExpression'] === undefined) {

@@ -1,6 +1,7 @@
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import { isObject, listAt, objectAt, stringAt, type JsonObject } from '../json.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required, type FieldError } from '../status.ts';
+import { compileValueCheck } from '../schema/values.ts';
 import { checkSchemaRules } from './rules.ts';
 
 /** Whether the schema of a CustomResourceDefinition is a structural schema the API can work with (apiextensions.k8s.io/v1). */
@@ -44,6 +45,7 @@ function checkNode(schema: JsonObject, path: string, level: Level, errors: Field
   }
   checkType(schema, path, level, errors);
   checkPattern(schema, path, errors);
+  checkDefault(schema, path, level, errors);
   checkListType(schema, path, errors);
   checkProperties(schema, path, level, errors);
   checkItems(schema, path, errors);
@@ -95,9 +97,24 @@ function checkPattern(schema: JsonObject, path: string, errors: FieldError[]): v
     new RegExp(pattern);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    errors.push(
-      invalidValue(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: ${why}`),
-    );
+    errors.push(invalidValue(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: ${why}`));
+  }
+}
+
+/** A default must itself be allowed by the schema it belongs to. */
+function checkDefault(schema: JsonObject, path: string, level: Level, errors: FieldError[]): void {
+  if (schema['default'] === undefined) return;
+  if (level === 'root') {
+    errors.push(forbiddenField(`${path}.default`, 'must not be set at the root'));
+    return;
+  }
+  const check = compileValueCheck({ type: 'object', properties: { default: asStructural(schema) } });
+  try {
+    for (const error of check({ default: schema['default'] })) {
+      errors.push({ ...error, field: `${path}.${error.field}` });
+    }
+  } catch {
+    // A schema that does not compile is reported for what is wrong with it.
   }
 }
 
@@ -182,7 +199,8 @@ function checkListType(schema: JsonObject, path: string, errors: FieldError[]): 
   const keys = listAt(schema, 'x-kubernetes-list-map-keys');
   const keysPath = `${path}.x-kubernetes-list-map-keys`;
   if (listType === undefined) {
-    if (keys.length > 0) errors.push(required(`${path}.x-kubernetes-list-type`, 'must be map if x-kubernetes-list-map-keys is non-empty'));
+    if (keys.length > 0)
+      errors.push(required(`${path}.x-kubernetes-list-type`, 'must be map if x-kubernetes-list-map-keys is non-empty'));
     return;
   }
   if (!listTypes.includes(String(listType))) {
@@ -203,7 +221,13 @@ function checkListType(schema: JsonObject, path: string, errors: FieldError[]): 
 function checkMapKeys(schema: JsonObject, keys: readonly unknown[], path: string, errors: FieldError[]): void {
   const items = objectAt(schema, 'items') ?? {};
   if (items['type'] !== 'object') {
-    errors.push(invalidValue(`${path}.items.type`, items['type'] ?? '', 'must be object if parent array has x-kubernetes-list-type=map'));
+    errors.push(
+      invalidValue(
+        `${path}.items.type`,
+        items['type'] ?? '',
+        'must be object if parent array has x-kubernetes-list-type=map',
+      ),
+    );
   }
   const isRequired = listAt(items, 'required');
   for (const [index, key] of keys.entries()) {
@@ -212,10 +236,12 @@ function checkMapKeys(schema: JsonObject, keys: readonly unknown[], path: string
     const keyPath = `${path}.x-kubernetes-list-map-keys[${index}]`;
     if (keys.indexOf(key) < index) errors.push(duplicate(keyPath, key));
     if (property === undefined) {
-      errors.push(invalidValue(keyPath, key, "entries must all be names of item properties"));
+      errors.push(invalidValue(keyPath, key, 'entries must all be names of item properties'));
     } else if (property['type'] === 'object' || property['type'] === 'array') {
       const field = `${path}.items.properties[${name}].type`;
-      errors.push(invalidValue(field, property['type'], 'must be a scalar type if parent array has x-kubernetes-list-type=map'));
+      errors.push(
+        invalidValue(field, property['type'], 'must be a scalar type if parent array has x-kubernetes-list-type=map'),
+      );
     } else if (!isRequired.includes(name) && property['default'] === undefined) {
       const why = 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property';
       errors.push(required(`${path}.items.properties[${name}].default`, why));

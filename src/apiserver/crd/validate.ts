@@ -24,7 +24,8 @@ export function validateDefinition(crd: JsonObject, previous: JsonObject | undef
     errors.push(notSupported('spec.scope', scope, ['Cluster', 'Namespaced']));
   }
   if (valueAt(crd, 'spec', 'preserveUnknownFields') === true) {
-    const why = 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
+    const why =
+      'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
     errors.push(invalidValue('spec.preserveUnknownFields', true, why));
   }
   checkConversion(crd, errors);
@@ -40,7 +41,8 @@ const approval = 'api-approved.kubernetes.io';
 function checkGroup(crd: JsonObject, group: string, errors: FieldError[]): void {
   if (group === '') errors.push(required('spec.group'));
   else if (!subdomain.test(group)) errors.push(invalidValue('spec.group', group, 'must be a DNS subdomain'));
-  else if (!group.includes('.')) errors.push(invalidValue('spec.group', group, 'should be a domain with at least one dot'));
+  else if (!group.includes('.'))
+    errors.push(invalidValue('spec.group', group, 'should be a domain with at least one dot'));
   if (!/(^|\.)(k8s|kubernetes)\.io$/.test(group)) return;
   if (stringAt(crd, 'metadata', 'annotations', approval)) return;
   const why = `protected groups must have approval annotation "${approval}", see https://github.com/kubernetes/enhancements/pull/1111`;

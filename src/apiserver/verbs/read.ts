@@ -1,3 +1,4 @@
+import type { Kind } from '../../kinds/kind.ts';
 import { keyOf } from '../../kinds/object.ts';
 import { respondJson, viewOf, type ApiRequest } from '../request.ts';
 import type { Served } from '../resources.ts';
@@ -59,8 +60,13 @@ export function listObjects(server: Server, request: ResourceRequest): void {
       });
       return;
     case 'object':
-      respondJson(request, 200, { kind: `${served.kind.kind}List`, apiVersion: served.apiVersion, metadata, items });
+      respondJson(request, 200, { kind: listKindOf(served.kind), apiVersion: served.apiVersion, metadata, items });
   }
+}
+
+/** What a list of a kind's objects says it is. */
+export function listKindOf(kind: Kind): string {
+  return kind.listKind ?? `${kind.kind}List`;
 }
 
 /** Only the newest state is kept, so an exact older one cannot be listed. */

@@ -1,3 +1,4 @@
+import { isBuiltIn } from '../crd/strategy.ts';
 import { patchOf } from '../patch/patch.ts';
 import { contentTypeOf, parseBody, readBody, respondJson, warn } from '../request.ts';
 import { parseSelection } from '../selectors.ts';
@@ -5,7 +6,7 @@ import { badRequest } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
 import { decodeBody, parseDeleteOptions } from '../writes.ts';
 import { fieldValidationOf, isDryRun, nameOf, refOf, type ResourceRequest, type Server } from './context.ts';
-import { respondObject } from './read.ts';
+import { listKindOf, respondObject } from './read.ts';
 
 /** create, update, patch, delete and deletecollection */
 
@@ -25,6 +26,7 @@ export async function updateObject(server: Server, request: ResourceRequest): Pr
   const object = decode(request, parseBody(await readBody(request), contentTypeOf(request)));
   const options = { dryRun: isDryRun(query), subresource: statusOrMain(request) };
   const updated = await server.objects.update(served, refOf(request), () => object, options);
+  warnOfFixedSpec(request, updated);
   respondObject(request, served, updated, 200);
 }
 
@@ -35,7 +37,15 @@ export async function patchObject(server: Server, request: ResourceRequest): Pro
   const change = (current: StoredObject) => decode(request, patch(current));
   const options = { dryRun: isDryRun(query), subresource: statusOrMain(request) };
   const updated = await server.objects.update(served, refOf(request), change, options);
+  warnOfFixedSpec(request, updated);
   respondObject(request, served, updated, 200);
+}
+
+/** Users install upstream's definitions of kinds that Headgate brings; those of Headgate stay. */
+function warnOfFixedSpec(request: ResourceRequest, updated: StoredObject): void {
+  if (request.served.kind.kind !== 'CustomResourceDefinition' || !isBuiltIn(updated)) return;
+  const { name } = updated.metadata;
+  warn(request, `${name} is built into Headgate: its own definition stays in force, only labels and annotations change`);
 }
 
 function statusOrMain({ resource }: ResourceRequest): 'status' | undefined {
@@ -83,7 +93,7 @@ export async function deleteCollection(server: Server, request: ResourceRequest)
     result.status === 'fulfilled' ? [served.fromStorage(result.value.object)] : [],
   );
   respondJson(request, 200, {
-    kind: `${served.kind.kind}List`,
+    kind: listKindOf(served.kind),
     apiVersion: served.apiVersion,
     metadata: { resourceVersion: String(server.store.revision()) },
     items,

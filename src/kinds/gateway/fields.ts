@@ -7,6 +7,16 @@ const dnsName = '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)
 
 export const apiGroup = 'gateway.networking.k8s.io';
 
+/**
+ * Annotations of the kinds' CustomResourceDefinitions: the API review that the group's name calls for, and the release of the
+ * Gateway API whose standard channel they follow.
+ */
+export const definitionAnnotations = {
+  'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api/pull/3328',
+  'gateway.networking.k8s.io/bundle-version': 'v1.5.1',
+  'gateway.networking.k8s.io/channel': 'standard',
+};
+
 export function hostname(options: StructuralOptions = {}) {
   return Type.String({ minLength: 1, maxLength: 253, pattern: `^(\\*\\.)?${dnsName}$`, ...options });
 }

@@ -4,6 +4,7 @@ import { conditions, int32, labelSelector, listMap, objectSchema, stringEnum } f
 import {
   annotationMap,
   apiGroup,
+  definitionAnnotations,
   group,
   hostname,
   kind,
@@ -208,6 +209,7 @@ export const Gateway = defineKind<Gateway>({
   plural: 'gateways',
   shortNames: ['gtw'],
   categories: ['gateway-api'],
+  annotations: definitionAnnotations,
   versions: [
     { name: 'v1', served: true, schema, printerColumns },
     { name: 'v1beta1', served: true, schema, printerColumns },

@@ -1,7 +1,16 @@
 import { Type } from 'typebox';
 import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { conditions, listMap, objectSchema } from '../schema.ts';
-import { apiGroup, controllerName, group, kind, namespace, objectName, pendingConditions } from './fields.ts';
+import {
+  apiGroup,
+  definitionAnnotations,
+  controllerName,
+  group,
+  kind,
+  namespace,
+  objectName,
+  pendingConditions,
+} from './fields.ts';
 
 /** GatewayClass: which controller implements the Gateways of this class (gatewayapi.md 2). */
 
@@ -39,6 +48,7 @@ export const GatewayClass = defineKind<GatewayClass>({
   plural: 'gatewayclasses',
   shortNames: ['gc'],
   categories: ['gateway-api'],
+  annotations: definitionAnnotations,
   namespaced: false,
   versions: [
     { name: 'v1', served: true, schema, printerColumns },

@@ -3,6 +3,7 @@ import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { int32, listMap, objectSchema, stringEnum } from '../schema.ts';
 import {
   apiGroup,
+  definitionAnnotations,
   backendReferenceWith,
   headerMatches,
   headerName,
@@ -160,6 +161,7 @@ export const HTTPRoute = defineKind<HTTPRoute>({
   kind: 'HTTPRoute',
   plural: 'httproutes',
   categories: ['gateway-api'],
+  annotations: definitionAnnotations,
   versions: [
     { name: 'v1', served: true, schema, printerColumns },
     { name: 'v1beta1', served: true, schema, printerColumns },

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { objectSchema } from '../schema.ts';
-import { apiGroup, group, kind, namespace, objectName } from './fields.ts';
+import { apiGroup, definitionAnnotations, group, kind, namespace, objectName } from './fields.ts';
 
 /** ReferenceGrant: which kinds of other namespaces may refer to which objects of this one (gatewayapi.md 4). */
 
@@ -31,6 +31,7 @@ export const ReferenceGrant = defineKind<ReferenceGrant>({
   plural: 'referencegrants',
   shortNames: ['refgrant'],
   categories: ['gateway-api'],
+  annotations: definitionAnnotations,
   status: false,
   versions: [
     { name: 'v1beta1', served: true, schema, printerColumns },

@@ -66,6 +66,10 @@ export const InferencePool = defineKind<InferencePool>({
   kind: 'InferencePool',
   plural: 'inferencepools',
   shortNames: ['infpool'],
+  annotations: {
+    'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api-inference-extension/pull/1173',
+    'inference.networking.k8s.io/bundle-version': 'v1.6.0',
+  },
   versions: [
     {
       name: 'v1',
