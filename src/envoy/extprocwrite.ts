@@ -8,6 +8,7 @@ import {
   type CommonResponse,
   type HeaderMutation,
   type ImmediateResponse,
+  type Phase,
   type ProcessingRequest,
   type ProcessingResponse,
 } from './extproc.ts';
@@ -39,6 +40,50 @@ export function writeProcessingResponse(response: ProcessingResponse): Buffer[] 
     writer.nested(8, end);
   }
   return finish(body);
+}
+
+/**
+ * The streamed replies that carry these pieces of a body, framed, in parts to be sent one after the other: pieces are packed into
+ * messages of at most `maxBytes` of body without copying them. An empty body gives one empty chunk.
+ */
+export function writeBodyChunks(
+  phase: Phase,
+  pieces: readonly Buffer[],
+  { maxBytes, endOfStream }: { maxBytes: number; endOfStream: boolean },
+): Buffer[] {
+  const parts: Buffer[] = [];
+  let left = 0;
+  for (const piece of pieces) left += piece.length;
+  let room = 0;
+  if (left === 0) parts.push(chunkHead(phase, 0, endOfStream));
+  for (const piece of pieces) {
+    let at = 0;
+    while (at < piece.length) {
+      if (room === 0) {
+        room = Math.min(left, maxBytes);
+        left -= room;
+        parts.push(chunkHead(phase, room, endOfStream && left === 0));
+      }
+      const taken = Math.min(room, piece.length - at);
+      parts.push(taken === piece.length ? piece : piece.subarray(at, at + taken));
+      at += taken;
+      room -= taken;
+    }
+  }
+  return parts;
+}
+
+/** Everything of a streamed body reply but its bytes. */
+function chunkHead(phase: Phase, bytes: number, endOfStream: boolean): Buffer {
+  writer.reset();
+  if (bytes > 0) writer.tail(1, bytes);
+  if (endOfStream) writer.integer(2, 1);
+  writer.nested(3, 0);
+  writer.nested(3, 0);
+  writer.nested(1, 0);
+  writer.nested(phase === 'request' ? 3 : 4, 0);
+  writer.grpcPrefix();
+  return writer.take();
 }
 
 /** A framed ProcessingRequest, in parts to be sent one after the other. */

@@ -5,7 +5,7 @@ import { createFrameReader, encodeGrpcMessage, GrpcError, GrpcStatus } from './g
 export interface ServerCall {
   /** A request header (gRPC metadata) of the call. */
   metadata(name: string): string | undefined;
-  /** Sends one framed message, given in parts. While the client does not read, nothing more is read from it. */
+  /** Sends framed messages, given in parts. While the client does not read, nothing more is read from it. */
   send(parts: readonly Buffer[]): void;
   /** Ends the call with status OK. */
   end(): void;

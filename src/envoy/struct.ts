@@ -1,4 +1,4 @@
-import { BackwardWriter, FieldReader, ProtobufError } from './protobuf.ts';
+import { FieldReader, ProtobufError, type BackwardWriter } from './protobuf.ts';
 
 /** google.protobuf.Struct, in which Envoy carries metadata and attributes, as plain values. */
 

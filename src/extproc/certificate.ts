@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Log } from '../telemetry/log.ts';
 
 export interface Certificate {
   key: string;
@@ -36,4 +37,51 @@ export async function selfSignedCertificate(): Promise<Certificate> {
   });
   const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
   return { key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), cert: certificate.toString('pem') };
+}
+
+/** The certificate that the flags ask for; undefined: plaintext. Files are read at once, so that a wrong path fails the start. */
+export async function certificateSource(flags: {
+  'secure-serving': boolean;
+  'cert-path': string;
+}): Promise<(() => Promise<Certificate>) | undefined> {
+  if (!flags['secure-serving']) return undefined;
+  if (flags['cert-path'] === '') return selfSignedCertificate;
+  const certificate = await readCertificate(flags['cert-path']);
+  return () => Promise.resolve(certificate);
+}
+
+/** How often the files are looked at; a mounted Secret is swapped as a whole, so a change is never seen by halves for longer. */
+const checkIntervalMs = 250;
+
+/** Hands on the certificate whenever its files change (--enable-cert-reload). Returns what stops it. */
+export function watchCertificate(directory: string, use: (certificate: Certificate) => void, log: Log): () => void {
+  const version = async (): Promise<string> => {
+    const files = await Promise.all(['tls.crt', 'tls.key'].map((name) => stat(join(directory, name))));
+    return files.map(({ mtimeMs, ino }) => `${String(mtimeMs)} ${String(ino)}`).join(' ');
+  };
+  let used: string | undefined;
+  let checking = false;
+  const check = async (): Promise<void> => {
+    const found = await version().catch(() => undefined);
+    if (found === undefined || found === used) return;
+    const first = used === undefined;
+    used = found;
+    if (first) return;
+    try {
+      use(await readCertificate(directory));
+      log.info({ directory }, 'certificate reloaded');
+    } catch (error) {
+      log.error({ directory, err: error }, 'the changed certificate cannot be used; the old one stays');
+    }
+  };
+  const timer = setInterval(() => {
+    if (checking) return;
+    checking = true;
+    void check().finally(() => {
+      checking = false;
+    });
+  }, checkIntervalMs);
+  return () => {
+    clearInterval(timer);
+  };
 }

@@ -1,12 +1,22 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { startGrpcServer } from '../envoy/grpcserver.ts';
+import { extProcService, processPath } from '../envoy/extproc.ts';
+import { startGrpcServer, type GrpcServer, type GrpcServerOptions } from '../envoy/grpcserver.ts';
 import { healthMethods } from '../envoy/healthserver.ts';
+import { parseSelector } from '../kube/labels.ts';
+import type { PickerConfig } from '../picker/config/config.ts';
 import type { Log } from '../telemetry/log.ts';
-import { readCertificate, selfSignedCertificate } from './certificate.ts';
+import { findApi, type ApiAccess } from './apiaccess.ts';
+import { certificateSource, watchCertificate } from './certificate.ts';
 import { readEppConfig } from './eppconfig.ts';
+import { EppExchange, type ExchangeOptions } from './eppexchange.ts';
 import { readEppFlags, type EppFlags } from './eppflags.ts';
+import { flagsWithoutEffect, logLevel } from './eppflageffects.ts';
+import { eppHealth } from './epphealth.ts';
+import { watchFilePool } from './filepool.ts';
+import { watchKubePool } from './kubepool.ts';
+import { electLeader, type Leadership } from './leader.ts';
+import { startMetricsServer } from './metricsserver.ts';
+import { createPoolPicker, type PoolPicker } from './poolpicker.ts';
+import type { PoolSource } from './poolsource.ts';
 
 export interface EppOptions {
   env: Readonly<Record<string, string | undefined>>;
@@ -22,58 +32,76 @@ export interface Epp {
   close(): Promise<void>;
 }
 
-const extProcService = 'envoy.service.ext_proc.v3.ExternalProcessor';
-
 const picksInProcess =
-  'this build picks endpoints inside the gateway: the ext_proc service of this endpoint picker decides nothing yet';
+  'no Kubernetes API is known here and no --endpoints-file is given: picks stay in the gateway, and this ext_proc service decides nothing';
 
 /**
- * The endpoint picker program, first cut: it takes the command line and the configuration that manifests give an EPP, and
- * answers health probes, so that a pool's picker becomes Ready; it does not pick. The gateway does that in process, and a
- * proxy that asks here gets UNIMPLEMENTED with a message that says so.
+ * The endpoint picker program (epp.md 4): answers a proxy's ext_proc calls with the endpoint of its pool that is best for each
+ * request. Where nothing tells it of a pool (a pod of the embedded node that has no API credentials), it is healthy, says that picks
+ * stay in the gateway, and ext_proc calls end as UNIMPLEMENTED with a message that says so.
  *
- * @throws FlagError for a wrong command line, Error for a configuration that is missing or wrong
+ * @throws FlagError for a wrong command line, Error for a configuration, certificate or credentials that are missing or wrong
  */
 export async function startEpp(argv: readonly string[], { env, host, log }: EppOptions): Promise<Epp> {
   const { flags, given } = readEppFlags(argv);
+  log.level = logLevel(flags, given) ?? log.level;
   const config = await readEppConfig(flags);
   const address = host ?? (env['HEADGATE_LISTEN_ADDRESS'] || '127.0.0.1');
-  const poolNamespace = flags['pool-namespace'] || env['NAMESPACE'] || 'default';
-  // Leader election would make others wait for a leader; one process that decides nothing needs none (epp.md 4.2).
-  const health = healthMethods(() => 'SERVING', ['', 'inference-extension', extProcService]);
-  const onConnectionError = (error: Error): void => log.debug({ err: error }, 'connection failed');
+  const pool = poolOf(flags, env);
   const tls = await certificateSource(flags);
-
-  const grpc = await startGrpcServer({
-    host: address,
-    port: flags['grpc-port'],
-    methods: flags['health-checking'] ? health : {},
-    unimplemented: { [`/${extProcService}/Process`]: picksInProcess },
-    ...(tls === undefined ? {} : { tls }),
-    onConnectionError,
-  });
-  const closers = [() => grpc.close(drainMs)];
+  const api = flags['endpoints-file'] === '' ? await findApi(env) : undefined;
+  const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
-    await Promise.all(closers.map((close) => close()));
+    for (const close of closers.splice(0).toReversed()) await close();
   };
   try {
-    const healthServer = await startGrpcServer({
+    if (api !== undefined) closers.push(() => api.client.close());
+    const picker = createPoolPicker({ config, pool, flags, given, log });
+    closers.push(() => picker.close());
+    const source = await openPool({ flags, pool, picker, api, log });
+    if (source !== undefined) closers.push(() => source.close());
+    const leadership = startElection({ flags, pool, api, env, log });
+    if (leadership !== undefined) closers.push(() => leadership.release());
+
+    const health = eppHealth({ synced: () => source?.synced() ?? true, leadership });
+    const onConnectionError = (error: Error): void => log.debug({ err: error }, 'connection failed');
+    const serve = async (port: number, options: Partial<GrpcServerOptions>): Promise<GrpcServer> => {
+      const server = await startGrpcServer({ host: address, port, methods: {}, onConnectionError, ...options });
+      closers.push(() => server.close(flags['drain-timeout']));
+      return server;
+    };
+    const reviewer = flags['metrics-endpoint-auth'] ? api?.client : undefined;
+    const metrics = await startMetricsServer({
       host: address,
-      port: flags['grpc-health-port'],
-      methods: health,
-      onConnectionError,
-    });
-    closers.push(() => healthServer.close(drainMs));
-    const metrics = await startMetricsServer(address, flags['metrics-port'], {
-      pool: flags['pool-name'],
-      namespace: poolNamespace,
+      port: flags['metrics-port'],
+      registry: picker.metrics.registry,
+      reviewer,
+      log,
     });
     closers.push(() => metrics.close());
+    const healthServer = await serve(flags['grpc-health-port'], { methods: healthMethods(health, healthServices) });
+    const grpc = await serve(flags['grpc-port'], {
+      maxMessageBytes: flags['grpc-max-recv-msg-size'],
+      methods: flags['health-checking'] ? healthMethods(health, healthServices) : {},
+      ...(source === undefined
+        ? { unimplemented: { [processPath]: picksInProcess } }
+        : { streams: { [processPath]: exchanges(config, flags, picker, log) } }),
+      ...(tls === undefined ? {} : { tls }),
+    });
+    if (flags['enable-cert-reload'] && flags['cert-path'] !== '') {
+      closers.push(watchCertificate(flags['cert-path'], grpc.useCertificate, log));
+    }
     const ports = { grpc: grpc.port, health: healthServer.port, metrics: metrics.port };
-    log.info({ pool: flags['pool-name'], poolNamespace, plugins: config?.plugins, ports }, picksInProcess);
-    const withoutEffect = [...given].filter((name) => !flagsWithEffect.has(name));
-    if (withoutEffect.length > 0)
-      log.info({ flags: withoutEffect }, 'flags accepted that have no effect in this build');
+    const plugins = config.plugins.map(({ name, type }) => (name === type ? type : `${type} ${name}`));
+    const from = flags['endpoints-file'] || api?.source;
+    log.info(
+      { pool: pool.name, poolNamespace: pool.namespace, from, plugins, ports },
+      source === undefined ? picksInProcess : 'endpoint picker started',
+    );
+    const unused = flagsWithoutEffect(given);
+    if (unused.length > 0) log.info({ flags: unused }, 'flags accepted that have no effect in this build');
+    if (reviewer === undefined && flags['metrics-endpoint-auth'])
+      log.info('metrics are served to everybody: there is no Kubernetes API to review tokens');
     return { url: `${tls === undefined ? 'http' : 'https'}://${address}:${String(grpc.port)}`, ports, close: closeAll };
   } catch (error) {
     await closeAll();
@@ -81,49 +109,61 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
   }
 }
 
-const drainMs = 1000;
+/** Names that health's List reports. */
+const healthServices = ['', 'inference-extension', extProcService];
 
-const flagsWithEffect = new Set<string>([
-  'grpc-port',
-  'grpc-health-port',
-  'metrics-port',
-  'pool-name',
-  'pool-namespace',
-  'health-checking',
-  'cert-path',
-  'secure-serving',
-  'config-file',
-  'config-text',
-]);
-
-/** Files are read at once, so that a wrong path fails the start; a certificate of our own is made when it is needed. */
-async function certificateSource(flags: EppFlags) {
-  if (!flags['secure-serving']) return undefined;
-  if (flags['cert-path'] === '') return selfSignedCertificate;
-  const certificate = await readCertificate(flags['cert-path']);
-  return () => Promise.resolve(certificate);
+/** The pool, or the name that stands for it where pods are selected without one (epp.md 4.1: POD_NAME without its last two suffixes). */
+function poolOf(flags: EppFlags, env: EppOptions['env']): { name: string; namespace: string } {
+  const namespace = flags['pool-namespace'] || env['NAMESPACE'] || 'default';
+  if (flags['pool-name'] !== '') return { name: flags['pool-name'], namespace };
+  return { name: (env['POD_NAME'] ?? '').split('-').slice(0, -2).join('-') || 'endpoints', namespace };
 }
 
-/** GET /metrics: says which pool this picker stands for, and that it decides nothing. */
-async function startMetricsServer(host: string, port: number, pool: { pool: string; namespace: string }) {
-  const text =
-    '# HELP headgate_epp_info The pool of this endpoint picker; picks are made in the gateway.\n' +
-    '# TYPE headgate_epp_info gauge\n' +
-    `headgate_epp_info{pool=${JSON.stringify(pool.pool)},namespace=${JSON.stringify(pool.namespace)},picks="in-gateway"} 1\n`;
-  const server = createServer((request, response) => {
-    request.resume();
-    const found = request.url === '/metrics' && request.method === 'GET';
-    response.writeHead(found ? 200 : 404, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
-    response.end(found ? text : 'not found\n');
+interface PoolOptions {
+  flags: EppFlags;
+  pool: { name: string; namespace: string };
+  picker: PoolPicker;
+  api: ApiAccess | undefined;
+  log: Log;
+}
+
+/** Where the pool is learned from: the file, else the API; undefined when there is neither. */
+async function openPool({ flags, pool, picker, api, log }: PoolOptions): Promise<PoolSource | undefined> {
+  const { listener } = picker;
+  const file = flags['endpoints-file'];
+  if (file !== '') return watchFilePool(file, pool, listener, log);
+  if (api === undefined) return undefined;
+  const selected = flags['endpoint-selector'];
+  const selector = { matchExpressions: selected === '' ? [] : parseSelector(selected) };
+  return watchKubePool({
+    client: api.client,
+    namespace: pool.namespace,
+    pool: selected === '' ? { name: pool.name } : { selector, ports: flags['endpoint-target-ports'] },
+    listener,
+    log,
   });
-  server.listen(port, host);
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+}
+
+function startElection(options: Omit<PoolOptions, 'picker'> & { env: EppOptions['env'] }): Leadership | undefined {
+  const { flags, pool, api, env, log } = options;
+  if (!flags['ha-enable-leader-election']) return undefined;
+  if (api === undefined) throw new Error('flag --ha-enable-leader-election needs a Kubernetes API');
+  const name = `epp-${pool.namespace}-${pool.name}.llm-d.ai`;
+  return electLeader({ client: api.client, namespace: pool.namespace, name, identity: env['POD_NAME'], log });
+}
+
+function exchanges(config: PickerConfig, flags: EppFlags, picker: PoolPicker, log: Log) {
+  const uses = (type: string): boolean => config.plugins.some((plugin) => plugin.type === type);
+  const parser = config.plugins.find(({ name }) => name === config.parser)?.type;
+  const options: ExchangeOptions = {
+    director: picker.director,
+    parser: parser === 'passthrough-parser' ? 'passthrough' : 'openai',
+    ignoreSubset: flags['disable-endpoint-subset-filter'],
+    detectMultimodal: uses('always-disagg-multimodal-decider'),
+    tellServedEndpoint: uses('destination-endpoint-served-verifier'),
+    maxBodyBytes: flags['grpc-max-recv-msg-size'],
+    refused: picker.metrics.refused,
+    log,
   };
+  return (call: ConstructorParameters<typeof EppExchange>[0]) => new EppExchange(call, options);
 }

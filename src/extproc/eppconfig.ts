@@ -1,26 +1,15 @@
 import { readFile } from 'node:fs/promises';
-
-/** The kinds of API groups under which an EndpointPickerConfig goes (epp.md 4.7). */
-const apiVersions = ['llm-d.ai/v1alpha1', 'inference.networking.x-k8s.io/v1alpha1', 'config.x-k8s.io/v1alpha1'];
-
-export interface EppConfig {
-  /** Types of the plugins declared, in order. */
-  plugins: readonly string[];
-}
+import type { PickerConfig } from '../picker/config/config.ts';
+import { parseConfig } from '../picker/config/parse.ts';
 
 /**
- * Reads the picker's configuration, so that a pod whose config file is missing or wrong fails as it would on a cluster.
- * Only the document's outline is checked here: plugins are the business of the picker that uses them.
- *
- * @throws Error naming the file and the field
+ * The picker's configuration from --config-file or --config-text, or its defaults where neither is given (epp.md 4.7).
+ * @throws Error naming the file or flag and what is wrong
  */
-export async function readEppConfig(flags: {
-  'config-file': string;
-  'config-text': string;
-}): Promise<EppConfig | undefined> {
-  if (flags['config-text'] !== '') return parseEppConfig(flags['config-text'], '--config-text');
+export async function readEppConfig(flags: { 'config-file': string; 'config-text': string }): Promise<PickerConfig> {
+  if (flags['config-text'] !== '') return parseConfig(flags['config-text'], '--config-text');
   const file = flags['config-file'];
-  if (file === '') return undefined;
+  if (file === '') return parseConfig();
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -29,38 +18,5 @@ export async function readEppConfig(flags: {
       cause: error,
     });
   }
-  return parseEppConfig(text, file);
-}
-
-export async function parseEppConfig(text: string, source: string): Promise<EppConfig> {
-  const { parse } = await import('yaml'); // Not needed where there is no configuration.
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (error) {
-    throw new Error(`${source}: not YAML: ${error instanceof Error ? error.message : ''}`, { cause: error });
-  }
-  const config = record(document, source);
-  if (config['kind'] !== 'EndpointPickerConfig') {
-    throw new Error(`${source}: kind: EndpointPickerConfig expected, got ${JSON.stringify(config['kind'])}`);
-  }
-  if (!apiVersions.some((version) => version === config['apiVersion'])) {
-    throw new Error(
-      `${source}: apiVersion: one of ${apiVersions.join(', ')} expected, got ${JSON.stringify(config['apiVersion'])}`,
-    );
-  }
-  const plugins = config['plugins'] ?? [];
-  if (!Array.isArray(plugins)) throw new Error(`${source}: plugins: a list expected`);
-  return {
-    plugins: plugins.map((plugin: unknown, at) => {
-      const { type } = record(plugin, `${source}: plugins[${String(at)}]`);
-      if (typeof type !== 'string') throw new Error(`${source}: plugins[${String(at)}].type: a plugin type expected`);
-      return type;
-    }),
-  };
-}
-
-function record(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${where}: a map expected`);
-  return value as Record<string, unknown>; // An object that is not a list: its keys are strings.
+  return parseConfig(text, file);
 }

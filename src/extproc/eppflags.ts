@@ -1,3 +1,4 @@
+import { InferencePool } from '../kinds/inference/inferencepool.ts';
 import {
   booleanFlag,
   durationFlag,
@@ -52,6 +53,19 @@ export const eppFlags = {
   'metrics-endpoint-auth': booleanFlag(true),
   'config-file': stringFlag(''),
   'config-text': stringFlag(''),
+  // Those of later versions.
+  'drain-timeout': durationFlag(1000),
+  'grpc-max-recv-msg-size': integerFlag(32 * 1024 * 1024, { min: 1024, max: 1024 ** 3 }),
+  'grpc-max-send-msg-size': integerFlag(32 * 1024 * 1024, { min: 1024, max: 1024 ** 3 }),
+  'emit-endpoint-scores': booleanFlag(false),
+  'enable-grpc-stream-metrics': booleanFlag(false),
+  'tls-min-version': stringFlag(''),
+  'tls-cipher-suites': stringFlag(''),
+  'metrics-client-ca-file': stringFlag(''),
+  'metrics-cert-dir': stringFlag(''),
+  'allow-experimental-plugins': booleanFlag(false),
+  // Our own: the pool from a file, without Kubernetes (docs/envoy.md).
+  'endpoints-file': stringFlag(''),
 } as const;
 
 export type EppFlags = ReturnType<typeof parseFlags<typeof eppFlags>>['values'];
@@ -64,6 +78,9 @@ export function readEppFlags(argv: readonly string[]): { flags: EppFlags; given:
   }
   if ((values['pool-name'] === '') === (values['endpoint-selector'] === '')) {
     throw new FlagError('exactly one of the flags --pool-name and --endpoint-selector is required');
+  }
+  if (values['pool-group'] !== InferencePool.group) {
+    throw new FlagError(`flag --pool-group: only ${InferencePool.group} is supported: declare the pool there`);
   }
   if (values['endpoint-selector'] !== '' && values['endpoint-target-ports'].length === 0) {
     throw new FlagError('flag --endpoint-selector needs --endpoint-target-ports');

@@ -78,10 +78,10 @@ describe('the endpoint picker program', () => {
       const probe = { host: '127.0.0.1', port: epp.ports.health, service, timeoutMs: 5000 };
       expect(await checkHealth(probe)).toBe('SERVING');
     }
-    expect(logged()).toContain('picks endpoints inside the gateway');
+    expect(logged()).toContain('picks stay in the gateway');
     expect(logged()).toContain('prefix-cache-scorer');
     const metrics = await fetch(`http://127.0.0.1:${String(epp.ports.metrics)}/metrics`);
-    expect(await metrics.text()).toContain('headgate_epp_info{pool="mistral",namespace="default"');
+    expect(await metrics.text()).toContain('inference_pool_ready_pods{name="mistral"} 0');
   });
 
   it.each([
@@ -91,7 +91,7 @@ describe('the endpoint picker program', () => {
     const { epp } = await start(...argv);
     const { code, message } = await process(epp.url);
     expect(code).toBe(GrpcStatus.UNIMPLEMENTED);
-    expect(message).toContain('inside the gateway');
+    expect(message).toContain('picks stay in the gateway');
   });
 
   it.each([
@@ -117,8 +117,10 @@ describe('the endpoint picker command line', () => {
   /** A value that each flag accepts, by what its default looks like. */
   const valueOf = (name: string, fallback: unknown): string => {
     if (name === 'endpoint-target-ports') return '8000,8001';
+    if (name === 'pool-group') return 'inference.networking.k8s.io';
     if (name.includes('zap-') && name.includes('level')) return 'debug';
-    if (name.includes('interval') || name.includes('threshold')) return '75ms';
+    if (name.includes('interval') || name.includes('threshold') || name.includes('timeout')) return '75ms';
+    if (name.includes('msg-size')) return '65536';
     return typeof fallback === 'boolean' ? String(!fallback) : typeof fallback === 'number' ? '7' : String(fallback);
   };
   const conflicting = new Set(['pool-name', 'endpoint-selector']);
@@ -147,6 +149,7 @@ describe('the endpoint picker command line', () => {
     [[], /exactly one of the flags --pool-name and --endpoint-selector/],
     [['--pool-name', 'p', '--endpoint-selector', 'a=b'], /exactly one/],
     [['--endpoint-selector', 'a=b'], /needs --endpoint-target-ports/],
+    [['--pool-name', 'p', '--pool-group', 'inference.networking.x-k8s.io'], /only inference\.networking\.k8s\.io/],
     [['--pool-name', 'p', '--endpoint-target-ports', '1,2,3,4,5,6,7,8,9'], /at most 8/],
   ])('refuses %j', (argv, message) => {
     expect(() => readEppFlags(argv)).toThrow(message);
