@@ -16,6 +16,8 @@ export interface ServerLimits {
   readonly keepAliveTimeoutMs: number;
   /** How long bytes of a refused body are read and thrown away, so that the client gets to see the refusal. */
   readonly lingerMs: number;
+  /** How long a client may take none of the bytes of an answer that is complete on our side. */
+  readonly stalledReaderMs: number;
 }
 
 export const defaultServerLimits: ServerLimits = {
@@ -26,6 +28,7 @@ export const defaultServerLimits: ServerLimits = {
   requestTimeoutMs: 300_000,
   keepAliveTimeoutMs: 75_000,
   lingerMs: 2_000,
+  stalledReaderMs: 60_000,
 };
 
 export type OnExchange = (exchange: Exchange) => void;
@@ -113,7 +116,7 @@ class NodeExchange implements Exchange {
     this.host = hostOf(target.authority);
     this.path = target.path;
     this.search = target.search;
-    this.refusal = refuse(request, this.path, limits);
+    this.refusal = refuse(request, target, limits);
     request.exchange = this;
     response.on('close', onResponseClose);
   }
@@ -166,6 +169,8 @@ class NodeExchange implements Exchange {
   end(trailers?: readonly string[]): void {
     if (trailers !== undefined && trailers.length > 0) this.#response.addTrailers(pairs(trailers));
     this.#response.end();
+    // From here on nobody else watches the client. node:http sets its own timeout when the rest has been sent.
+    if (this.#response.writableLength > 0) this.#request.socket.setTimeout(this.#limits.stalledReaderMs);
   }
 
   reply(status: number, headers: string[], body: string, closes: boolean): void {
@@ -248,12 +253,22 @@ function hostOf(authority: string): string {
   return (port < 0 ? authority : authority.slice(0, port)).toLowerCase();
 }
 
-function refuse(request: IncomingMessage, path: string, limits: ServerLimits): Refusal | undefined {
+/** Host and port (RFC 3986 3.2.2), without user information; empty where HTTP/1.0 has none. */
+const authorityShape = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
+
+function refuse(request: IncomingMessage, { path, authority }: Target, limits: ServerLimits): Refusal | undefined {
   const { rawHeaders } = request;
   if (rawHeaders.length > limits.maxHeaders * 2) {
     return { status: 431, text: `more than ${limits.maxHeaders} request headers` };
   }
   if (path.charCodeAt(0) !== 0x2f) return { status: 400, text: 'the request target must be a path or an http URL' };
+  // Servers differ in whether a fragment is part of the path: no route should be chosen by what a backend may not see.
+  if (request.url?.includes('#') === true) return { status: 400, text: 'the request target must not have a fragment' };
+  if (!authorityShape.test(authority)) return { status: 400, text: 'the host is not valid' };
+  const coding = request.headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    return { status: 501, text: 'transfer-encoding other than chunked is not supported' };
+  }
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';

@@ -141,4 +141,44 @@ describe('bodies that are allowed', () => {
     const answer = await fixture.call('/', { method: 'HEAD' });
     expect([answer.statusCode, answer.headers['content-length'], await answer.body.text()]).toEqual([200, '12', '']);
   });
+
+  it.each([
+    ['a fragment', 'GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n', 400],
+    ['user information', 'GET http://u:p@h/ HTTP/1.1\r\nHost: h\r\n\r\n', 400],
+    ['a path in the host', 'GET / HTTP/1.1\r\nHost: a/b?c\r\n\r\n', 400],
+    ['a space in the host', 'GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
+    [
+      'a body that is compressed in transfer',
+      'POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n',
+      501,
+    ],
+  ])('refuses %s', async (_, bytes, status) => {
+    fixture.plane.apply(table([{ filters: [{ type: 'DirectResponse', statusCode: 200, body: '' }] }]));
+    expect(await fixture.raw(bytes)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  it.each(['h', 'h:80', 'A.Example', '127.0.0.1:8080', '[::1]:80', 'a_b.c'])('takes the host %s', async (host) => {
+    fixture.plane.apply(table([{ filters: [{ type: 'DirectResponse', statusCode: 200, body: '' }] }]));
+    expect(await fixture.raw(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 200 /,
+    );
+  });
+});
+
+it('closes the connection of a client that never reads its answer', async () => {
+  const plain = await startFixture({ serverLimits: { stalledReaderMs: 100, keepAliveTimeoutMs: 100 } });
+  try {
+    const upstream = await plain.upstream((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(`data: ${'x'.repeat(32 * 1024 * 1024)}\n\n`);
+    });
+    plain.plane.apply(table([{ streamIdleTimeoutMs: 400, backends: [backend(target([upstream.endpoint]))] }]));
+    const client = plain.socket();
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+    await until(() => plain.plane.stats().requests === 1, 'the stream was given up');
+    await until(() => plain.plane.stats().connections === 0, 'the connection was closed');
+  } finally {
+    await plain.close();
+  }
 });

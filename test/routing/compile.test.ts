@@ -207,10 +207,10 @@ describe('text that would end a header', () => {
   });
 
   it('sends characters beyond latin1 as the bytes of their UTF-8 form', () => {
-    const filter = {
+    const filter: NonNullable<Rules[number]['filters']>[number] = {
       type: 'RequestHeaderModifier',
       requestHeaderModifier: { set: [{ name: 'X-A', value: 'é日' }] },
-    } as const;
+    };
     const rule = ruleFor(
       compiled([route('r', [{ filters: [filter], backendRefs: [{ name: 'web', port: 80 }] }])]),
       '/',
