@@ -1,13 +1,15 @@
 import { keyOf, type ObjectRef } from '../kinds/object.ts';
+import { createFieldManagement, isUnchanged } from './apply/fieldmanagement.ts';
 import { allocateAddress, type ServiceAddresses } from './builtin/services.ts';
 import { strategyOf } from './builtin/strategies.ts';
 import { equalJson, objectAt, stringAt } from './json.ts';
 import type { Resources, Served } from './resources.ts';
-import { ApiError, alreadyExists, forbidden, notFound } from './status.ts';
+import { ApiError, alreadyExists, badRequest, conflict, forbidden, notFound } from './status.ts';
 import type { StoredObject } from './store/object.ts';
 import type { Decision, Store } from './store/store.ts';
 import {
   checkPreconditions,
+  decodeBody,
   gracePeriodOf,
   isReleased,
   prepareCreate,
@@ -34,6 +36,13 @@ export interface Objects {
     change: (current: StoredObject) => StoredObject,
     options: UpdateOptions,
   ): Promise<StoredObject>;
+  /** Server-side apply: creates the object where there is none. Resolves with its state and whether it is new. */
+  apply(
+    served: Served,
+    ref: ObjectRef,
+    configuration: unknown,
+    options: ApplyOptions,
+  ): Promise<{ object: StoredObject; created: boolean }>;
   /** Resolves with the object's last state, and whether it is gone or waits for finalizers or its node. */
   remove(
     served: Served,
@@ -44,11 +53,28 @@ export interface Objects {
 
 export interface WriteOptions {
   dryRun: boolean;
+  /** Who owns the fields that the write sets (metadata.managedFields); by default Headgate itself. */
+  manager?: string;
 }
 
 export interface UpdateOptions extends WriteOptions {
-  subresource?: 'status' | undefined;
+  /** What the write goes through: through `status` only the status changes. */
+  subresource?: 'status' | 'scale' | undefined;
 }
+
+export interface ApplyOptions extends UpdateOptions {
+  manager: string;
+  /** Take fields that other managers own rather than fail with a conflict. */
+  force: boolean;
+  /** Throws when the object may not be created by this. */
+  beforeCreate: () => void;
+  /** Has the last word about what is stored in the place of `newest`; both at the version of the request and of the store. */
+  amend?: (applied: StoredObject, newest: StoredObject | undefined) => StoredObject;
+}
+
+const asItIs = (applied: StoredObject) => applied;
+
+const headgate = 'headgate';
 
 interface Dependencies {
   store: Store;
@@ -67,6 +93,7 @@ class DryRun extends Error {
 
 export function createObjects({ store, resources, serviceAddresses }: Dependencies): Objects {
   const namespaces = resources.find('', 'v1', 'namespaces');
+  const fields = createFieldManagement(resources);
 
   const requireNamespace = (served: Served, namespace: string | undefined, name: string) => {
     if (namespace === undefined || namespaces === undefined) return;
@@ -106,38 +133,77 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
     }
   };
 
+  /** Runs a write that may create a Service: the address it is given goes back when the write fails. */
+  const allocating = async <T>(
+    served: Served,
+    dryRun: boolean,
+    run: (insert: (object: StoredObject) => Decision) => Promise<T>,
+  ): Promise<T> => {
+    let address: string | undefined;
+    try {
+      return await run((object) => {
+        if (served.id !== '/services' || serviceAddresses === undefined || dryRun) return { action: 'put', object };
+        const allocated = allocateAddress(object, serviceAddresses);
+        address = allocated?.address;
+        return { action: 'put', object: allocated?.service ?? object };
+      });
+    } catch (error) {
+      if (address !== undefined) serviceAddresses?.release(address);
+      throw error;
+    }
+  };
+
+  const replacement = (next: StoredObject, newest: StoredObject): Decision => {
+    if (isReleased(next)) return { action: 'remove', object: next };
+    return isUnchanged(next, newest) ? { action: 'keep', object: newest } : { action: 'put', object: next };
+  };
+
   return {
-    async create(served, decoded, namespace, { dryRun }) {
-      requireNamespace(served, namespace, decoded.metadata.name);
+    async create(served, decoded, namespace, { dryRun, manager = headgate }) {
       requireDefined(served);
-      let object = prepareCreate(served, served.toStorage(decoded), namespace);
+      requireNamespace(served, namespace, decoded.metadata.name);
+      const object = prepareCreate(served, served.toStorage(decoded), namespace);
       const { name } = object.metadata;
-      let address: string | undefined;
-      const insert = (newest: StoredObject | undefined): Decision => {
-        if (newest !== undefined) throw alreadyExists(served.kind, name);
-        if (served.id === '/services' && serviceAddresses !== undefined && !dryRun) {
-          const allocated = allocateAddress(object, serviceAddresses);
-          address = allocated?.address;
-          object = allocated?.service ?? object;
-        }
-        return { action: 'put', object };
-      };
-      try {
-        return await write(served.id, keyOf(object.metadata), dryRun, insert);
-      } catch (error) {
-        if (address !== undefined) serviceAddresses?.release(address);
-        throw error;
-      }
+      return allocating(served, dryRun, (insert) =>
+        write(served.id, keyOf(object.metadata), dryRun, (newest) => {
+          if (newest !== undefined) throw alreadyExists(served.kind, name);
+          const writer = { manager, subresource: undefined };
+          return insert(fields.created(served, object, decoded.metadata.managedFields, writer));
+        }),
+      );
     },
 
-    async update(served, ref, change, { dryRun, subresource }) {
+    async update(served, ref, change, { dryRun, subresource, manager = headgate }) {
       return write(served.id, keyOf(ref), dryRun, (newest) => {
         if (newest === undefined) throw notFound(served.kind, ref.name);
         const changed = served.toStorage(change(served.fromStorage(newest)));
         const next = prepareUpdate(served, changed, newest, subresource);
-        if (isReleased(next)) return { action: 'remove', object: next };
-        return equalJson(next, newest) ? { action: 'keep', object: newest } : { action: 'put', object: next };
+        const writer = { manager, subresource };
+        return replacement(fields.updated(served, newest, next, changed.metadata.managedFields, writer), newest);
       });
+    },
+
+    async apply(served, ref, configuration, { dryRun, subresource, manager, force, beforeCreate, amend = asItIs }) {
+      let created = false;
+      const options = { manager, subresource, force };
+      const object = await allocating(served, dryRun, (insert) =>
+        write(served.id, keyOf(ref), dryRun, (newest) => {
+          if (newest === undefined && subresource !== undefined) throw notFound(served.kind, ref.name);
+          const { object: applied, own } = fields.applied(served, newest, configuration, options);
+          const { object: decoded } = decodeBody(served, applied, 'Ignore');
+          if (newest !== undefined) {
+            const changed = served.toStorage(amend(decoded, newest));
+            return replacement(own(prepareUpdate(served, changed, newest, subresource)), newest);
+          }
+          created = true;
+          beforeCreate();
+          requireDefined(served);
+          requireNamespace(served, ref.namespace, ref.name);
+          const fresh = served.toStorage(amend(asNew(served, decoded, ref), undefined));
+          return insert(own(prepareCreate(served, fresh, ref.namespace)));
+        }),
+      );
+      return { object, created };
     },
 
     async remove(served, ref, options) {
@@ -160,6 +226,23 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
       return { object, gone };
     },
   };
+}
+
+/** What an apply makes of nothing, checked against its URL. */
+function asNew({ kind }: Served, decoded: StoredObject, ref: ObjectRef): StoredObject {
+  const { resourceVersion: _ofAnother, ...metadata } = decoded.metadata;
+  const { name, uid } = metadata;
+  if (uid !== undefined && uid !== '') {
+    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw conflict(kind, ref.name, why);
+  }
+  if (name === '') {
+    throw badRequest(`the name of the object (${ref.name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (name !== ref.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${ref.name})`);
+  }
+  return { ...decoded, metadata };
 }
 
 const permanentNamespaces = new Set(['default', 'kube-system', 'kube-public']);

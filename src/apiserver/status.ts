@@ -5,13 +5,16 @@ export class ApiError extends Error {
   readonly code: number;
   readonly reason: string;
   readonly details: StatusDetails | undefined;
+  /** With a 410 to a list: how to go on with what is there now. */
+  readonly continueToken: string | undefined;
 
-  constructor(code: number, reason: string, message: string, details?: StatusDetails) {
+  constructor(code: number, reason: string, message: string, details?: StatusDetails, continueToken?: string) {
     super(message);
     this.name = 'ApiError';
     this.code = code;
     this.reason = reason;
     this.details = details;
+    this.continueToken = continueToken;
   }
 }
 
@@ -27,7 +30,7 @@ export interface StatusDetails {
 export interface StatusCause {
   reason: string;
   message: string;
-  field: string;
+  field?: string;
 }
 
 /** One thing wrong with one field (field.Error). `message` does not repeat the field. */
@@ -49,7 +52,7 @@ export function statusOf(error: ApiError): Record<string, unknown> {
   return {
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: {},
+    metadata: error.continueToken === undefined ? {} : { continue: error.continueToken },
     status: 'Failure',
     message: error.message,
     reason: error.reason,
@@ -94,7 +97,7 @@ export function forbidden(kind: Kind, name: string, why: string): ApiError {
 }
 
 /** 422: `<Kind>.<group> "name" is invalid: field: message`. */
-export function invalid(kind: Kind, name: string, errors: readonly FieldError[]): ApiError {
+export function invalid(kind: Pick<Kind, 'group' | 'kind'>, name: string, errors: readonly FieldError[]): ApiError {
   const texts = [...new Set(errors.map(({ field, message }) => `${field}: ${message}`))];
   const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
   const body = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
@@ -104,6 +107,11 @@ export function invalid(kind: Kind, name: string, errors: readonly FieldError[])
     kind: kind.kind,
     causes: errors.map(({ reason, field, message }) => ({ reason, message, field })),
   });
+}
+
+/** 422 about query parameters, which Kubernetes decodes into an options type. */
+export function invalidOptions(options: string, errors: readonly FieldError[]): ApiError {
+  return invalid({ group: 'meta.k8s.io', kind: options }, '', errors);
 }
 
 export function expired(message: string): ApiError {

@@ -75,7 +75,7 @@ export function prepareUpdate(
   served: Served,
   changed: StoredObject,
   current: StoredObject,
-  subresource: 'status' | undefined,
+  subresource: 'status' | 'scale' | undefined,
 ): StoredObject {
   const { kind } = served;
   checkIdentity(served, changed, current, subresource);

@@ -265,13 +265,4 @@ describe('refusals', () => {
     });
     expect(answer).toMatchObject({ status: 413, body: { reason: 'RequestEntityTooLarge' } });
   });
-
-  test('server-side apply is refused with a way out', async () => {
-    const answer = await api.call('PATCH', `${configMaps}/a?fieldManager=x`, {
-      body: configMap('a'),
-      contentType: 'application/apply-patch+yaml',
-    });
-    expect(answer.status).toBe(415);
-    expect(answer.body.message).toContain('client-side apply works');
-  });
 });

@@ -50,7 +50,7 @@ export function admittedObjects(
         oldObject: undefined,
       };
       const object = await mutate(own, admission, decoded);
-      if (own.some(({ validate }) => validate !== undefined)) {
+      if (own.some((plugin) => plugin.validate !== undefined)) {
         const preview = await objects.create(served, object, namespace, { ...options, dryRun: true });
         await validate(own, { ...admission, object: served.fromStorage(preview) });
         if (dryRun) return preview;
@@ -99,6 +99,42 @@ export function admittedObjects(
       throw conflict(served.kind, ref.name);
     },
 
+    async apply(served, ref, configuration, options) {
+      const subresource = options.subresource ?? request.resource?.subresource;
+      const targets = (['CREATE', 'UPDATE'] as const).map((operation) => ({ operation, served, subresource }));
+      if (targets.every((target) => concerned(target).length === 0)) {
+        return objects.apply(served, ref, configuration, options);
+      }
+      for (let attempt = 0; attempt < maxAttempts; attempt++) {
+        const { applied, newest } = await merged(objects, served, ref, configuration, options);
+        const target: Target = { operation: newest === undefined ? 'CREATE' : 'UPDATE', served, subresource };
+        const own = concerned(target);
+        const admission: Admission = {
+          ...target,
+          ...origin,
+          name: ref.name,
+          namespace: ref.namespace,
+          dryRun: options.dryRun,
+          object: applied,
+          oldObject: newest && served.fromStorage(newest),
+        };
+        const object = await mutate(own, admission, applied);
+        const amend = (_applied: StoredObject, current: StoredObject | undefined): StoredObject => {
+          if (current?.metadata.resourceVersion !== newest?.metadata.resourceVersion) throw new Stale();
+          return object;
+        };
+        try {
+          const preview = await objects.apply(served, ref, configuration, { ...options, amend, dryRun: true });
+          await validate(own, { ...admission, object: served.fromStorage(preview.object) });
+          return options.dryRun ? preview : await objects.apply(served, ref, configuration, { ...options, amend });
+        } catch (error) {
+          if (!(error instanceof Stale)) throw error;
+          await delay(5 * (attempt + 1));
+        }
+      }
+      throw conflict(served.kind, ref.name);
+    },
+
     async remove(served, ref, options) {
       const target: Target = { operation: 'DELETE', served, subresource: undefined };
       const own = concerned(target);
@@ -119,6 +155,30 @@ export function admittedObjects(
       return objects.remove(served, ref, options);
     },
   };
+}
+
+/** Ends an apply once its configuration is merged, with what came of it. */
+class Merged extends Error {
+  readonly applied: StoredObject;
+  readonly newest: StoredObject | undefined;
+  constructor(applied: StoredObject, newest: StoredObject | undefined) {
+    super('merged');
+    this.applied = applied;
+    this.newest = newest;
+  }
+}
+
+async function merged(objects: Objects, ...[served, ref, configuration, options]: Parameters<Objects['apply']>) {
+  const amend = (applied: StoredObject, newest: StoredObject | undefined): never => {
+    throw new Merged(applied, newest);
+  };
+  try {
+    await objects.apply(served, ref, configuration, { ...options, dryRun: true, amend });
+  } catch (error) {
+    if (error instanceof Merged) return error;
+    throw error;
+  }
+  throw new Error('an apply ended before its configuration was merged');
 }
 
 async function mutate(

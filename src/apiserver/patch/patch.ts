@@ -17,16 +17,14 @@ export function patchOf(served: Served, contentType: string, body: unknown): (cu
       checkObject(body);
       return (current) => mergePatch(current, body);
     case 'application/strategic-merge-patch+json':
-      if (!served.kind.builtin) throw unsupported('application/json-patch+json, application/merge-patch+json');
+      if (!served.kind.builtin) {
+        throw unsupported('application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml');
+      }
       checkObject(body);
       return (current) => strategicMergePatch(served.schema().structural, current, body);
-    case 'application/apply-patch+yaml':
-      throw unsupportedMediaType(
-        'server-side apply is not supported by the embedded API yet: leave out --server-side, client-side apply works',
-      );
     default:
       throw unsupported(
-        'application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json',
+        'application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml',
       );
   }
 }

@@ -1,14 +1,15 @@
 import { keyOf } from '../../kinds/object.ts';
 import type { ScaleSubresource } from '../../kinds/kind.ts';
 import { selectorText } from '../../kinds/kubernetes/columns.ts';
-import { isObject, valueAt, withValue, type JsonObject } from '../json.ts';
+import { isObject, objectAt, valueAt, withValue, type JsonObject } from '../json.ts';
 import { evaluatePath } from '../jsonpath.ts';
 import { mergePatch } from '../patch/merge.ts';
 import { contentTypeOf, parseBody, readBody, respondJson } from '../request.ts';
 import type { Served } from '../resources.ts';
 import { badRequest, conflict, invalid, invalidValue, notFound, unsupportedMediaType } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
-import { isDryRun, refOf, type ResourceRequest, type Server } from './context.ts';
+import { applyContentType, applyOptionsOf } from './apply.ts';
+import { fieldManagerOf, isDryRun, refOf, type ResourceRequest, type Server } from './context.ts';
 
 /** The scale subresource (autoscaling/v1 Scale): `kubectl scale` and autoscalers. */
 
@@ -24,35 +25,70 @@ export async function writeScale(server: Server, request: ResourceRequest, scale
   const { served, query, method } = request;
   const contentType = contentTypeOf(request);
   const body = parseBody(await readBody(request), contentType);
+  if (method === 'PATCH' && contentType === applyContentType) {
+    await applyScale(server, request, scale, body);
+    return;
+  }
   if (
     method === 'PATCH' &&
     contentType !== 'application/merge-patch+json' &&
     contentType !== 'application/strategic-merge-patch+json'
   ) {
-    throw unsupportedMediaType('a scale takes application/merge-patch+json patches');
+    throw unsupportedMediaType('a scale takes application/merge-patch+json and application/apply-patch+yaml patches');
   }
   const change = (current: StoredObject): StoredObject => {
     const now = scaleOf(served, served.toStorage(current), scale);
     const wanted = method === 'PATCH' ? mergePatch(now, body) : body;
     return withReplicas(served, current, wanted, scale);
   };
-  const updated = await server.objects.update(served, refOf(request), change, { dryRun: isDryRun(query) });
+  const manager = fieldManagerOf(request, method === 'PATCH' ? 'PatchOptions' : 'UpdateOptions');
+  const options = { dryRun: isDryRun(query), subresource: 'scale' as const, manager };
+  const updated = await server.objects.update(served, refOf(request), change, options);
   respondJson(request, 200, scaleOf(served, updated, scale));
+}
+
+/** Applying a Scale is applying the one field of the object that it stands for. */
+async function applyScale(
+  server: Server,
+  request: ResourceRequest,
+  scale: ScaleSubresource,
+  body: unknown,
+): Promise<void> {
+  const { served } = request;
+  const [apiVersion, kind] = [valueAt(body, 'apiVersion'), valueAt(body, 'kind')];
+  if (apiVersion !== 'autoscaling/v1' || kind !== 'Scale') {
+    throw badRequest(`invalid object type: a scale is applied as autoscaling/v1, Kind=Scale`);
+  }
+  const replicas = checkedReplicas(served, refOf(request).name, valueAt(body, 'spec', 'replicas'));
+  const metadata = { ...objectAt(body, 'metadata'), name: refOf(request).name };
+  const configuration = withValue(
+    { apiVersion: served.apiVersion, kind: served.kind.kind, metadata },
+    replicasPath(scale),
+    replicas,
+  );
+  const options = { ...applyOptionsOf(server, request), subresource: 'scale' as const };
+  const { object } = await server.objects.apply(served, refOf(request), configuration, options);
+  respondJson(request, 200, scaleOf(served, object, scale));
+}
+
+function replicasPath({ specReplicasPath }: ScaleSubresource): string[] {
+  return specReplicasPath.split('.').slice(1);
+}
+
+function checkedReplicas(served: Served, name: string, replicas: unknown): number {
+  if (typeof replicas === 'number' && Number.isInteger(replicas) && replicas >= 0) return replicas;
+  throw invalid(served.kind, name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
 }
 
 function withReplicas(served: Served, current: StoredObject, wanted: unknown, scale: ScaleSubresource): StoredObject {
   if (!isObject(wanted)) throw badRequest('the body must be a Scale object');
-  const replicas = valueAt(wanted, 'spec', 'replicas') ?? 0;
   const { name } = current.metadata;
-  if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0) {
-    throw invalid(served.kind, name, [invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0')]);
-  }
+  const replicas = checkedReplicas(served, name, valueAt(wanted, 'spec', 'replicas') ?? 0);
   const version = valueAt(wanted, 'metadata', 'resourceVersion');
   if (typeof version === 'string' && version !== '' && version !== current.metadata.resourceVersion) {
     throw conflict(served.kind, name);
   }
-  const path = scale.specReplicasPath.split('.').slice(1);
-  return { ...current, ...withValue(current, path, replicas) };
+  return { ...current, ...withValue(current, replicasPath(scale), replicas) };
 }
 
 function scaleOf(served: Served, stored: StoredObject, scale: ScaleSubresource): JsonObject {

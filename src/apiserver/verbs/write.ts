@@ -5,7 +5,16 @@ import { parseSelection } from '../selectors.ts';
 import { badRequest } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
 import { decodeBody, parseDeleteOptions } from '../writes.ts';
-import { fieldValidationOf, isDryRun, nameOf, refOf, type ResourceRequest, type Server } from './context.ts';
+import { applyContentType, applyObject } from './apply.ts';
+import {
+  fieldManagerOf,
+  fieldValidationOf,
+  isDryRun,
+  nameOf,
+  refOf,
+  type ResourceRequest,
+  type Server,
+} from './context.ts';
 import { listKindOf, respondObject } from './read.ts';
 
 /** create, update, patch, delete and deletecollection */
@@ -16,7 +25,7 @@ export async function createObject(server: Server, request: ResourceRequest): Pr
     throw badRequest('an object of a namespaced kind is created under /namespaces/<namespace>/');
   }
   const object = decode(request, parseBody(await readBody(request), contentTypeOf(request)));
-  const options = { dryRun: isDryRun(query) };
+  const options = { dryRun: isDryRun(query), manager: fieldManagerOf(request, 'CreateOptions') };
   const created = await server.objects.create(served, object, resource.namespace, options);
   respondObject(request, served, created, 201);
 }
@@ -24,7 +33,8 @@ export async function createObject(server: Server, request: ResourceRequest): Pr
 export async function updateObject(server: Server, request: ResourceRequest): Promise<void> {
   const { served, query } = request;
   const object = decode(request, parseBody(await readBody(request), contentTypeOf(request)));
-  const options = { dryRun: isDryRun(query), subresource: statusOrMain(request) };
+  const manager = fieldManagerOf(request, 'UpdateOptions');
+  const options = { dryRun: isDryRun(query), subresource: statusOrMain(request), manager };
   const updated = await server.objects.update(served, refOf(request), () => object, options);
   warnOfFixedSpec(request, updated);
   respondObject(request, served, updated, 200);
@@ -33,9 +43,14 @@ export async function updateObject(server: Server, request: ResourceRequest): Pr
 export async function patchObject(server: Server, request: ResourceRequest): Promise<void> {
   const { served, query } = request;
   const contentType = contentTypeOf(request);
+  if (contentType === applyContentType) {
+    await applyObject(server, request, statusOrMain(request));
+    return;
+  }
+  const manager = fieldManagerOf(request, 'PatchOptions');
   const patch = patchOf(served, contentType, parseBody(await readBody(request), contentType));
   const change = (current: StoredObject) => decode(request, patch(current));
-  const options = { dryRun: isDryRun(query), subresource: statusOrMain(request) };
+  const options = { dryRun: isDryRun(query), subresource: statusOrMain(request), manager };
   const updated = await server.objects.update(served, refOf(request), change, options);
   warnOfFixedSpec(request, updated);
   respondObject(request, served, updated, 200);
@@ -45,7 +60,10 @@ export async function patchObject(server: Server, request: ResourceRequest): Pro
 function warnOfFixedSpec(request: ResourceRequest, updated: StoredObject): void {
   if (request.served.kind.kind !== 'CustomResourceDefinition' || !isBuiltIn(updated)) return;
   const { name } = updated.metadata;
-  warn(request, `${name} is built into Headgate: its own definition stays in force, only labels and annotations change`);
+  warn(
+    request,
+    `${name} is built into Headgate: its own definition stays in force, only labels and annotations change`,
+  );
 }
 
 function statusOrMain({ resource }: ResourceRequest): 'status' | undefined {
