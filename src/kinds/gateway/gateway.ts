@@ -5,6 +5,7 @@ import {
   annotationMap,
   apiGroup,
   definitionAnnotations,
+  domainPrefixedPath,
   group,
   hostname,
   kind,
@@ -98,6 +99,11 @@ const listeners = listMap(['name'], listener, {
   ],
 });
 
+function addressType() {
+  const pattern = `^Hostname$|^IPAddress$|^NamedAddress$|${domainPrefixedPath}`;
+  return Type.String({ default: 'IPAddress', minLength: 1, maxLength: 253, pattern });
+}
+
 const uniqueAddresses = (type: string) => ({
   rule: `self.all(a1, a1.type == '${type}' && has(a1.value) ? self.exists_one(a2, a2.type == a1.type && has(a2.value) && a2.value == a1.value) : true)`,
   message: `${type} values must be unique`,
@@ -121,7 +127,7 @@ const spec = Type.Object({
   addresses: Type.Optional(
     Type.Array(
       Type.Object({
-        type: Type.Optional(Type.String({ default: 'IPAddress', minLength: 1, maxLength: 253 })),
+        type: Type.Optional(addressType()),
         value: Type.Optional(Type.String({ maxLength: 253 })),
       }),
       {
@@ -179,7 +185,7 @@ const status = Type.Object(
     addresses: Type.Optional(
       Type.Array(
         Type.Object({
-          type: Type.Optional(Type.String({ default: 'IPAddress', minLength: 1, maxLength: 253 })),
+          type: Type.Optional(addressType()),
           value: Type.String({ minLength: 1, maxLength: 253 }),
         }),
         { maxItems: 16 },

@@ -90,9 +90,12 @@ const aloneRule = (field: string) => ({
   message: `${field} cannot contain '*' alongside other values`,
 });
 
+/** `*`, or a scheme and a host, which may begin with `*.` or be `*`. */
+const corsOrigin = '^\\*$|^[a-zA-Z][a-zA-Z0-9+.-]+://[^:/?#]+(:[0-9]{1,5})?$';
+
 const cors = Type.Object({
   allowOrigins: Type.Optional(
-    listSet(Type.String({ minLength: 1, maxLength: 253 }), {
+    listSet(Type.String({ minLength: 1, maxLength: 253, pattern: corsOrigin }), {
       maxItems: 64,
       'x-kubernetes-validations': [
         {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { controllerName, group, kind, namespace, objectName } from '../gateway/fields.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { conditions, int32, mapOf, objectSchema, stringEnum } from '../schema.ts';
 
@@ -23,9 +24,9 @@ const spec = Type.Object({
   endpointPickerRef: Type.Optional(
     Type.Object(
       {
-        group: Type.Optional(Type.String({ default: '', maxLength: 253 })),
-        kind: Type.Optional(Type.String({ default: 'Service', minLength: 1, maxLength: 63 })),
-        name: Type.String({ minLength: 1, maxLength: 253 }),
+        group: Type.Optional(group({ default: '' })),
+        kind: Type.Optional(kind({ default: 'Service' })),
+        name: objectName(),
         port: Type.Optional(Type.Object({ number: int32({ minimum: 1, maximum: 65535 }) })),
         failureMode: Type.Optional(stringEnum(['FailOpen', 'FailClose'], { default: 'FailClose' })),
       },
@@ -46,12 +47,12 @@ const status = Type.Object({
     Type.Array(
       Type.Object({
         parentRef: Type.Object({
-          group: Type.Optional(Type.String({ default: 'gateway.networking.k8s.io', maxLength: 253 })),
-          kind: Type.Optional(Type.String({ default: 'Gateway', minLength: 1, maxLength: 63 })),
-          name: Type.String({ minLength: 1, maxLength: 253 }),
-          namespace: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+          group: Type.Optional(group({ default: 'gateway.networking.k8s.io' })),
+          kind: Type.Optional(kind({ default: 'Gateway' })),
+          name: objectName(),
+          namespace: Type.Optional(namespace()),
         }),
-        controllerName: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+        controllerName: Type.Optional(controllerName()),
         conditions: Type.Optional(conditions({ maxItems: 8 })),
       }),
       { maxItems: 32, 'x-kubernetes-list-type': 'atomic' },

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { definitionOf, isCustom } from '../../src/kinds/apiextensions/printed.ts';
+import { allKinds } from '../../src/kinds/registry.ts';
+import { startTestApi, type TestApi } from '../apiserver/harness.ts';
+import { badRows, collections, goodRows, manifest } from './rulerows.ts';
+
+/** The same rows against the kinds as Headgate serves them, and against an API that got them as CustomResourceDefinitions. */
+const servers = {
+  'built in': async () => startTestApi(),
+  'installed from what headgate crds prints': async () => {
+    const api = await startTestApi({ kinds: allKinds.filter((kind) => !isCustom(kind)) });
+    for (const kind of allKinds.filter(isCustom)) {
+      const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+      const { body } = await api.call('POST', path, { body: definitionOf(kind) });
+      expect(body.message).toBeUndefined();
+    }
+    for (const path of Object.values(collections)) {
+      await vi.waitFor(async () => {
+        expect((await api.call('GET', path)).status).toBe(200);
+      });
+    }
+    return api;
+  },
+};
+
+describe.each(Object.entries(servers))('kinds %s', (_name, start) => {
+  let api: TestApi;
+  beforeAll(async () => {
+    api = await start();
+  });
+  afterAll(async () => {
+    await api.close();
+  });
+
+  const create = async (kind: string, changes: Record<string, unknown>) =>
+    api.call('POST', `${collections[kind] ?? ''}?dryRun=All&fieldValidation=Strict`, { body: manifest(kind, changes) });
+
+  test.each(badRows)('%s is refused: %$', async (kind, changes, field, message) => {
+    const { status, body } = await create(kind, changes);
+    const { causes } = body['details'] as { causes: { field: string; message: string }[] };
+    expect(causes).toContainEqual(
+      expect.objectContaining({ field, message: expect.stringContaining(message) as unknown }),
+    );
+    expect(status).toBe(422);
+  });
+
+  test.each(goodRows)('%s is accepted: %$', async (kind, changes) => {
+    const { status, body } = await create(kind, changes);
+    expect(body.message).toBeUndefined();
+    expect(status).toBe(201);
+  });
+
+  test("a GatewayClass's controller cannot change", async () => {
+    const path = collections['GatewayClass'] ?? '';
+    await api.call('POST', path, { body: manifest('GatewayClass', {}) });
+    const patch = { spec: { controllerName: 'example.com/other' } };
+    const contentType = 'application/merge-patch+json';
+    const { body } = await api.call('PATCH', `${path}/row`, { body: patch, contentType });
+    expect(body.message).toBe(
+      'GatewayClass.gateway.networking.k8s.io "row" is invalid: spec.controllerName: Invalid value: "string": Value is immutable',
+    );
+  });
+});
