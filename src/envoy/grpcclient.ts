@@ -38,21 +38,21 @@ export interface ClientCallHandler {
 /** The client's end of a call. After the call has ended, every method does nothing. */
 export interface ClientCall {
   /** Sends one framed message, given in parts; false: wait for `drained` before sending more. */
-  send(parts: readonly Uint8Array[]): boolean;
+  readonly send: (parts: readonly Uint8Array[]) => boolean;
   /** No more messages will be sent. */
-  end(): void;
+  readonly end: () => void;
   /** Gives up; `closed` is called with CANCELLED. */
-  cancel(): void;
+  readonly cancel: () => void;
   /** While paused, no message is delivered and the server is held back. */
-  pause(): void;
-  resume(): void;
+  readonly pause: () => void;
+  readonly resume: () => void;
 }
 
 export interface GrpcClient {
   /** Opens a call, connecting when there is no connection. */
   open(path: string, handler: ClientCallHandler, options?: { timeoutMs?: number }): ClientCall;
   /** Cuts the connection; calls in progress end as UNAVAILABLE. */
-  close(): void;
+  readonly close: () => void;
 }
 
 const callWindowBytes = 1024 * 1024;

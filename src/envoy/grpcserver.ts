@@ -50,7 +50,7 @@ export interface TlsIdentity {
 export interface GrpcServer {
   port: number;
   /** Connections from now on get this certificate; those that stand keep theirs. */
-  useCertificate(identity: TlsIdentity): void;
+  useCertificate: (identity: TlsIdentity) => void;
   /** Stops accepting, lets calls in progress end for `graceMs`, then cuts them. */
   close(graceMs: number): Promise<void>;
 }
@@ -116,7 +116,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
   return {
     port: (listener.address() as AddressInfo).port,
-    useCertificate(identity) {
+    useCertificate: (identity) => {
       newest = identity;
       secure?.setSecureContext(identity);
     },

@@ -27,7 +27,7 @@ export interface ExchangeOptions {
   /** Answers name the endpoint that served them, for conformance tests (epp.md 3.6). */
   readonly tellServedEndpoint: boolean;
   /** A request was refused before the director saw it. */
-  refused(code: string): void;
+  readonly refused: (code: string) => void;
   readonly log: Log;
 }
 

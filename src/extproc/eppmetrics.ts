@@ -10,18 +10,16 @@ export interface EppMetrics {
   readonly registry: Registry;
   readonly observer: DirectorObserver;
   /** A request that never came to the director: its body was refused. */
-  refused(code: string): void;
-  pollFailed(): void;
-}
-
-export interface EppMetricsOptions {
-  pool: { name: string; namespace: string };
-  stats(): DirectorStats | undefined;
+  readonly refused: (code: string) => void;
+  readonly pollFailed: () => void;
+  /** Where the gauges of the pool come from. */
+  readonly showStats: (stats: () => DirectorStats) => void;
 }
 
 const models = ['model_name', 'target_model_name'] as const;
 
-export function createEppMetrics({ pool, stats }: EppMetricsOptions): EppMetrics {
+export function createEppMetrics(pool: { name: string; namespace: string }): EppMetrics {
+  let stats: (() => DirectorStats) | undefined;
   const registry = new Registry();
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter<L>({ name, help, labelNames, registers: [registry] });
@@ -87,13 +85,16 @@ export function createEppMetrics({ pool, stats }: EppMetricsOptions): EppMetrics
     { commit: '', build_ref: 'headgate' },
     1,
   );
-  poolGauges(registry, pool.name, stats);
+  poolGauges(registry, pool.name, () => stats?.());
   const flow = flowMetrics({ gauge, histogram }, pool.name);
 
   return {
     registry,
     refused: (code) => {
       errors.inc({ model_name: '', target_model_name: '', error_code: code });
+    },
+    showStats: (show) => {
+      stats = show;
     },
     pollFailed: () => {
       pollErrors.inc({ source_type: 'metrics-data-source' });

@@ -21,7 +21,7 @@ export interface ResponseOptions {
   readonly incomingModel: string;
   readonly targetModel: string;
   readonly tellServedEndpoint: boolean;
-  send(parts: readonly Buffer[]): void;
+  readonly send: (parts: readonly Buffer[]) => void;
 }
 
 export class EppResponse {

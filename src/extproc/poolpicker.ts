@@ -28,9 +28,8 @@ export interface PoolPicker {
 }
 
 export function createPoolPicker({ config, pool, flags, given, log }: PoolPickerOptions): PoolPicker {
-  let director: Director | undefined;
-  const metrics = createEppMetrics({ pool, stats: () => director?.stats() });
   const now = (): number => performance.now();
+  const metrics = createEppMetrics(pool);
   const created = createDirector({
     config,
     pool,
@@ -41,12 +40,14 @@ export function createPoolPicker({ config, pool, flags, given, log }: PoolPicker
     log,
     metricsIntervalMs: flags['refresh-metrics-interval'],
   });
-  director = created;
+  metrics.showStats(() => created.stats());
   const { scrape, close } = createHttpScrape();
   const scraper = createScraper({
     scrape,
     source: metricsSource(config, flags, given),
-    record: created.recordMetrics,
+    record: (key, found) => {
+      created.recordMetrics(key, found);
+    },
     failed: metrics.pollFailed,
     now,
     intervalMs: flags['refresh-metrics-interval'],
@@ -66,7 +67,9 @@ export function createPoolPicker({ config, pool, flags, given, log }: PoolPicker
         created.update(endpoints);
         scraper.update(endpoints);
       },
-      objects: created.applyObjects,
+      objects(objectives, rewrites) {
+        created.applyObjects(objectives, rewrites);
+      },
     },
     close: async () => {
       scraper.stop();

@@ -10,8 +10,8 @@ import type { StructObject } from '../../src/envoy/struct.ts';
 export type Headers = Readonly<Record<string, string>>;
 
 export interface Proxy {
-  exchange(config?: Partial<ProtocolConfig>): Exchange;
-  close(): void;
+  exchange: (config?: Partial<ProtocolConfig>) => Exchange;
+  close: () => void;
 }
 
 export interface Exchange {

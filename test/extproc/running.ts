@@ -12,13 +12,13 @@ export interface RunningPicker {
   proxy: Proxy;
   servers: readonly ModelServer[];
   /** Text of GET /metrics. */
-  metrics(): Promise<string>;
+  metrics: () => Promise<string>;
   /** Value of a metric by the text before it in the page. */
   metric(name: string): Promise<number | undefined>;
-  logged(): string;
+  logged: () => string;
   /** Writes the pool's file anew. */
   writePool(text: string): Promise<void>;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** The documents of a pool file for these servers. */
