@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { stringify as toYaml } from 'yaml';
 import type { Kind } from '../kinds/kind.ts';
 import type { Log } from '../telemetry/log.ts';
+import { admittedObjects } from './admission/objects.ts';
+import { createAdmission } from './admission/plugins.ts';
+import { createWebhookClient } from './admission/webhookclient.ts';
 import { startRoleAggregation } from './auth/aggregation.ts';
 import { accessForbidden, attributesOf } from './auth/attributes.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
@@ -69,13 +72,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const { serviceAddresses } = options;
   const objects = createObjects({ store, resources, serviceAddresses });
   const tokens = createServiceAccountTokens(store, loadTokenSigner(pki));
+  const authorizer = createAuthorizer(store);
+  const webhooks = createWebhookClient(store);
   const server: Server = {
     store,
     resources,
     objects,
     tokens,
     authenticator: createAuthenticator(identity.token, tokens),
-    authorizer: createAuthorizer(store),
+    authorizer,
+    admission: createAdmission({ store, resources, authorizer, client: webhooks }),
     podLogs: options.podLogs,
     watches: new Set(),
     log,
@@ -122,6 +128,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       }, 1000);
       await closed;
       clearTimeout(cutOff);
+      await webhooks.close();
       await store.close();
     },
   };
@@ -132,7 +139,9 @@ async function answer(server: Server, raw: IncomingMessage, response: ServerResp
     server.log.debug({ error }, 'client went away');
   });
   try {
-    await handle(server, admitted(server, raw, response));
+    const request = admitted(server, raw, response);
+    const objects = admittedObjects(server.objects, server.store, server.admission, request);
+    await handle({ ...server, objects }, request);
   } catch (error) {
     respondError(server, raw, response, error);
   }

@@ -11,6 +11,7 @@ import { allKinds } from '../kinds/registry.ts';
 import { createInformerCache } from '../kube/cache.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
+import { apiEnvironment } from '../local/apienvironment.ts';
 import { createCatalog, parseCatalog, type Catalog } from '../local/catalog.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
@@ -104,7 +105,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     catalog,
     entry: { execPath: process.execPath, args: [commandLine()] },
     // Nine programs of the same code start for the quickstart: what one compiled, the others load.
-    env: { NODE_COMPILE_CACHE: path.join(dataDir.path, 'compile-cache') },
+    env: { ...apiEnvironment(api.url), NODE_COMPILE_CACHE: path.join(dataDir.path, 'compile-cache') },
     log,
   });
   later.node = node;

@@ -14,6 +14,8 @@ export interface KubeClient {
   update<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
   patch<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch): Promise<T>;
+  /** Creates what has no place of its own but below an object, such as the `token` of a ServiceAccount; returns the answer. */
+  createBelow<Answer>(kind: Kind, ref: ObjectRef, subresource: string, body: unknown): Promise<Answer>;
   /** Deleting what does not exist is not an error. */
   delete(kind: Kind, ref: ObjectRef, options?: DeleteOptions): Promise<void>;
   /**

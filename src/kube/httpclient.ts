@@ -153,6 +153,8 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
         body: patch.body,
         contentType: patchTypes[patch.type],
       }),
+    createBelow: <Answer>(kind: Kind, ref: ObjectRef, subresource: string, body: unknown) =>
+      call<Answer>({ method: 'POST', path: objectPath(kind, ref, subresource), body }),
     delete: async (kind: Kind, ref: ObjectRef, deletion: DeleteOptions = {}) => {
       const { uid, ...rest } = deletion;
       const body = {

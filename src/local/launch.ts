@@ -1,4 +1,5 @@
 import type { Container } from 'kubernetes-types/core/v1.js';
+import { apiFiles } from './apienvironment.ts';
 import type { Program } from './catalog.ts';
 import { ContainerConfigError, expand, type PodAddresses } from './environment.ts';
 import { rewritePath, type Mount } from './volumes.ts';
@@ -42,6 +43,7 @@ export function launchOf(container: Container, program: Program, context: Launch
   );
   const env: Record<string, string> = {
     ...context.baseEnv,
+    ...apiFiles(context.mounts),
     HOSTNAME: context.podName,
     ...firstPort(container),
     ...(typeof program === 'string' ? {} : program.env),

@@ -15,6 +15,7 @@ import { startJobController, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
 import type { Entry } from './launch.ts';
 import { killLeftovers, processRecords } from './leftovers.ts';
+import { createPodTokens } from './podtokens.ts';
 import { createPodLogSource, type PodLogSource } from './logs.ts';
 import type { LoopbackNetwork } from './network.ts';
 import { nodeObject, registerNode } from './nodeobject.ts';
@@ -78,6 +79,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     baseEnv: { ...inheritedEnv(), ...options.env },
     records: processRecords(processesDir),
     liveLogs,
+    tokens: createPodTokens(client),
     backOff: backOff?.restart ?? kubeletBackOff,
     events,
     log,

@@ -23,6 +23,7 @@ import { ignoredFields } from './ignoredfields.ts';
 import type { ProcessRecords } from './leftovers.ts';
 import { launchOf, type Entry } from './launch.ts';
 import type { AddressPool } from './network.ts';
+import type { PodTokens } from './podtokens.ts';
 import { initialRecords, podStatusOf, restartPolicyOf, type ContainerRecord } from './podstatus.ts';
 import { startProcess } from './process.ts';
 import { containerMounts, rewritePath, writeVolumes } from './volumes.ts';
@@ -38,6 +39,7 @@ export interface PodNode {
   baseEnv: Readonly<Record<string, string>>;
   records: ProcessRecords;
   liveLogs: LiveLogs;
+  tokens: PodTokens;
   backOff: RestartBackOff;
   events: EventRecorder;
   log: Log;
@@ -49,6 +51,8 @@ export interface PodNode {
 const defaultGraceSeconds = 30;
 const firstPublishRetryMs = 200;
 const lastPublishRetryMs = 10_000;
+/** Not sooner, so that a refused request for a token is not repeated at once. */
+const minTokenRenewalMs = 10_000;
 
 /** Runs one Pod from the moment it is bound to the node until it is gone, and reports its status. */
 export class PodWorker {
@@ -66,6 +70,7 @@ export class PodWorker {
   #ended: Promise<void> | undefined;
   #endGraceMs = 0;
   #volumes: Promise<unknown> = Promise.resolve();
+  #tokenRenewal: NodeJS.Timeout | undefined;
   #published = '';
   #dirty = false;
   #publishing: Promise<void> | undefined;
@@ -172,6 +177,7 @@ export class PodWorker {
 
   async #stopContainers(graceMs: number): Promise<void> {
     this.#ending.abort();
+    clearTimeout(this.#tokenRenewal);
     await Promise.all(this.#main.map((runner) => runner.stop(graceMs)));
     await Promise.all(this.#init.map((runner) => runner.stop(graceMs)));
     await this.#running;
@@ -193,6 +199,8 @@ export class PodWorker {
 
   async #cleanUp(): Promise<void> {
     await this.#volumes.catch(() => undefined);
+    clearTimeout(this.#tokenRenewal);
+    this.#node.tokens.forget(this.uid);
     this.#node.addresses.release(this.#addresses.podIP);
     await rm(this.#node.podDir(this.uid), { recursive: true, force: true });
   }
@@ -269,10 +277,29 @@ export class PodWorker {
           pod: this.#pod,
           addresses: this.#addresses,
           sources: this.#node.sources(this.#pod.metadata.namespace ?? ''),
+          token: (projection) => this.#node.tokens.get(this.#pod, projection),
         }),
-      );
+      )
+      .finally(() => {
+        this.#scheduleTokenRenewal();
+      });
     this.#volumes = written;
     return written;
+  }
+
+  /** Mounted tokens are replaced before they expire; when that fails, it is tried again until it succeeds. */
+  #scheduleTokenRenewal(): void {
+    clearTimeout(this.#tokenRenewal);
+    const renewAt = this.#node.tokens.renewAt(this.uid);
+    if (renewAt === undefined || this.#ending.signal.aborted) return;
+    this.#tokenRenewal = setTimeout(
+      () => {
+        this.#writeVolumes().catch((error: unknown) => {
+          this.#log.warn({ err: error }, 'volumes not written, retrying');
+        });
+      },
+      Math.max(renewAt - Date.now(), minTokenRenewalMs),
+    );
   }
 
   /** Writes the status in the background: the newest only, one write at a time, until it succeeds. */

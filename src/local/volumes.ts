@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
-import type { Container, KeyToPath, Volume } from 'kubernetes-types/core/v1.js';
+import type { Container, KeyToPath, ServiceAccountTokenProjection, Volume } from 'kubernetes-types/core/v1.js';
 import type { Pod } from '../kinds/core/pod.ts';
 import {
   configError,
@@ -21,6 +21,8 @@ interface VolumeContext {
   pod: Pod;
   addresses: PodAddresses;
   sources: PodSources;
+  /** A token of the Pod's ServiceAccount. */
+  token(projection: ServiceAccountTokenProjection): Promise<string>;
 }
 
 /** The files of a volume by relative path. */
@@ -46,7 +48,7 @@ async function writeVolume(volume: Volume, place: string, context: VolumeContext
     await mkdir(place, { recursive: true, mode: 0o700 });
     return place;
   }
-  const files = volumeFiles(volume, context);
+  const files = await volumeFiles(volume, context);
   if (files === undefined) {
     const [type = 'no'] = Object.keys(volume).filter((key) => key !== 'name');
     throw new ContainerConfigError(
@@ -75,7 +77,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** The content of a volume that is made of API objects; undefined for other types. */
-function volumeFiles(volume: Volume, context: VolumeContext): Files | undefined {
+async function volumeFiles(volume: Volume, context: VolumeContext): Promise<Files | undefined> {
   const { configMap, secret, downwardAPI, projected } = volume;
   if (configMap !== undefined) return configMapFiles(configMap, context);
   if (secret !== undefined) return secretFiles({ ...secret, name: secret.secretName ?? '' }, context);
@@ -86,14 +88,25 @@ function volumeFiles(volume: Volume, context: VolumeContext): Files | undefined 
     if (source.configMap !== undefined) addAll(files, configMapFiles(source.configMap, context));
     else if (source.secret !== undefined) addAll(files, secretFiles(source.secret, context));
     else if (source.downwardAPI !== undefined) addAll(files, downwardFiles(source.downwardAPI.items ?? [], context));
-    else {
+    else if (source.serviceAccountToken !== undefined) {
+      const { path } = source.serviceAccountToken;
+      files.set(safePath(path), Buffer.from(await tokenText(source.serviceAccountToken, context)));
+    } else {
       throw new ContainerConfigError(
         'UnsupportedVolume',
-        `volume "${volume.name}": the embedded node projects configMap, secret and downwardAPI only, not ${Object.keys(source).join(', ')}`,
+        `volume "${volume.name}": the embedded node projects configMap, secret, downwardAPI and serviceAccountToken only, not ${Object.keys(source).join(', ')}`,
       );
     }
   }
   return files;
+}
+
+async function tokenText(projection: ServiceAccountTokenProjection, context: VolumeContext): Promise<string> {
+  try {
+    return await context.token(projection);
+  } catch (error) {
+    throw configError(`failed to fetch token: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function addAll(files: Files, more: Files): void {

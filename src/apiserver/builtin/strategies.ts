@@ -7,6 +7,7 @@ import { configMaps, secrets } from './data.ts';
 import { pods } from './pods.ts';
 import { services } from './services.ts';
 import { withDefaults, type Strategy } from './strategy.ts';
+import { webhookConfigurations } from './webhookconfigurations.ts';
 import { cronJobs, daemonSets, deployments, jobs, replicaSets, statefulSets } from './workloads.ts';
 
 const namespaces: Strategy = {
@@ -55,6 +56,8 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'apiextensions.k8s.io/customresourcedefinitions': customResourceDefinitions,
   [`${rbac}/rolebindings`]: bindings,
   [`${rbac}/clusterrolebindings`]: bindings,
+  'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookConfigurations,
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookConfigurations,
 };
 
 const none: Strategy = {};
