@@ -19,8 +19,10 @@ export function isProgram(name: string): name is keyof typeof programs {
   return Object.hasOwn(programs, name);
 }
 
-/** A program that does not close in time is ended anyway. */
-const closeTimeoutMs = 3_000;
+/** A program that does not finish its requests in time is ended anyway; a Pod with less grace is killed before. */
+const drainTimeoutMs = 120_000;
+/** Without its node nobody can reach it any more. */
+const orphanTimeoutMs = 3_000;
 
 /**
  * Runs a program until SIGTERM, SIGINT or, when a node started it, until that node is gone: its end of our standard input
@@ -38,25 +40,25 @@ export async function runProgram(name: keyof typeof programs, argv: readonly str
     return;
   }
   let closing = false;
-  const close = (reason: string): void => {
+  const close = (reason: string, timeoutMs: number): void => {
+    setTimeout(() => process.exit(0), timeoutMs).unref();
     if (closing) return;
     closing = true;
     log.info({ reason }, 'stopping');
-    setTimeout(() => process.exit(0), closeTimeoutMs).unref();
     void running.close().finally(() => process.exit(0));
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      close(signal);
+      close(signal, drainTimeoutMs);
     });
   }
   if (process.env['HEADGATE_PARENT_PIPE'] === '1') {
     process.stdin.resume();
     process.stdin.on('end', () => {
-      close('the node that started this program is gone');
+      close('the node that started this program is gone', orphanTimeoutMs);
     });
     process.stdin.on('error', () => {
-      close('the node that started this program is gone');
+      close('the node that started this program is gone', orphanTimeoutMs);
     });
   }
 }

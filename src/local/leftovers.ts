@@ -10,17 +10,27 @@ import { promisify } from 'node:util';
 export interface ProcessRecords {
   add(pid: number): Promise<void>;
   remove(pid: number): Promise<void>;
+  /** Kills all of them at once, with what they started. */
+  killAll: () => void;
 }
 
 export function processRecords(directory: string): ProcessRecords {
+  const running = new Set<number>();
   return {
     add: async (pid) => {
+      running.add(pid);
       const identity = await processIdentity(pid);
       if (identity === undefined) return;
       await mkdir(directory, { recursive: true, mode: 0o700 });
       await writeFile(join(directory, String(pid)), identity, { mode: 0o600 });
     },
-    remove: (pid) => rm(join(directory, String(pid)), { force: true }),
+    remove: (pid) => {
+      running.delete(pid);
+      return rm(join(directory, String(pid)), { force: true });
+    },
+    killAll: () => {
+      for (const pid of running) signalGroup(pid, 'SIGKILL');
+    },
   };
 }
 

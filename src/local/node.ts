@@ -36,6 +36,8 @@ export interface NodeOptions {
   log: Log;
   /** Kubernetes' own waits unless given. */
   backOff?: { restart?: RestartBackOff; job?: JobBackOff };
+  /** How long a ready Pod that is deleted goes on before SIGTERM; 500 ms unless given. */
+  leaveMs?: number;
 }
 
 export interface LocalNode {
@@ -48,6 +50,8 @@ export const nodeName = 'headgate';
 
 /** What a process may have to end by itself when the node stops; with the time to notice a SIGKILL it stays below 8 s. */
 const shutdownGraceMs = 5_000;
+/** A change of a Pod reaches the gateway's routes in a few tens of milliseconds. */
+const defaultLeaveMs = 500;
 
 /** Starts the embedded node: Deployments, ReplicaSets, Jobs and Services become local processes and addresses. */
 export async function startNode(options: NodeOptions): Promise<LocalNode> {
@@ -66,6 +70,9 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   await registerNode(client, nodeObject(nodeName, network.node, new Date()));
   await informers.synced();
 
+  const records = processRecords(processesDir);
+  // However this process comes to an end (a second Ctrl-C, a crash), its children end with it; only SIGKILL leaves some behind.
+  process.once('exit', records.killAll);
   const liveLogs: LiveLogs = new Map();
   const kubelet = await startKubelet({
     client,
@@ -77,10 +84,11 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     catalog,
     entry,
     baseEnv: { ...inheritedEnv(), ...options.env },
-    records: processRecords(processesDir),
+    records,
     liveLogs,
     tokens: createPodTokens(client),
     backOff: backOff?.restart ?? kubeletBackOff,
+    leaveMs: options.leaveMs ?? defaultLeaveMs,
     events,
     log,
   });
@@ -98,6 +106,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     podLogs: createPodLogSource({ pods, podDir: (uid) => join(podsDir, uid), live: liveLogs }),
     stop: async () => {
       await Promise.all([kubelet.stop(shutdownGraceMs), ...controllers.map((controller) => controller.stop())]);
+      process.off('exit', records.killAll);
     },
   };
 }

@@ -41,6 +41,8 @@ export interface PodNode {
   liveLogs: LiveLogs;
   tokens: PodTokens;
   backOff: RestartBackOff;
+  /** How long a ready Pod that is deleted is left alone, so that nobody sends it requests any more when it is told to end. */
+  leaveMs: number;
   events: EventRecorder;
   log: Log;
   /** Where the files of a Pod are kept, by uid. */
@@ -117,6 +119,7 @@ export class PodWorker {
       this.#ended = this.#terminate(graceMs);
     } else if (graceMs < this.#endGraceMs) {
       this.#endGraceMs = graceMs;
+      this.#ending.abort();
       for (const runner of [...this.#main, ...this.#init]) void runner.stop(graceMs);
     }
   }
@@ -169,10 +172,18 @@ export class PodWorker {
         this.#node.events.event(this.#pod, 'Normal', 'Killing', `Stopping container ${record.name}`);
       }
     }
-    await this.#stopContainers(graceMs);
+    await this.#stopContainers(graceMs - (await this.#leave(graceMs)));
     await this.#publishing;
     await this.#deleteObject();
     await this.#cleanUp();
+  }
+
+  /** Gives routes, and clients that watch EndpointSlices, time to forget a Pod that serves; how long that took of its grace. */
+  async #leave(graceMs: number): Promise<number> {
+    if (!this.#main.every(({ record }) => record.ready)) return 0;
+    const leaveMs = Math.min(this.#node.leaveMs, graceMs);
+    await delay(leaveMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
+    return leaveMs;
   }
 
   async #stopContainers(graceMs: number): Promise<void> {

@@ -55,11 +55,15 @@ export interface HttpServerOptions {
   onInternalError: (error: unknown) => void;
 }
 
-const drainMs = 2000;
 const maxConnections = 10_000;
 
 export async function startHttpServer(options: HttpServerOptions): Promise<{ port: number; close(): Promise<void> }> {
+  let closing = false;
   const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 60_000 }, (request, response) => {
+    // A connection that is kept alive would keep the server from closing.
+    response.once('close', () => {
+      if (closing) server.closeIdleConnections();
+    });
     const run = async (): Promise<void> => {
       try {
         await options.handle(request, response);
@@ -77,11 +81,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<{ por
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
+      closing = true;
+      // Requests in flight are finished, however long they take: who waits for this knows how long it may last.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), drainMs);
       await closed;
-      clearTimeout(timer);
     },
   };
 }

@@ -55,6 +55,38 @@ describe('headgate up', () => {
     expect(await stopped).toBe(0);
   });
 
+  it.skipIf(!hasKubectl)(
+    'ends at once on a second signal, and takes programs along that ignore the first',
+    async () => {
+      const directory = await mkdtemp(path.join(tmpdir(), 'headgate-stubborn-'));
+      onTestFinished(() => rm(directory, { recursive: true }));
+      const catalog = path.join(directory, 'catalog.yaml');
+      const command = [process.execPath, '-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"];
+      await writeFile(catalog, JSON.stringify({ catalog: [{ images: ['stubborn'], program: { command } }] }));
+      const headgate = await startHeadgate(['--catalog', catalog]);
+      onTestFinished(() => headgate.kill());
+      await headgate.kubectl(['run', 'stubborn', '--image=stubborn']);
+      await headgate.kubectl(['wait', '--for=condition=Ready', 'pod/stubborn', '--timeout=30s']);
+      const [pid = 0] = (await readdir(path.join(headgate.dataDir, 'processes'))).map(Number);
+      expect(alive(pid)).toBe(true);
+      headgate.process.kill('SIGINT');
+      await until(
+        () => headgate.output().includes('Stopping'),
+        () => headgate.output(),
+      );
+      headgate.process.kill('SIGINT');
+      await until(
+        () => headgate.process.exitCode === 1,
+        () => 'it still runs',
+      );
+      await until(
+        () => !alive(pid),
+        () => `process ${pid} still runs`,
+      );
+      await headgate.discard();
+    },
+  );
+
   it('kills at its next start what a killed run left behind, and serves again', async () => {
     const first = await startHeadgate(['-f', quickstart]);
     onTestFinished(() => first.kill());

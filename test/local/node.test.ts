@@ -67,7 +67,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function start(): Promise<void> {
+async function start(options: { leaveMs?: number } = {}): Promise<void> {
   await writeFile(join(directory, 'server.cjs'), program);
   const command = [process.execPath, join(directory, 'server.cjs')];
   const script = [process.execPath, '-e'];
@@ -84,6 +84,8 @@ async function start(): Promise<void> {
     entry: { execPath: process.execPath, args: [] },
     log,
     backOff: { restart: { firstMs: 50, lastMs: 200, resetMs: 60_000 }, job: { firstMs: 50, lastMs: 200 } },
+    leaveMs: 0,
+    ...options,
   });
   stops.push(
     () => informers.stop(),
@@ -388,4 +390,22 @@ test('a Pod that takes no notice of SIGTERM does not hold up the node beyond its
   await stop();
   expect(performance.now() - started).toBeLessThan(8_000);
   expect(() => process.kill(pid, 0)).toThrow();
+});
+
+test('a ready Pod that is deleted serves on until routes have forgotten it; a forced deletion does not wait', async () => {
+  await stop();
+  await start({ leaveMs: 100_000 });
+  await api.create(Pod, barePod('leaving', { containers: [serverContainer()], terminationGracePeriodSeconds: 120 }));
+  const ready = async () =>
+    (await podNamed('leaving'))?.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  await expect.poll(ready, until).toBe('True');
+  const address = (await podNamed('leaving'))?.status?.podIP ?? '';
+  await api.delete(Pod, { namespace: 'default', name: 'leaving' });
+  // The node has seen the deletion when it says so.
+  const killing = async () => (await api.list(Event)).items.some(({ reason }) => reason === 'Killing');
+  await expect.poll(killing, until).toBe(true);
+  expect(await (await fetch(`http://${address}:8080/`)).text()).toBe('leaving');
+  await api.delete(Pod, { namespace: 'default', name: 'leaving' }, { gracePeriodSeconds: 0 });
+  await expect.poll(() => podNamed('leaving'), until).toBeUndefined();
+  await expect.poll(() => fetch(`http://${address}:8080/`).catch(() => 'refused'), until).toBe('refused');
 });
