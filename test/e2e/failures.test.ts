@@ -145,38 +145,38 @@ spec:
     expect((await chat(url, model)).status).toBe(200);
   });
 
-  it(
-    'editing the route under load changes routing within a second and fails no request',
-    { timeout: 60_000 },
-    async () => {
-      await headgate.kubectl(['apply', '-f', '-'], splitRoute('first'));
+  it('editing the route under load changes routing within a second and fails no request', async () => {
+    await headgate.kubectl(['apply', '-f', '-'], splitRoute('first'));
+    await until(
+      async () => (await ask()) === 'first',
+      () => 'the route to the first backend is not served',
+    );
+    const seen: { at: number; id: string | null; status: number }[] = [];
+    // 200 requests a second by the clock: a timer that fires late catches up.
+    const started = performance.now();
+    let sent = 0;
+    const pace = setInterval(() => {
+      for (const due = (performance.now() - started) / 5; sent < due; sent += 1) void ask(seen);
+    }, 5);
+    const seconds = (n: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, n * 1000));
+    try {
+      await seconds(2);
+      await headgate.kubectl(['apply', '-f', '-'], splitRoute('second'));
+      const edited = performance.now();
+      await seconds(2);
+      clearInterval(pace);
       await until(
-        async () => (await ask()) === 'first',
-        () => 'the route to the first backend is not served',
+        () => seen.length === sent,
+        () => `${sent - seen.length} requests are not answered`,
       );
-      const seen: { at: number; id: string | null; status: number }[] = [];
-      // 200 requests a second by the clock: a timer that fires late catches up.
-      const started = performance.now();
-      let sent = 0;
-      const pace = setInterval(() => {
-        for (const due = (performance.now() - started) / 5; sent < due; sent += 1) void ask(seen);
-      }, 5);
-      const seconds = (n: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, n * 1000));
-      try {
-        await seconds(2);
-        await headgate.kubectl(['apply', '-f', '-'], splitRoute('second'));
-        const edited = performance.now();
-        await seconds(2);
-        running = false;
-        expect(seen.length).toBeGreaterThan(500);
-        expect(seen.filter(({ status }) => status !== 200)).toEqual([]);
-        expect(seen.filter(({ at, id }) => at > edited + 1000 && id !== 'second')).toEqual([]);
-        expect(seen.some(({ id }) => id === 'first')).toBe(true);
-      } finally {
-        clearInterval(pace);
-      }
-    },
-  );
+      expect(sent).toBeGreaterThan(750);
+      expect(seen.filter(({ status }) => status !== 200)).toEqual([]);
+      expect(seen.filter(({ at, id }) => at > edited + 1000 && id !== 'second')).toEqual([]);
+      expect(seen.some(({ id }) => id === 'first')).toBe(true);
+    } finally {
+      clearInterval(pace);
+    }
+  });
 
   const ask = async (log: { at: number; id: string | null; status: number }[] = []): Promise<string | null> => {
     const at = performance.now();
