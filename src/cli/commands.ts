@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
+import { crds } from './crds.ts';
 import { up, type UpFlags } from './up.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -30,6 +31,14 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn')
     .action(async (flags: UpFlags) => {
       await up(flags);
+    });
+
+  program
+    .command('crds')
+    .description("print the CustomResourceDefinitions of Headgate's kinds as YAML, for a cluster")
+    .option('--group <group>', 'only the kinds of this API group')
+    .action((flags: { group?: string }) => {
+      process.stdout.write(crds(flags));
     });
 
   try {

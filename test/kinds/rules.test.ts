@@ -2,7 +2,16 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { definitionOf, isCustom } from '../../src/kinds/apiextensions/printed.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
 import { startTestApi, type TestApi } from '../apiserver/harness.ts';
-import { badRows, collections, goodRows, manifest } from './rulerows.ts';
+import * as aigateway from './rules/aigateway.ts';
+import * as gateway from './rules/gateway.ts';
+import * as httproute from './rules/httproute.ts';
+import * as inference from './rules/inference.ts';
+import { collections, manifest, type GoodRow } from './rules/manifest.ts';
+
+const groups = [aigateway, inference, httproute, gateway];
+const badRows = groups.flatMap(({ bad }) => bad);
+const plainRows = Object.keys(collections).map((kind): GoodRow => [kind, {}]);
+const goodRows = [...plainRows, ...groups.flatMap(({ good }) => good)];
 
 /** The same rows against the kinds as Headgate serves them, and against an API that got them as CustomResourceDefinitions. */
 const servers = {

@@ -203,7 +203,7 @@ function checkListType(schema: JsonObject, path: string, errors: FieldError[]): 
       errors.push(required(`${path}.x-kubernetes-list-type`, 'must be map if x-kubernetes-list-map-keys is non-empty'));
     return;
   }
-  if (!listTypes.includes(String(listType))) {
+  if (!listTypes.some((one) => one === listType)) {
     errors.push(notSupported(`${path}.x-kubernetes-list-type`, listType, listTypes));
   }
   if (schema['type'] !== 'array') {

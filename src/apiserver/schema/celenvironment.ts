@@ -17,7 +17,7 @@ const environment = new Environment({ enableOptionalTypes: true, homogeneousAggr
   .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
     text.replaceAll(from, () => to),
   )
-  .registerFunction('string.reverse(): string', (text: string) => [...text].toReversed().join(''))
+  .registerFunction('string.reverse(): string', (text: string) => Array.from(text).toReversed().join(''))
   .registerFunction('string.find(string): string', (text: string, pattern: string) =>
     String(new RegExp(pattern, 'u').exec(text)?.[0] ?? ''),
   )
