@@ -5,6 +5,7 @@ import { respondJson, respondText, warn, type ApiRequest, type ResourcePath } fr
 import { methodNotAllowed } from './status.ts';
 import { subresourceOf } from './subresources.ts';
 import type { ResourceRequest, Server } from './verbs/context.ts';
+import { isTrue } from './verbs/listoptions.ts';
 import { getObject, listObjects } from './verbs/read.ts';
 import { getScale, writeScale } from './verbs/scale.ts';
 import { watchObjects } from './verbs/watch.ts';
@@ -101,8 +102,4 @@ async function answerUnstored(server: Server, request: ResourceRequest): Promise
   if (resource.subresource !== undefined) throw noSuchPath();
   if (method === 'POST' && resource.name === undefined) return answerReview(server, request);
   return false;
-}
-
-function isTrue(value: string | null): boolean {
-  return value === 'true' || value === '1';
 }

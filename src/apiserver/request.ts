@@ -124,10 +124,14 @@ export function viewOf({ raw }: ApiRequest): View {
   return 'object';
 }
 
-export function respondJson({ response }: ApiRequest, code: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  response.end(text);
+export function respondJson(request: ApiRequest, code: number, body: unknown): void {
+  respondBytes(request, code, Buffer.from(JSON.stringify(body)));
+}
+
+/** Answers with JSON that is encoded already. */
+export function respondBytes({ response }: ApiRequest, code: number, json: Buffer): void {
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': json.length });
+  response.end(json);
 }
 
 export function respondText({ response }: ApiRequest, code: number, text: string): void {

@@ -6,6 +6,8 @@ import type { StoredObject } from './store/object.ts';
 
 /** The label and field selectors of a list, watch or deletecollection. */
 export interface Selection {
+  /** Nothing is left out. */
+  all: boolean;
   matches(object: StoredObject): boolean;
 }
 
@@ -52,6 +54,7 @@ export function parseSelection(kind: Kind, query: URLSearchParams): Selection {
   const labels = labelTerms(query.get('labelSelector') ?? '');
   const fields = fieldTerms(kind, query.get('fieldSelector') ?? '');
   return {
+    all: labels.length === 0 && fields.length === 0,
     matches: (object) =>
       labels.every((term) => meets(term, object.metadata.labels)) && fields.every((term) => fieldHolds(term, object)),
   };

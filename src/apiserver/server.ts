@@ -29,8 +29,10 @@ import type { PodLogSource } from './podlogs.ts';
 import { parseRequest, type ApiRequest } from './request.ts';
 import { createResources } from './resources.ts';
 import { ApiError, badRequest, statusOf } from './status.ts';
+import type { HistoryWindow } from './store/history.ts';
 import { openStore } from './store/store.ts';
 import type { Server } from './verbs/context.ts';
+import { createEventLines } from './verbs/eventlines.ts';
 
 export type { PodLogRequest, PodLogSource } from './podlogs.ts';
 export type { ServiceAddresses } from './builtin/services.ts';
@@ -42,6 +44,8 @@ export interface ApiServerOptions {
   /** 0, the default: the port of the last start if it is free, else any free one. */
   port?: number;
   log: Log;
+  /** How much of the past is kept for watches and pages; by default 10,000 changes, 32 MiB. */
+  history?: HistoryWindow;
   /** Without it `kubectl logs` is refused. */
   podLogs?: PodLogSource;
   /** Without it Services get no cluster IP. */
@@ -67,7 +71,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const pki = join(dataDir, 'pki');
   const identity = await loadIdentity(pki, [host]);
-  const store = openStore(join(dataDir, 'objects'));
+  const store = openStore(join(dataDir, 'objects'), options.history);
   const resources = createResources(options.kinds);
   const { serviceAddresses } = options;
   const objects = createObjects({ store, resources, serviceAddresses });
@@ -83,6 +87,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer,
     admission: createAdmission({ store, resources, authorizer, client: webhooks }),
     podLogs: options.podLogs,
+    eventLines: createEventLines(),
     watches: new Set(),
     log,
   };
@@ -174,7 +179,11 @@ function respondError(server: Server, raw: IncomingMessage, response: ServerResp
       `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`,
     );
   // What is left of a body nobody will read must not hold up the next request on the connection.
-  const headers = raw.complete ? {} : { connection: 'close' };
+  const retryAfter = status.details?.retryAfterSeconds;
+  const headers = {
+    ...(!raw.complete && { connection: 'close' }),
+    ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+  };
   const text = JSON.stringify(statusOf(status));
   response.writeHead(status.code, {
     ...headers,

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
 import { crds } from './crds.ts';
+import { runBackup, runRestore } from './backup.ts';
 import { up, type UpFlags } from './up.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -40,6 +41,20 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .action((flags: { group?: string }) => {
       process.stdout.write(crds(flags));
     });
+
+  program
+    .command('backup')
+    .description('copy all API objects and credentials to a new file (mode 0600), also while `up` runs')
+    .argument('<file>', 'the file to write')
+    .option('--data-dir <dir>', 'the data directory', '.headgate')
+    .action(runBackup);
+
+  program
+    .command('restore')
+    .description('put a backup in the place of the objects of a data directory that is not in use')
+    .argument('<file>', 'the file that `headgate backup` wrote')
+    .option('--data-dir <dir>', 'the data directory; made if it does not exist', '.headgate')
+    .action(runRestore);
 
   try {
     await program.parseAsync([...argv]);

@@ -74,3 +74,5 @@ export class KubeError extends Error {
 
 export const isConflict = (error: unknown): boolean => error instanceof KubeError && error.code === 409;
 export const isNotFound = (error: unknown): boolean => error instanceof KubeError && error.code === 404;
+/** The resource version asked for is too old: list anew. */
+export const isExpired = (error: unknown): boolean => error instanceof KubeError && error.code === 410;

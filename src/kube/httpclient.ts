@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import type { KubeObject, ObjectRef } from '../kinds/object.ts';
 import {
+  isExpired,
   KubeError,
   type DeleteOptions,
   type KubeClient,
@@ -85,26 +86,29 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
   const write = <T extends KubeObject>(method: 'POST' | 'PUT', path: string, kind: Kind<T>, object: T): Promise<T> =>
     call<T>({ method, path, body: { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind } });
 
+  const listPage = <T extends KubeObject>(kind: Kind<T>, selection: ListOptions, paging: Record<string, string>) =>
+    call<ListBody<T>>({
+      method: 'GET',
+      path: collectionPath(kind, selection.namespace),
+      query: { ...listQuery(selection), ...paging },
+    });
   const list = async <T extends KubeObject>(kind: Kind<T>, selection: ListOptions = {}): Promise<ObjectList<T>> => {
     const items: T[] = [];
-    let next: string | undefined;
-    let resourceVersion = '';
-    do {
-      const page: ListBody<T> = await call({
-        method: 'GET',
-        path: collectionPath(kind, selection.namespace),
-        query: {
-          ...listQuery(selection),
-          limit: String(listPageSize),
-          ...(next === undefined ? {} : { continue: next }),
-        },
-      });
+    let page = await listPage(kind, selection, { limit: String(listPageSize) });
+    for (;;) {
       // Items of a list carry no kind of their own.
       for (const item of page.items) items.push({ ...item, apiVersion: apiVersionOf(kind), kind: kind.kind });
-      next = page.metadata.continue === '' ? undefined : page.metadata.continue;
-      resourceVersion = page.metadata.resourceVersion;
-    } while (next !== undefined);
-    return { items, resourceVersion };
+      const next = page.metadata.continue ?? '';
+      if (next === '') return { items, resourceVersion: page.metadata.resourceVersion };
+      try {
+        page = await listPage(kind, selection, { limit: String(listPageSize), continue: next });
+      } catch (error) {
+        if (!isExpired(error)) throw error;
+        // The state of the first page is compacted: only a whole list shows one state, however much is written meanwhile.
+        items.length = 0;
+        page = await listPage(kind, selection, {});
+      }
+    }
   };
 
   async function* watch<T extends KubeObject>(kind: Kind<T>, selection: WatchOptions): AsyncGenerator<WatchEvent<T>> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Kind } from '../kinds/kind.ts';
 import type { KubeObject } from '../kinds/object.ts';
 import type { Log } from '../telemetry/log.ts';
-import { KubeError, type KubeClient, type WatchEvent } from './client.ts';
+import { isExpired, type KubeClient, type WatchEvent } from './client.ts';
 
 /** Receives what a reflector learns. */
 export interface Store<T> {
@@ -44,8 +44,11 @@ export async function reflect<T extends KubeObject>(
       if (performance.now() - started < 1000) await pause(retryMs, signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof KubeError && error.code === 410) {
+      if (isExpired(error)) {
+        // Listed at once the first time; a server whose every version expires is not to be asked in a tight loop.
+        if (resourceVersion !== undefined && retryMs > firstRetryMs) await pause(retryMs, signal);
         resourceVersion = undefined;
+        retryMs = Math.min(retryMs * 2, lastRetryMs);
         continue;
       }
       log.debug({ kind: kind.kind, error: String(error) }, 'watch interrupted, retrying');

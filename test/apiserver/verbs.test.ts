@@ -379,7 +379,7 @@ describe('watch', () => {
 
   test('sendInitialEvents lists first and says when it has', async () => {
     const events = await collect(
-      '/api/v1/namespaces?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&fieldSelector=metadata.name%3Ddefault',
+      '/api/v1/namespaces?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&fieldSelector=metadata.name%3Ddefault',
       2,
     );
     expect(events.map(({ type }) => type)).toEqual(['ADDED', 'BOOKMARK']);

@@ -1,48 +1,60 @@
+import { jsonOf } from './encoding.ts';
 import type { StoredObject } from './object.ts';
 
 export interface StoreEvent {
   revision: number;
   type: 'ADDED' | 'MODIFIED' | 'DELETED';
   resource: string;
+  key: string;
   /** The new state; for DELETED the last one, with the version of the deletion. */
   object: StoredObject;
   previous: StoredObject | undefined;
-  /** `object` as JSON, made once for the store and every watcher. */
-  json: string;
 }
 
-/** The recent past of the store, for watches that begin in it, and the announcement of what happens next. */
+/** The recent past of the store, for watches and lists of it, and the announcement of what happens next. */
 export interface History {
   /** The oldest version a watch can begin after. */
   oldest(): number;
   /** Events after a revision, oldest first. */
   since(revision: number): readonly StoreEvent[];
-  add(event: StoreEvent): void;
+  /** Announces an event; returns the revisions that fell out of the window. */
+  add(event: StoreEvent): number[];
   subscribe(listener: (event: StoreEvent) => void): () => void;
 }
 
-const maxEvents = 20_000;
-const maxBytes = 64 * 1024 * 1024;
+/** How much of the past is kept: both limits hold. */
+export interface HistoryWindow {
+  events: number;
+  /** JSON of the states the events led to. */
+  bytes: number;
+}
 
-export function createHistory(revision: number): History {
-  let events: StoreEvent[] = [];
+export const defaultWindow: HistoryWindow = { events: 10_000, bytes: 32 * 1024 * 1024 };
+
+/** `past` and `oldest` are what an earlier run left. */
+export function createHistory(past: readonly StoreEvent[], startAfter: number, window: HistoryWindow): History {
+  let events: StoreEvent[] = [...past];
   let first = 0;
-  let bytes = 0;
-  let oldest = revision;
+  let bytes = past.reduce((sum, event) => sum + sizeOf(event), 0);
+  let oldest = startAfter;
   const listeners = new Set<(event: StoreEvent) => void>();
 
-  const trim = () => {
-    while (events.length - first > maxEvents || bytes > maxBytes) {
-      const dropped = events[first];
-      if (dropped === undefined) break;
+  const trim = (): number[] => {
+    const dropped: number[] = [];
+    while (events.length - first > window.events || bytes > window.bytes) {
+      const event = events[first];
+      if (event === undefined) break;
       first += 1;
-      bytes -= dropped.json.length;
-      oldest = dropped.revision;
+      bytes -= sizeOf(event);
+      oldest = event.revision;
+      dropped.push(event.revision);
     }
-    if (first > maxEvents) {
+    // Dropped events must not be kept alive by their places, nor every drop move all the others.
+    if (first > 1000 || first > window.events) {
       events = events.slice(first);
       first = 0;
     }
+    return dropped;
   };
 
   return {
@@ -59,13 +71,18 @@ export function createHistory(revision: number): History {
     },
     add(event) {
       events.push(event);
-      bytes += event.json.length;
-      trim();
+      bytes += sizeOf(event);
+      const dropped = trim();
       for (const listener of listeners) listener(event);
+      return dropped;
     },
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
+}
+
+function sizeOf(event: StoreEvent): number {
+  return jsonOf(event.object).length;
 }

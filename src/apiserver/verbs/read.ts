@@ -1,13 +1,16 @@
 import type { Kind } from '../../kinds/kind.ts';
 import { keyOf } from '../../kinds/object.ts';
-import { respondJson, viewOf, type ApiRequest } from '../request.ts';
+import { respondBytes, respondJson, viewOf, type ApiRequest } from '../request.ts';
 import type { Served } from '../resources.ts';
 import { parseSelection } from '../selectors.ts';
-import { badRequest, expired, notFound } from '../status.ts';
+import { notFound } from '../status.ts';
+import { jsonOf } from '../store/encoding.ts';
 import type { StoredObject } from '../store/object.ts';
-import type { Store } from '../store/store.ts';
 import { makeTable, partialMetadata } from '../table.ts';
 import { refOf, type ResourceRequest, type Server } from './context.ts';
+import { sendAll } from './delivery.ts';
+import { parseListOptions } from './listoptions.ts';
+import { cutPage, parsePageRequest, selectState } from './pages.ts';
 
 /** get and list */
 
@@ -32,7 +35,7 @@ export function respondObject(request: ApiRequest, served: Served, stored: Store
       respondJson(request, code, partialMetadata(object));
       return;
     case 'object':
-      respondJson(request, code, object);
+      respondBytes(request, code, jsonOf(object));
   }
 }
 
@@ -42,14 +45,16 @@ export function includeObjectOf({ query }: ApiRequest): string {
 
 export function listObjects(server: Server, request: ResourceRequest): void {
   const { served, query, resource } = request;
-  checkVersionMatch(server.store, query);
+  const options = parseListOptions(query, false);
+  const wanted = parsePageRequest(query);
   const selection = parseSelection(served.kind, query);
-  const selected = server.store.list(served.id, resource.namespace).filter((object) => selection.matches(object));
-  const { page, metadata } = paginate(server.store, selected, query);
+  const { objects, revision } = selectState(server.store, served.id, resource.namespace, options, wanted);
+  const selected = selection.all ? objects : objects.filter((object) => selection.matches(object));
+  const { page, metadata } = cutPage(selected, wanted.limit, revision, selection.all);
   const items = page.map((object) => served.fromStorage(object));
   switch (viewOf(request)) {
     case 'table':
-      respondJson(request, 200, makeTable(served, items, includeObjectOf(request), metadata));
+      respondJson(request, 200, makeTable(served, items, includeObjectOf(request), { ...metadata }));
       return;
     case 'metadata':
       respondJson(request, 200, {
@@ -60,73 +65,27 @@ export function listObjects(server: Server, request: ResourceRequest): void {
       });
       return;
     case 'object':
-      respondJson(request, 200, { kind: listKindOf(served.kind), apiVersion: served.apiVersion, metadata, items });
+      respondList(request, { kind: listKindOf(served.kind), apiVersion: served.apiVersion, metadata }, items);
   }
+}
+
+const comma = Buffer.from(',');
+const listEnd = Buffer.from(']}');
+
+/** A list of the very bytes its objects are stored as. */
+function respondList({ response }: ApiRequest, head: Record<string, unknown>, items: readonly StoredObject[]): void {
+  const pieces = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  for (const [index, item] of items.entries()) {
+    if (index > 0) pieces.push(comma);
+    pieces.push(jsonOf(item));
+  }
+  pieces.push(listEnd);
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': length });
+  sendAll(response, pieces);
 }
 
 /** What a list of a kind's objects says it is. */
 export function listKindOf(kind: Kind): string {
   return kind.listKind ?? `${kind.kind}List`;
-}
-
-/** Only the newest state is kept, so an exact older one cannot be listed. */
-function checkVersionMatch(store: Store, query: URLSearchParams): void {
-  const version = query.get('resourceVersion') ?? '';
-  if (version === '') return;
-  const wanted = revisionOf(version);
-  if (query.get('resourceVersionMatch') === 'Exact' && wanted !== store.revision()) {
-    throw expired(
-      `The provided resource version ${version} is not available: only the newest, ${store.revision()}, is`,
-    );
-  }
-  if (wanted > store.revision()) throw tooNew(version, store);
-}
-
-export function revisionOf(version: string): number {
-  if (!/^\d{1,15}$/.test(version)) throw badRequest(`resourceVersion: Invalid value: "${version}": must be a number`);
-  return Number(version);
-}
-
-export function tooNew(version: string, store: Store): Error {
-  return expired(`Too large resource version: ${version}, current: ${store.revision()}`);
-}
-
-interface ContinueToken {
-  /** Key of the last object of the page before. */
-  after: string;
-  revision: number;
-}
-
-function paginate(store: Store, selected: readonly StoredObject[], query: URLSearchParams) {
-  const limit = Number(query.get('limit') ?? '0');
-  const token = query.get('continue') ?? '';
-  const start = token === '' ? undefined : parseToken(token);
-  const rest = start === undefined ? selected : selected.filter((object) => keyOf(object.metadata) > start.after);
-  const resourceVersion = String(start?.revision ?? store.revision());
-  const last = rest[limit - 1];
-  if (!Number.isInteger(limit) || limit <= 0 || rest.length <= limit || last === undefined) {
-    return { page: rest, metadata: { resourceVersion } };
-  }
-  const next: ContinueToken = { after: keyOf(last.metadata), revision: Number(resourceVersion) };
-  return {
-    page: rest.slice(0, limit),
-    metadata: {
-      resourceVersion,
-      continue: Buffer.from(JSON.stringify(next)).toString('base64url'),
-      remainingItemCount: rest.length - limit,
-    },
-  };
-}
-
-function parseToken(token: string): ContinueToken {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
-    if (typeof value === 'object' && value !== null && 'after' in value && 'revision' in value) {
-      const { after, revision } = value;
-      if (typeof after === 'string' && typeof revision === 'number') return { after, revision };
-    }
-  } catch {
-    // Reported below, like any other token that is not ours.
-  }
-  throw badRequest('continue key is not valid: it must be the one returned by the list before');
 }
