@@ -102,7 +102,7 @@ export function invalid(kind: Pick<Kind, 'group' | 'kind'>, name: string, errors
   const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
   const body = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   return new ApiError(422, 'Invalid', `${qualified} "${name}" is invalid: ${body}`, {
-    name,
+    ...(name !== '' && { name }),
     ...(kind.group !== '' && { group: kind.group }),
     kind: kind.kind,
     causes: errors.map(({ reason, field, message }) => ({ reason, message, field })),

@@ -16,12 +16,7 @@ export function compareObjects(type: FieldType, before: JsonObject, after: JsonO
   return type.map === undefined || before === after ? same : compareMaps(type.map, before, after);
 }
 
-/** All fields of an object of which there was nothing before. */
-export function everyFieldOf(type: FieldType, object: JsonObject): FieldSet {
-  return type.map === undefined ? emptySet : fieldsOfMap(type.map, object);
-}
-
-/** The node of a value of which there was nothing before: every map, entry and leaf is a member. */
+/** The node of a value where there was none: every map, entry and leaf is a member. */
 function everyField(type: FieldType, value: unknown): FieldSet {
   const shape = shapeOf(type, value);
   if (shape === 'map' && type.map?.atomic === false && isObject(value)) return member(fieldsOfMap(type.map, value));

@@ -4,7 +4,8 @@ import type { Resources, Served } from '../resources.ts';
 import { badRequest } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
 import { applyConflict } from './conflicts.ts';
-import { emptySet, pathsOf, type FieldSet } from './fieldset.ts';
+import { emptyObjectOf } from './emptyobjects.ts';
+import { emptySet, fieldElement, intersection, isEmptySet, pathsOf, type FieldSet } from './fieldset.ts';
 import { fieldTypeOf } from './fieldtypes.ts';
 import { fieldsOfLastApplied, kubectlManager, withLastApplied } from './lastapplied.ts';
 import {
@@ -57,6 +58,7 @@ export function createFieldManagement(resources: Resources): FieldManagement {
   const versionsOf = (served: Served, subresource: Writer['subresource']): Versions => ({
     apiVersion: served.apiVersion,
     type: typeOf(served),
+    empty: emptyObjectOf(served.schema().structural),
     ignored: ignoredFields(served.kind, subresource),
     at: (apiVersion) => {
       const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
@@ -83,9 +85,9 @@ export function createFieldManagement(resources: Resources): FieldManagement {
     updated(served, before, after, given, writer) {
       const newest = storedManagers(before.metadata.managedFields);
       const managers = givenOrNewest(writer.subresource === undefined ? given : undefined, newest);
-      // Nobody has been tracked since the managers were reset: the next apply begins anew.
-      if (managers.size === 0) return withManagers(after, undefined);
       const versions = versionsOf(served, writer.subresource);
+      // Nobody has been tracked since the managers were reset: the next apply begins anew.
+      if (seenManagers(served, writer, managers).size === 0) return withManagers(after, renderManagers(managers));
       const states = [before, after].map((object) => withoutManagers(served.fromStorage(object)));
       const [old = before, next = after] = states;
       const actor = actorOf(served, writer, 'Update');
@@ -100,9 +102,10 @@ export function createFieldManagement(resources: Resources): FieldManagement {
       const start = live ?? { apiVersion: served.apiVersion, kind: served.kind.kind, metadata: {} };
       const time = now();
       let managers = storedManagers(newest?.metadata.managedFields);
-      if (live !== undefined && managers.size === 0) {
+      if (live !== undefined && seenManagers(served, writer, managers).size === 0) {
         const actor = actorOf(served, { ...writer, manager: beforeFirstApply }, 'Update');
-        managers = ownersOfNew(versions, live, noManagers, actor, time);
+        const owned = ownersOfNew(versions, live, noManagers, actor, time);
+        managers = new Map([...managers, ...seenManagers(served, writer, owned)]);
       }
       const actor = actorOf(served, writer, 'Apply');
       const apply = (forced: boolean) =>
@@ -126,10 +129,23 @@ function typeOf(served: Served) {
   return fieldTypeOf(served.schema().structural);
 }
 
+/** Managers as a writer sees them: through `scale`, those of the number of replicas, and nothing else of them. */
+function seenManagers({ kind }: Served, { subresource }: Writer, managers: Managers): Managers {
+  const path = kind.scale?.specReplicasPath.split('.').slice(1);
+  if (subresource !== 'scale' || path === undefined) return managers;
+  const replicas = path.reduceRight<FieldSet>((below, name) => ({ [fieldElement(name)]: below }), emptySet);
+  return new Map(
+    [...managers].flatMap(([id, manager]) => {
+      const fields = intersection(manager.fields, replicas);
+      return isEmptySet(fields) ? [] : [[id, { ...manager, fields }] as const];
+    }),
+  );
+}
+
 /** What a kind of write leaves as it is, and therefore nobody owns by it. */
 function ignoredFields(kind: Kind, subresource: Writer['subresource']): FieldSet {
   if (subresource === 'status') return { 'f:spec': {} };
-  if (kind.group === '' && kind.kind === 'Namespace') return { 'f:status': {}, 'f:spec': { 'f:finalizers': {} } };
+  if (kind.group === '' && kind.kind === 'Namespace') return { 'f:status': {}, 'f:spec': {} };
   return kind.status ? { 'f:status': {} } : emptySet;
 }
 
@@ -175,7 +191,12 @@ function asSeenBy({ subresource }: Writer, { manager, path }: Conflict): Conflic
 /** A body that can be applied; throws for one that cannot. */
 function checkConfiguration(served: Served, body: unknown): JsonObject {
   const { kind, version } = served;
-  const configuration = isObject(body) ? body : {};
+  if (body !== null && !isObject(body)) {
+    const found = Array.isArray(body) ? 'array' : typeof body;
+    const why = `json: cannot unmarshal ${found} into Go value of type map[string]interface {}`;
+    throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);
+  }
+  const configuration = body ?? {};
   const given = groupVersionKind(configuration);
   const wanted = `${kind.group}/${version.name}, Kind=${kind.kind}`;
   if (given !== wanted) throw badRequest(`invalid object type: ${given}`);

@@ -102,6 +102,8 @@ function mapOf(
   const fields = new Map(
     Object.entries(properties).map(([name, field]) => [name, typeOf(field, preserving, model[name])]),
   );
+  // Go structs have all their fields: a key that is left out is the empty value of its type.
+  if (schema['x-model'] !== undefined) for (const field of fields.values()) field.default ??= emptyValueOf(field);
   const map: MapType = {
     atomic: merging === 'atomic' || model['.'] === 'atomic' || schema['x-kubernetes-map-type'] === 'atomic',
     fields,
@@ -110,6 +112,10 @@ function mapOf(
   else if (additionalProperties === true) map.values = deduced;
   else if (additionalProperties === undefined && (preserving || fields.size === 0)) map.values = deduced;
   return map;
+}
+
+function emptyValueOf({ scalar }: FieldType): unknown {
+  return scalar === 'string' ? '' : scalar === 'numeric' ? 0 : undefined;
 }
 
 function listOf(

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../json.ts';
-import { compareObjects, everyFieldOf, fieldsSetBy, type Comparison } from './compare.ts';
+import { compareObjects, fieldsSetBy, type Comparison } from './compare.ts';
+import { completed } from './emptyobjects.ts';
 import {
   difference,
   emptySet,
@@ -23,6 +24,8 @@ import { mergeObjects, removeFields, withNamedFields } from './merge.ts';
 export interface Versions {
   apiVersion: string;
   type: FieldType;
+  /** What every object of the kind has. */
+  empty: JsonObject;
   /** Another version of the kind; undefined when it is not served any more. */
   at: (apiVersion: string) => OtherVersion | undefined;
   /** Fields that this kind of write cannot change, whatever its body says. */
@@ -61,7 +64,7 @@ const unowned: FieldSet = {
   },
 };
 
-/** Fields a new object has. */
+/** The managers of a new object. */
 export function ownersOfNew(
   versions: Versions,
   object: JsonObject,
@@ -69,15 +72,7 @@ export function ownersOfNew(
   actor: Actor,
   time: string,
 ): Managers {
-  const added = withoutBelow(everyFieldOf(versions.type, object), versions.ignored);
-  return withManager(
-    release(managers, () => added),
-    {
-      ...actor,
-      time,
-      fields: difference(added, unowned),
-    },
-  );
+  return ownersAfterUpdate(versions, {}, object, managers, actor, time);
 }
 
 /** The managers after an update: whoever changes a field owns it, alone. */
@@ -89,7 +84,8 @@ export function ownersAfterUpdate(
   actor: Actor,
   time: string,
 ): Managers {
-  const compare = comparisons(versions, before, after);
+  const { empty } = versions;
+  const compare = comparisons(versions, completed(empty, before), completed(empty, after));
   const { modified = emptySet, added = emptySet } = compare(versions.apiVersion) ?? {};
   const taken = difference(union(modified, added), unowned);
   const left = releaseChanged(managers, compare);
