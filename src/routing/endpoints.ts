@@ -1,10 +1,8 @@
-import { isIPv6 } from 'node:net';
 import type { Service } from '../kinds/core/service.ts';
 import type { Pod } from '../kinds/core/pod.ts';
 import type { BackendEndpoint } from '../kinds/envoygateway/backend.ts';
 import type { InferencePool } from '../kinds/inference/inferencepool.ts';
 import { keyOf } from '../kinds/object.ts';
-import { matchesLabels } from '../kube/labels.ts';
 import type { Lookup } from './resources.ts';
 import type { Endpoint } from './table.ts';
 
@@ -13,12 +11,28 @@ import type { Endpoint } from './table.ts';
 type ServicePort = NonNullable<Service['spec']['ports']>[number];
 
 export function endpoint(address: string, port: number, pod?: string): Endpoint {
-  const host = isIPv6(address) ? `[${address}]` : address;
+  const host = address.includes(':') ? `[${address}]` : address;
   return { key: `${host}:${port}`, address, port, ...(pod === undefined ? {} : { pod }) };
 }
 
 /** The ready endpoints of one Service port, from its EndpointSlices by port name. */
-export function serviceEndpoints(lookup: Lookup, service: Service, port: ServicePort): Endpoint[] {
+export function serviceEndpoints(lookup: Lookup, service: Service, port: ServicePort): readonly Endpoint[] {
+  const key = `${keyOf(service.metadata)}:${port.name ?? ''}`;
+  return remembered(lookup.serviceEndpoints, key, () => sliceEndpoints(lookup, service, port));
+}
+
+/** Many routes lead to one backend: its endpoints are collected once for each table. */
+function remembered(
+  known: Map<string, readonly Endpoint[]>,
+  key: string,
+  collect: () => readonly Endpoint[],
+): readonly Endpoint[] {
+  let found = known.get(key);
+  if (found === undefined) known.set(key, (found = collect()));
+  return found;
+}
+
+function sliceEndpoints(lookup: Lookup, service: Service, port: ServicePort): Endpoint[] {
   const found = new Map<string, Endpoint>();
   for (const slice of lookup.slices(service.metadata)) {
     if (slice.addressType === 'FQDN') continue;
@@ -39,22 +53,18 @@ const byEndpointKey = (a: Endpoint, b: Endpoint): number => (a.key < b.key ? -1 
 
 /** Every ready pod that the pool selects, once for each target port. */
 export function poolEndpoints(lookup: Lookup, pool: InferencePool): readonly Endpoint[] {
-  const key = keyOf(pool.metadata);
-  const known = lookup.poolEndpoints.get(key);
-  if (known !== undefined) return known;
-  const found = selectedEndpoints(lookup, pool);
-  lookup.poolEndpoints.set(key, found);
-  return found;
+  return remembered(lookup.poolEndpoints, keyOf(pool.metadata), () => selectedEndpoints(lookup, pool));
 }
 
-function selectedEndpoints(lookup: Lookup, pool: InferencePool): Endpoint[] {
-  const { selector, targetPorts } = pool.spec;
+function selectedEndpoints(lookup: Lookup, { metadata, spec }: InferencePool): Endpoint[] {
   return lookup
-    .podsOf(pool.metadata.namespace ?? '')
-    .filter((pod) => isReady(pod) && matchesLabels({ matchLabels: selector.matchLabels }, pod.metadata.labels))
+    .podsWith(metadata.namespace ?? '', spec.selector.matchLabels)
+    .filter(isReady)
     .flatMap((pod) => {
       const address = pod.status?.podIP;
-      return address === undefined ? [] : targetPorts.map(({ number }) => endpoint(address, number, pod.metadata.name));
+      return address === undefined
+        ? []
+        : spec.targetPorts.map(({ number }) => endpoint(address, number, pod.metadata.name));
     })
     .sort(byEndpointKey);
 }
@@ -70,7 +80,7 @@ const serviceDns = /^(?<name>[a-z0-9-]+)\.(?<namespace>[a-z0-9-]+)\.svc(?:\.clus
  * The addresses of one endpoint of a Backend. A Service's DNS name stands for that Service's ready endpoints: on a machine
  * without cluster DNS nothing else could resolve it, and on a cluster it spares the hop through kube-proxy.
  */
-export function backendEndpoints(lookup: Lookup, declared: BackendEndpoint): Endpoint[] | { problem: string } {
+export function backendEndpoints(lookup: Lookup, declared: BackendEndpoint): readonly Endpoint[] | { problem: string } {
   if (declared.ip !== undefined) return [endpoint(declared.ip.address, declared.ip.port)];
   if (declared.fqdn === undefined) return { problem: 'unix domain socket endpoints are not supported yet' };
   const { hostname, port } = declared.fqdn;

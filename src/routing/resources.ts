@@ -63,7 +63,8 @@ export interface Lookup {
   service(ref: ObjectRef): Service | undefined;
   /** The EndpointSlices of a Service. */
   slices(ref: ObjectRef): readonly EndpointSlice[];
-  podsOf(namespace: string): readonly Pod[];
+  /** The Pods of a namespace that carry all these labels. */
+  podsWith(namespace: string, labels: Readonly<Record<string, string>>): readonly Pod[];
   pool(ref: ObjectRef): InferencePool | undefined;
   backend(ref: ObjectRef): Backend | undefined;
   filter(ref: ObjectRef): HTTPRouteFilter | undefined;
@@ -71,6 +72,8 @@ export interface Lookup {
   aiBackend(ref: ObjectRef): AIServiceBackend | undefined;
   /** Endpoints of the pools that routes name, filled as they are resolved: every route of a pool shares one list. */
   readonly poolEndpoints: Map<string, readonly Endpoint[]>;
+  /** Likewise of Services, by `namespace/name:port name`. */
+  readonly serviceEndpoints: Map<string, readonly Endpoint[]>;
 }
 
 export function lookupOf(resources: RouteResources): Lookup {
@@ -84,7 +87,6 @@ export function lookupOf(resources: RouteResources): Lookup {
     const service = slice.metadata.labels?.['kubernetes.io/service-name'];
     return service === undefined ? undefined : `${slice.metadata.namespace ?? ''}/${service}`;
   });
-  const pods = groupBy(resources.pods, (pod) => pod.metadata.namespace);
   return {
     resources,
     namespaceLabels: new Map(
@@ -95,14 +97,40 @@ export function lookupOf(resources: RouteResources): Lookup {
     ),
     service: (ref) => services.get(keyOf(ref)),
     slices: (ref) => slices.get(keyOf(ref)) ?? [],
-    podsOf: (namespace) => pods.get(namespace) ?? [],
+    podsWith: podIndex(resources.pods),
     pool: (ref) => pools.get(keyOf(ref)),
     backend: (ref) => backends.get(keyOf(ref)),
     filter: (ref) => filters.get(keyOf(ref)),
     aiRoute: (ref) => aiRoutes.get(keyOf(ref)),
     aiBackend: (ref) => aiBackends.get(keyOf(ref)),
     poolEndpoints: new Map(),
+    serviceEndpoints: new Map(),
   };
+}
+
+/** Finds Pods by labels, looking only at those that share the rarest of them. */
+function podIndex(pods: readonly Pod[]): Lookup['podsWith'] {
+  const byLabel = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    for (const [name, value] of Object.entries(pod.metadata.labels ?? {})) {
+      append(byLabel, `${pod.metadata.namespace ?? ''} ${name}=${value}`, pod);
+    }
+  }
+  return (namespace, labels) => {
+    const wanted = Object.entries(labels);
+    // An empty selector selects every Pod of the namespace.
+    if (wanted.length === 0) return pods.filter(({ metadata }) => metadata.namespace === namespace);
+    const [rarest = []] = wanted
+      .map(([name, value]) => byLabel.get(`${namespace} ${name}=${value}`) ?? [])
+      .sort((a, b) => a.length - b.length);
+    return rarest.filter(({ metadata }) => wanted.every(([name, value]) => metadata.labels?.[name] === value));
+  };
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const found = map.get(key);
+  if (found === undefined) map.set(key, [value]);
+  else found.push(value);
 }
 
 function byKey<T extends KubeObject>(objects: readonly T[]): Map<string, T> {
@@ -113,10 +141,7 @@ export function groupBy<T>(items: readonly T[], keyOfItem: (item: T) => string |
   const groups = new Map<string, T[]>();
   for (const item of items) {
     const key = keyOfItem(item);
-    if (key === undefined) continue;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
+    if (key !== undefined) append(groups, key, item);
   }
   return groups;
 }
