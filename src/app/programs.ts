@@ -13,6 +13,7 @@ const programs = {
   simulator: async (): Promise<Start> => (await import('../simulator/vllm.ts')).startSimulator,
   testupstream: async (): Promise<Start> => (await import('../simulator/testupstream.ts')).startTestUpstream,
   epp: async (): Promise<Start> => (await import('../extproc/epp.ts')).startEpp,
+  bbr: async (): Promise<Start> => (await import('../extproc/bbr.ts')).startBbr,
 } as const;
 
 export function isProgram(name: string): name is keyof typeof programs {

@@ -171,6 +171,7 @@ function writeHeaderMutation(number: number, mutation: HeaderMutation): void {
   for (const name of (mutation.remove ?? []).toReversed()) writer.text(2, name);
   for (const { name, value, action } of (mutation.set ?? []).toReversed()) {
     const option = writer.written;
+    if (value === '') writer.integer(4, 1); // keep_empty_value: without it the header is not set
     writer.integer(3, appendActions[action ?? 'overwrite']);
     writeHeader(writer, 1, name, value);
     writer.nested(1, option);

@@ -27,7 +27,7 @@ export function flagsWithoutEffect(given: ReadonlySet<string>): string[] {
 }
 
 /** The log level that --zap-log-level, else --v asks for (epp.md 4.1: 2 default, 3 verbose, 4 debug, 5 trace); undefined: neither was given. */
-export function logLevel(flags: EppFlags, given: ReadonlySet<string>): Level | undefined {
+export function logLevel(flags: Pick<EppFlags, 'v' | 'zap-log-level'>, given: ReadonlySet<string>): Level | undefined {
   const text = flags['zap-log-level'];
   if (text !== '') return zapLevels[text] ?? levelOf(Number(text));
   return given.has('v') ? levelOf(flags.v) : undefined;

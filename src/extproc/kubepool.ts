@@ -8,6 +8,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { LabelSelector } from '../kube/labels.ts';
 import type { Log } from '../telemetry/log.ts';
 import { podEndpoints } from './podendpoints.ts';
+import { selecting } from './selecting.ts';
 import type { PoolListener, PoolSource } from './poolsource.ts';
 
 export interface KubePoolOptions {
@@ -21,7 +22,7 @@ export interface KubePoolOptions {
 
 /** Watches the pool, its pods, objectives and rewrites. What is not there yet, or may not be read, is waited for. */
 export function watchKubePool({ client, namespace, pool, listener, log }: KubePoolOptions): PoolSource {
-  const scoped = inNamespace(client, namespace);
+  const scoped = selecting(client, { namespace });
   const cache = createInformerCache(scoped, log);
   const pods = cache.informer(Pod);
   const pools = 'name' in pool ? cache.informer(InferencePool) : undefined;
@@ -64,14 +65,5 @@ export function watchKubePool({ client, namespace, pool, listener, log }: KubePo
     close: async () => {
       await Promise.all([cache.stop(), optional.stop()]);
     },
-  };
-}
-
-/** The client limited to one namespace for lists and watches: a picker's Role is one namespace's. */
-function inNamespace(client: KubeClient, namespace: string): KubeClient {
-  return {
-    ...client,
-    list: (kind, options) => client.list(kind, { ...options, namespace }),
-    watch: (kind, options) => client.watch(kind, { ...options, namespace }),
   };
 }
