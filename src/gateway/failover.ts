@@ -162,5 +162,6 @@ export function describeBackend(backend: WeightedBackend | undefined): string {
   if (backend === undefined) return 'the backend';
   const { target } = backend;
   if (target.type === 'pool') return `InferencePool ${target.key}`;
-  return `backend ${target.type === 'endpoints' ? target.key : backend.id}`;
+  if (target.type === 'invalid') return `backend ${backend.id}`;
+  return target.key.replace(/^(service|backend)\//, (_, kind) => (kind === 'service' ? 'Service ' : 'Backend '));
 }

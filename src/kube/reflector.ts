@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Kind } from '../kinds/kind.ts';
 import type { KubeObject } from '../kinds/object.ts';
 import type { Log } from '../telemetry/log.ts';
-import { isExpired, type KubeClient, type WatchEvent } from './client.ts';
+import { isExpired, isNotFound, type KubeClient, type WatchEvent } from './client.ts';
 
 /** Receives what a reflector learns. */
 export interface Store<T> {
@@ -13,10 +13,13 @@ export interface Store<T> {
 
 const firstRetryMs = 50;
 const lastRetryMs = 5_000;
+/** Servers that start may not know all their kinds at once: objects that were there are given up only after so many answers. */
+const absentAfter = 3;
 
 /**
  * Lists all objects of a kind, then watches from there, for ever: a watch that ends is resumed at the last version seen, an
- * expired version is listed anew, errors back off. Never throws; stops when `signal` aborts.
+ * expired version is listed anew, errors back off. A kind that the API does not know (its CustomResourceDefinition is not
+ * installed) has no objects until it does. Never throws; stops when `signal` aborts.
  */
 export async function reflect<T extends KubeObject>(
   client: KubeClient,
@@ -27,12 +30,16 @@ export async function reflect<T extends KubeObject>(
 ): Promise<void> {
   let resourceVersion: string | undefined;
   let retryMs = firstRetryMs;
+  let listed = false;
+  let unknown = 0;
   while (!signal.aborted) {
     try {
       if (resourceVersion === undefined) {
         const list = await client.list(kind);
         store.replace(list.items);
         resourceVersion = list.resourceVersion;
+        listed = true;
+        unknown = 0;
       }
       const started = performance.now();
       for await (const event of client.watch(kind, { resourceVersion, signal })) {
@@ -50,6 +57,14 @@ export async function reflect<T extends KubeObject>(
         resourceVersion = undefined;
         retryMs = Math.min(retryMs * 2, lastRetryMs);
         continue;
+      }
+      if (isNotFound(error)) {
+        resourceVersion = undefined;
+        unknown += 1;
+        if (unknown === (listed ? absentAfter : 1)) {
+          log.info({ kind: kind.kind, group: kind.group }, 'the API does not have this kind, going on without it');
+          store.replace([]);
+        }
       }
       log.debug({ kind: kind.kind, error: String(error) }, 'watch interrupted, retrying');
       await pause(retryMs, signal);

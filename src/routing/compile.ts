@@ -1,7 +1,8 @@
+import { keyOf } from '../kinds/object.ts';
 import { modelsOf } from './airules.ts';
 import { classStatus } from './gatewayclass.ts';
 import { ourGateways, type GatewayState } from './gatewaystate.ts';
-import { gatewayStatus, preferredAddress, type ProgrammedGateway } from './gatewaystatus.ts';
+import { gatewayStatus, preferredAddress, unservedStatus, type ProgrammedGateway } from './gatewaystatus.ts';
 import type { ListenerState } from './listeners.ts';
 import { modelCatalog, type ModelRoute } from './models.ts';
 import { backendStatuses, policyStatuses } from './policystatus.ts';
@@ -37,6 +38,9 @@ export function compile(resources: RouteResources, options: CompileOptions): Com
       ...[...gateways.values()].map((state) =>
         gatewayStatus({ ...state, attachedRoutes: attachedCounts(state, outcomes) }, options.now),
       ),
+      ...resources.gateways
+        .filter(({ metadata }) => options.programmed.has(keyOf(metadata)) && !gateways.has(keyOf(metadata)))
+        .map((gateway) => unservedStatus(gateway, options.now)),
       ...outcomes.flatMap((outcome) => routeStatus(outcome, claimed, options.now)),
       ...poolStatuses(lookup, poolParents(outcomes), claimed, options.now),
       ...backendStatuses(lookup, outcomes, options.now),
@@ -48,7 +52,7 @@ export function compile(resources: RouteResources, options: CompileOptions): Com
 export interface CompileOptions {
   /** GatewayClasses of these controllers are ours; statuses are signed with the name that the class carries. */
   readonly claimedControllers: readonly string[];
-  /** What the data plane made of the Gateways, by `namespace/name`. */
+  /** What the data plane made of the Gateways, by `namespace/name`, also of those it has served and serves no more. */
   readonly programmed: ReadonlyMap<string, ProgrammedGateway>;
   readonly now: Date;
   /** Number of the table. */

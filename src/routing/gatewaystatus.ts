@@ -72,6 +72,14 @@ export function gatewayStatus(facts: GatewayFacts, now: Date): WantedStatus {
   });
 }
 
+/** A Gateway that was served until its class went away, or went to another controller: it says so to whoever looks. */
+export function unservedStatus(gateway: Gateway, now: Date): WantedStatus {
+  const message = `no GatewayClass of ours is named ${gateway.spec.gatewayClassName} any more`;
+  const unknown = (type: string): Finding => ({ type, status: 'Unknown', reason: 'Pending', message });
+  const conditions = findings(gateway.status?.conditions, [unknown('Accepted'), unknown('Programmed')], gateway, now);
+  return wantStatus(Gateway, gateway, { ...gateway.status, addresses: [], listeners: [], conditions });
+}
+
 function acceptedGateway({ refused, listeners, programmed }: GatewayFacts): Finding {
   if (refused !== undefined) return no('Accepted', refused.reason, refused.message);
   const bad = listeners.filter((state) => listenerRefusal(state, programmed) !== undefined);

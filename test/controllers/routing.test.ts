@@ -255,3 +255,23 @@ describe('an idle system', () => {
     expect(await versions()).toEqual(before);
   });
 });
+
+it('says of a Gateway whose class is deleted that nobody serves it, and serves it again when the class is back', async () => {
+  const name = 'classless';
+  const gatewayClass = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: { name: ${name} }
+spec: { controllerName: gateway.envoyproxy.io/gatewayclass-controller }
+`;
+  const gateway = gatewayYaml(name).replace('eg,', `${name},`);
+  await cluster.apply(`${gatewayClass}---${gateway}`);
+  await cluster.eventually(Gateway, inDefault(name), (found) => says(found?.status?.conditions, 'Programmed'));
+  await cluster.client.delete(GatewayClass, { name });
+  const left = await cluster.eventually(Gateway, inDefault(name), (found) =>
+    says(found?.status?.conditions, 'Programmed', 'Unknown'),
+  );
+  expect(left?.status?.addresses).toEqual([]);
+  await cluster.apply(gatewayClass);
+  await cluster.eventually(Gateway, inDefault(name), (found) => says(found?.status?.conditions, 'Programmed'));
+});

@@ -100,10 +100,7 @@ describe('what the gateway answers by itself', () => {
   it('503 without a ready endpoint, and when none can be reached, naming the backend and no address', async () => {
     fixture.plane.apply(table([{ backends: [backend(target([]))] }]));
     const empty = await fixture.call('/');
-    expect([empty.statusCode, await empty.body.text()]).toEqual([
-      503,
-      'backend service/default/up:80 has no ready endpoint',
-    ]);
+    expect([empty.statusCode, await empty.body.text()]).toEqual([503, 'Service default/up:80 has no ready endpoint']);
     fixture.plane.apply(
       table([
         modelRule({
@@ -117,10 +114,7 @@ describe('what the gateway answers by itself', () => {
     expect([pool.statusCode, await pool.body.text()]).toEqual([503, 'InferencePool default/p has no ready endpoint']);
     fixture.plane.apply(table([{ backends: [backend(target([endpointAt(await closedPort())]))] }]));
     const closed = await fixture.call('/');
-    expect([closed.statusCode, await closed.body.text()]).toEqual([
-      503,
-      'backend service/default/up:80 cannot be reached',
-    ]);
+    expect([closed.statusCode, await closed.body.text()]).toEqual([503, 'Service default/up:80 cannot be reached']);
   });
 
   it('502 when the upstream speaks no HTTP or breaks off', async () => {
@@ -136,7 +130,7 @@ describe('what the gateway answers by itself', () => {
       const broken = await fixture.call('/', { method: 'POST', body: 'x' });
       expect([broken.statusCode, await broken.body.text()]).toEqual([
         502,
-        'backend service/default/up:80 broke off the request',
+        'Service default/up:80 broke off the request',
       ]);
       await new Promise((resolve) => server.close(resolve));
     }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { keyOf } from '../../kinds/object.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { InformerCache } from '../../kube/informer.ts';
 import { compile, type Compiled, type GatewaySockets } from '../../routing/compile.ts';
@@ -30,6 +31,7 @@ export interface GatewayController {
 }
 
 const defaultDebounceMs = 10;
+const noSockets: ProgrammedGateway = { addresses: [], listeners: new Map() };
 
 /**
  * Keeps the data plane and the statuses as the resources say: observe all, compile, publish the table, open the sockets; then,
@@ -50,6 +52,12 @@ export async function startGatewayController(options: GatewayControllerOptions):
   const compileNow = (): Compiled =>
     compile(observed.resources(), { claimedControllers, programmed, now: new Date(), generation });
 
+  /** Gateways that have had sockets and still exist: they are told when nobody serves them any more. */
+  const formerly = (known: ReadonlyMap<string, ProgrammedGateway>): [string, ProgrammedGateway][] => {
+    const existing = new Set(observed.resources().gateways.map(({ metadata }) => keyOf(metadata)));
+    return [...known.keys()].filter((key) => existing.has(key)).map((key) => [key, noSockets]);
+  };
+
   const routing = createLoop({
     debounceMs,
     run: async () => {
@@ -59,7 +67,7 @@ export async function startGatewayController(options: GatewayControllerOptions):
       routingChanged = false;
       if (!isDeepStrictEqual(compiled.sockets, sockets)) {
         const next = compiled.sockets;
-        programmed = await options.program(next);
+        programmed = new Map([...formerly(programmed), ...(await options.program(next))]);
         sockets = next;
         compiled = compileNow();
       }
