@@ -76,34 +76,43 @@ export function freeForm(options: StructuralOptions = {}) {
 
 /** metav1.Condition list, keyed by type. */
 export function conditions(options: StructuralOptions & { maxItems?: number } = {}) {
-  return listMap(['type'], conditionSchema, options);
+  return listMap(['type'], conditionSchema, { description: 'What was found out about the object.', ...options });
 }
 
 const conditionSchema = Type.Object({
   type: Type.String({
+    description: 'What the condition is about.',
     maxLength: 316,
     pattern:
       '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$',
   }),
-  status: stringEnum(['True', 'False', 'Unknown']),
-  reason: Type.String({ minLength: 1, maxLength: 1024, pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$' }),
-  message: Type.String({ maxLength: 32768 }),
-  observedGeneration: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
-  lastTransitionTime: Type.String({ format: 'date-time' }),
+  status: stringEnum(['True', 'False', 'Unknown'], { description: 'Whether it holds.' }),
+  reason: Type.String({
+    description: 'One word for programs that says why.',
+    minLength: 1,
+    maxLength: 1024,
+    pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$',
+  }),
+  message: Type.String({ description: 'A sentence for people that says why.', maxLength: 32768 }),
+  observedGeneration: Type.Optional(
+    Type.Integer({ format: 'int64', minimum: 0, description: 'Generation of the object that was looked at.' }),
+  ),
+  lastTransitionTime: Type.String({ format: 'date-time', description: 'When the status changed last.' }),
 });
 
 /** metav1.LabelSelector */
 export function labelSelector(options: StructuralOptions = {}) {
   return Type.Object(
     {
-      matchLabels: Type.Optional(stringMap()),
+      matchLabels: Type.Optional(stringMap({ description: 'Labels with exactly these values.' })),
       matchExpressions: Type.Optional(
         Type.Array(
           Type.Object({
-            key: Type.String(),
-            operator: Type.String(),
-            values: Type.Optional(Type.Array(Type.String())),
+            key: Type.String({ description: 'Label the term is about.' }),
+            operator: Type.String({ description: 'In, NotIn, Exists or DoesNotExist.' }),
+            values: Type.Optional(Type.Array(Type.String(), { description: 'Values for In and NotIn.' })),
           }),
+          { description: 'Terms that must all hold.' },
         ),
       ),
     },

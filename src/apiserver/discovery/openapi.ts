@@ -1,6 +1,9 @@
-import type { StructuralSchema } from '../../kinds/structural.ts';
 import { respondJson, type ApiRequest } from '../request.ts';
 import type { Resources, Served } from '../resources.ts';
+import { respondOpenApiV2 } from './openapiv2.ts';
+import { addSchemas, groupVersionKind, schemaName } from './schemas.ts';
+
+const dialect = { prefix: '#/components/schemas/', version: 3 } as const;
 
 /**
  * OpenAPI v3 documents, one per group and version, from the schemas of the kinds. kubectl reads them to explain fields, to make
@@ -10,7 +13,7 @@ export function respondOpenApi(resources: Resources, request: ApiRequest): boole
   if (request.method !== 'GET') return false;
   const [, , version, ...rest] = request.path.split('/');
   if (version === 'v2' && rest.length === 0) {
-    respondEmptyV2(request);
+    respondOpenApiV2(resources, request);
     return true;
   }
   if (version !== 'v3') return false;
@@ -27,44 +30,19 @@ export function respondOpenApi(resources: Resources, request: ApiRequest): boole
   return true;
 }
 
-/**
- * OpenAPI v2 is empty: kubectl asks for it only about kinds it did not find in v3, to learn that they are not there either. In
- * protobuf, an empty document has no bytes.
- */
-function respondEmptyV2({ raw, response }: ApiRequest): void {
-  const protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
-  if ((raw.headers.accept ?? '').includes('proto-openapi')) {
-    response.writeHead(200, { 'content-type': protobuf, 'content-length': 0 });
-    response.end();
-    return;
-  }
-  const text = JSON.stringify({ swagger: '2.0', info: { title: 'Headgate', version: 'v1.32.0' }, paths: {} });
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  response.end(text);
-}
-
 function pathOf({ kind, apiVersion }: Served): string {
   return kind.group === '' ? `api/${apiVersion}` : `apis/${apiVersion}`;
 }
 
 function documentOf(served: readonly Served[]) {
   const schemas: Record<string, unknown> = {};
-  for (const one of served) addSchemas(one, schemas);
+  for (const one of served) addSchemas(one, schemas, dialect);
   return {
     openapi: '3.0.0',
     info: { title: 'Headgate', version: 'v1.32.0' },
     paths: Object.fromEntries(served.flatMap((one) => Object.entries(pathsOf(one)))),
     components: { schemas },
   };
-}
-
-function groupVersionKind({ kind, version }: Served) {
-  return { group: kind.group, version: version.name, kind: kind.kind };
-}
-
-function schemaName({ kind, version }: Served): string {
-  const group = kind.group === '' ? 'core' : kind.group;
-  return `${group.split('.').toReversed().join('.')}.${version.name}.${kind.kind}`;
 }
 
 const queryParameters = ['dryRun', 'fieldManager', 'fieldValidation'].map((name) => ({
@@ -93,7 +71,9 @@ function pathsOf(served: Served): Record<string, unknown> {
   const patches = [
     'application/json-patch+json',
     'application/merge-patch+json',
+    'application/apply-patch+yaml',
     ...(kind.builtin ? ['application/strategic-merge-patch+json'] : []),
+    'application/apply-patch+yaml',
   ];
   return {
     [collection]: { get: operation('list', []), post: operation('post', json) },
@@ -103,60 +83,5 @@ function pathsOf(served: Served): Record<string, unknown> {
       patch: operation('patch', patches),
       delete: operation('delete', []),
     },
-  };
-}
-
-function addSchemas(served: Served, schemas: Record<string, unknown>): void {
-  const { structural } = served.schema();
-  schemas[schemaName(served)] = {
-    ...convert({ ...structural, 'x-model': '' }, schemas),
-    'x-kubernetes-group-version-kind': [groupVersionKind(served)],
-  };
-}
-
-/** Keywords only the server needs stay out of the document. */
-const hidden = new Set([
-  'x-model',
-  'x-kubernetes-validations',
-  'properties',
-  'items',
-  'additionalProperties',
-  'required',
-]);
-
-function convert(schema: StructuralSchema, schemas: Record<string, unknown>): Record<string, unknown> {
-  const { properties, items, additionalProperties, required } = schema;
-  const keywords = Object.fromEntries(Object.entries(schema).filter(([name]) => !hidden.has(name)));
-  const intOrString = schema['x-kubernetes-int-or-string'] === true && schema.type === undefined;
-  return {
-    ...keywords,
-    ...(intOrString && { oneOf: [{ type: 'integer' }, { type: 'string' }] }),
-    ...(required !== undefined && required.length > 0 && { required }),
-    ...(properties !== undefined && {
-      properties: Object.fromEntries(
-        Object.entries(properties).map(([name, field]) => [name, reference(field, schemas)]),
-      ),
-    }),
-    ...(items !== undefined && { items: reference(items, schemas) }),
-    ...(additionalProperties !== undefined && {
-      additionalProperties:
-        typeof additionalProperties === 'object' ? reference(additionalProperties, schemas) : additionalProperties,
-    }),
-  };
-}
-
-/** Kubernetes' own types become schemas of their own, once per document. */
-function reference(schema: StructuralSchema, schemas: Record<string, unknown>): Record<string, unknown> {
-  const model = schema['x-model'];
-  if (model === undefined) return convert(schema, schemas);
-  const name = `io.k8s.${model}`;
-  if (schemas[name] === undefined) {
-    schemas[name] = {};
-    const { default: _default, ...plain } = schema;
-    schemas[name] = convert(plain, schemas);
-  }
-  return {
-    allOf: [{ $ref: `#/components/schemas/${name}` }],
-    ...(schema.default !== undefined && { default: schema.default }),
   };
 }

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { duration, headerMatches, hostname, httpRouteTimeouts, namespace, parentReference } from '../gateway/fields.ts';
+import { describeFields, under } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { int32, objectSchema } from '../schema.ts';
 import {
@@ -9,6 +10,8 @@ import {
   httpHeaderMutation,
   llmRequestCost,
   versions,
+  costDescriptions,
+  mutationDescriptions,
 } from './fields.ts';
 
 /** AIGatewayRoute: which model names go to which AI backends (aigateway.md 1.1). */
@@ -101,9 +104,39 @@ export type AIGatewayRoute = ObjectOf<typeof spec, typeof conditionsStatus>;
 export type AIGatewayRouteRule = AIGatewayRoute['spec']['rules'][number];
 export type AIGatewayRouteBackendRef = NonNullable<AIGatewayRouteRule['backendRefs']>[number];
 
+const descriptions = {
+  spec: 'Parents, host names, rules and costs.',
+  'spec.parentRefs': 'Gateways that the route attaches to.',
+  'spec.hostnames': 'Hosts that requests must ask for.',
+  'spec.rules': 'What is done with which requests.',
+  'spec.rules.name': 'Name of the rule, unique in the route.',
+  'spec.rules.matches':
+    'Requests the rule is for: one of these must match; empty matches all. The model is in the header x-ai-eg-model.',
+  'spec.rules.backendRefs': 'Where the requests go: AIServiceBackends, or one InferencePool.',
+  'spec.rules.backendRefs.name': 'Name of the AIServiceBackend or InferencePool.',
+  'spec.rules.backendRefs.group': 'inference.networking.k8s.io for an InferencePool, else absent.',
+  'spec.rules.backendRefs.kind': 'InferencePool, or absent for an AIServiceBackend.',
+  'spec.rules.backendRefs.modelNameOverride': 'Model that the backend is asked for instead of that of the client.',
+  ...under('spec.rules.backendRefs', mutationDescriptions),
+  'spec.rules.backendRefs.weight': 'Share of the requests among backends of one priority; 0 means none.',
+  'spec.rules.backendRefs.priority': 'Lower is tried first; the next one takes over when all of a priority fail.',
+  'spec.rules.timeouts': 'How long a request (60s when not set) and a single attempt may take.',
+  'spec.rules.modelsOwnedBy': 'owned_by of the models of this rule in /v1/models.',
+  'spec.rules.modelsCreatedAt': 'created of the models of this rule in /v1/models; the age of the route when not set.',
+  'spec.llmRequestCosts': 'What is counted of each request, for rate limits.',
+  ...under('spec.llmRequestCosts', costDescriptions),
+  status: 'What the controllers found out.',
+};
+
 export const AIGatewayRoute = defineKind<AIGatewayRoute>({
   group: apiGroup,
   kind: 'AIGatewayRoute',
   plural: 'aigatewayroutes',
-  versions: versions(objectSchema({ spec, status: Type.Optional(conditionsStatus) })),
+  versions: versions(
+    describeFields(
+      objectSchema({ spec, status: Type.Optional(conditionsStatus) }),
+      'Says which model names go to which AI backends.',
+      descriptions,
+    ),
+  ),
 });

@@ -1,5 +1,6 @@
 import { Type, type TProperties } from 'typebox';
 import { localObjectReference, secretObjectReference } from '../gateway/fields.ts';
+import { describeFields, under } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { freeForm, objectSchema, stringEnum, type CelRule } from '../schema.ts';
 import { apiGroup, conditionsStatus, versions } from './fields.ts';
@@ -165,13 +166,90 @@ const specV1alpha1 = specWith({}, gcpExactlyOne, 3);
 
 export type BackendSecurityPolicy = ObjectOf<typeof spec, typeof conditionsStatus>;
 
+const oidcDescriptions = {
+  oidcExchangeToken: 'Credentials in exchange for a token of an OIDC provider.',
+  'oidcExchangeToken.oidc': 'The provider and the client.',
+  'oidcExchangeToken.oidc.provider': 'The OIDC provider.',
+  'oidcExchangeToken.oidc.provider.issuer': 'URL of the issuer.',
+  'oidcExchangeToken.oidc.provider.authorizationEndpoint':
+    'URL for authorization; found through the issuer when not set.',
+  'oidcExchangeToken.oidc.provider.tokenEndpoint': 'URL for tokens; found through the issuer when not set.',
+  'oidcExchangeToken.oidc.clientID': 'Identity of the client.',
+  'oidcExchangeToken.oidc.clientIDRef': 'Secret with the identity of the client.',
+  'oidcExchangeToken.oidc.clientSecret': 'Secret with the password of the client.',
+  'oidcExchangeToken.oidc.scopes': 'Scopes to ask for.',
+  'oidcExchangeToken.oidc.forwardAccessToken': 'Whether the access token goes to the backend.',
+  'oidcExchangeToken.oidc.forwardIDToken': 'How the ID token goes to the backend.',
+  'oidcExchangeToken.grantType': 'Grant type to ask with.',
+  'oidcExchangeToken.aud': 'Audience of the token.',
+};
+
+const descriptionsV1alpha1 = {
+  spec: 'Credentials and the backends that need them.',
+  'spec.targetRefs': 'AIServiceBackends or InferencePools of this namespace.',
+  'spec.type': 'Kind of credentials; the field that belongs to it is set, the others are not.',
+  'spec.apiKey': 'A key sent as Bearer token.',
+  'spec.apiKey.secretRef': 'Secret with the key under apiKey.',
+  'spec.azureAPIKey': 'A key sent in the api-key header.',
+  'spec.azureAPIKey.secretRef': 'Secret with the key under apiKey.',
+  'spec.anthropicAPIKey': 'A key sent in the x-api-key header.',
+  'spec.anthropicAPIKey.secretRef': 'Secret with the key under apiKey.',
+  'spec.awsCredentials': 'Signs requests for AWS; without a source, with the default credentials of AWS.',
+  'spec.awsCredentials.region': 'Region to sign for.',
+  'spec.awsCredentials.credentialsFile': 'A credentials file as the AWS tools have it.',
+  'spec.awsCredentials.credentialsFile.secretRef': 'Secret with the file under credentials.',
+  'spec.awsCredentials.credentialsFile.profile': 'Profile in the file.',
+  ...under('spec.awsCredentials', oidcDescriptions),
+  'spec.awsCredentials.oidcExchangeToken.awsRoleArn': 'Role to assume.',
+  'spec.azureCredentials': 'A service principal of Azure.',
+  'spec.azureCredentials.clientID': 'Its client ID.',
+  'spec.azureCredentials.tenantID': 'Its tenant ID.',
+  'spec.azureCredentials.clientSecretRef': 'Secret with its password under client-secret.',
+  ...under('spec.azureCredentials', oidcDescriptions),
+  'spec.gcpCredentials': 'Credentials of Google Cloud.',
+  'spec.gcpCredentials.projectName': 'Project.',
+  'spec.gcpCredentials.region': 'Region of the endpoints.',
+  'spec.gcpCredentials.credentialsFile': 'The key file of a service account.',
+  'spec.gcpCredentials.credentialsFile.secretRef': 'Secret with the file under service_account.json.',
+  'spec.gcpCredentials.workloadIdentityFederationConfig': 'Workload identity federation.',
+  'spec.gcpCredentials.workloadIdentityFederationConfig.projectID': 'Project of the pool.',
+  'spec.gcpCredentials.workloadIdentityFederationConfig.workloadIdentityPoolName': 'Name of the pool.',
+  'spec.gcpCredentials.workloadIdentityFederationConfig.workloadIdentityProviderName': 'Name of the provider.',
+  ...under('spec.gcpCredentials.workloadIdentityFederationConfig', oidcDescriptions),
+  'spec.gcpCredentials.workloadIdentityFederationConfig.serviceAccountImpersonation': 'A service account to act as.',
+  'spec.gcpCredentials.workloadIdentityFederationConfig.serviceAccountImpersonation.serviceAccountName': 'Its name.',
+  status: 'What the controllers found out.',
+};
+
+const descriptions = {
+  ...descriptionsV1alpha1,
+  'spec.credentialOverride': 'Where a request may bring credentials of its own.',
+  'spec.credentialOverride.fromRequestHeaders': 'From a header of the request.',
+  'spec.credentialOverride.fromRequestHeaders.header': 'Name of the header.',
+  'spec.credentialOverride.fromRequestHeaders.fallbackToConfigured':
+    'Whether the configured credentials serve requests without.',
+  'spec.credentialOverride.fromDynamicMetadata': 'From metadata that another filter of the proxy set.',
+  'spec.credentialOverride.fromDynamicMetadata.namespace': 'Namespace of the metadata.',
+  'spec.credentialOverride.fromDynamicMetadata.key': 'Key of the metadata.',
+  'spec.credentialOverride.fromDynamicMetadata.fallbackToConfigured':
+    'Whether the configured credentials serve requests without.',
+};
+
 export const BackendSecurityPolicy = defineKind<BackendSecurityPolicy>({
   group: apiGroup,
   kind: 'BackendSecurityPolicy',
   plural: 'backendsecuritypolicies',
   labels: { 'gateway.networking.k8s.io/policy': 'direct' },
   versions: versions(
-    objectSchema({ spec, status: Type.Optional(conditionsStatus) }),
-    objectSchema({ spec: specV1alpha1, status: Type.Optional(conditionsStatus) }),
+    describeFields(
+      objectSchema({ spec, status: Type.Optional(conditionsStatus) }),
+      'The credentials that go to AI backends.',
+      descriptions,
+    ),
+    describeFields(
+      objectSchema({ spec: specV1alpha1, status: Type.Optional(conditionsStatus) }),
+      'The credentials that go to AI backends.',
+      descriptionsV1alpha1,
+    ),
   ),
 });

@@ -42,6 +42,26 @@ export const llmRequestCost = Type.Object({
   cel: Type.Optional(Type.String()),
 });
 
+/** What the fields of the mutations are for. */
+export const mutationDescriptions = {
+  headerMutation: 'Changes to the headers that go to the backend. Those of a route win over those of a backend.',
+  'headerMutation.set': 'Headers set to these values, replacing what the request has.',
+  'headerMutation.set.name': 'Name of the header.',
+  'headerMutation.set.value': 'Its value.',
+  'headerMutation.remove': 'Names of headers taken away.',
+  bodyMutation: 'Changes to the JSON body that goes to the backend. Those of a route win over those of a backend.',
+  'bodyMutation.set': 'Top-level fields set to these values.',
+  'bodyMutation.set.path': 'Name of the top-level field.',
+  'bodyMutation.set.value': 'The value as JSON text: "42", "true", "\\"text\\"", "{...}".',
+  'bodyMutation.remove': 'Names of top-level fields taken away.',
+};
+
+export const costDescriptions = {
+  metadataKey: 'Name under which the cost is reported to rate limits.',
+  type: 'Which tokens are counted, or CEL for an expression.',
+  cel: 'The expression, when the type is CEL; it sees the model, the backend and the token counts.',
+};
+
 export const conditionsStatus = Type.Object({ conditions: Type.Optional(conditions({ maxItems: 8 })) });
 
 const printerColumns: readonly PrinterColumn[] = [

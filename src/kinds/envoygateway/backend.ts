@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { conditions, freeForm, objectSchema, stringEnum } from '../schema.ts';
 import { apiGroup, port } from './fields.ts';
@@ -82,6 +83,26 @@ const status = Type.Object({ conditions: Type.Optional(conditions({ maxItems: 8 
 export type Backend = ObjectOf<typeof spec, typeof status>;
 export type BackendEndpoint = NonNullable<Backend['spec']['endpoints']>[number];
 
+const descriptions = {
+  spec: 'The addresses.',
+  'spec.type': 'Endpoints for the listed ones; DynamicResolver for the host of each request.',
+  'spec.endpoints': 'The addresses, each a host name, an IP address or a Unix socket.',
+  'spec.endpoints.name': 'Name of the endpoint.',
+  'spec.endpoints.fqdn': 'A host name.',
+  'spec.endpoints.fqdn.hostname': 'The name.',
+  'spec.endpoints.fqdn.port': 'The port.',
+  'spec.endpoints.ip': 'An IP address.',
+  'spec.endpoints.ip.address': 'The address.',
+  'spec.endpoints.ip.port': 'The port.',
+  'spec.endpoints.unix': 'A Unix socket.',
+  'spec.endpoints.unix.path': 'Path of the socket.',
+  'spec.endpoints.zone': 'Zone the endpoint is in.',
+  'spec.appProtocols': 'Protocols the backend speaks beside HTTP/1.1.',
+  'spec.fallback': 'Used only when the other backends of a rule fail.',
+  'spec.tls': 'TLS towards the backend.',
+  status: 'What the controllers found out.',
+};
+
 export const Backend = defineKind<Backend>({
   group: apiGroup,
   kind: 'Backend',
@@ -92,7 +113,11 @@ export const Backend = defineKind<Backend>({
     {
       name: 'v1alpha1',
       served: true,
-      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      schema: describeFields(
+        objectSchema({ spec, status: Type.Optional(status) }),
+        'Addresses outside the Services of the cluster that routes may send to.',
+        descriptions,
+      ),
       printerColumns: [
         { name: 'Status', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].reason' },
         { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { duration, policyAncestorStatuses } from '../gateway/fields.ts';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { freeForm, int32, objectSchema, stringEnum } from '../schema.ts';
 import { anyTargetRule, apiGroup, policyColumns, policyTargets, targetKindRule } from './fields.ts';
@@ -84,6 +85,44 @@ const status = Type.Object({ ancestors: policyAncestorStatuses() });
 
 export type BackendTrafficPolicy = ObjectOf<typeof spec, typeof status>;
 
+const descriptions = {
+  spec: 'Targets and settings.',
+  'spec.targetRef': 'What the policy applies to.',
+  'spec.targetRefs': 'What the policy applies to.',
+  'spec.targetSelectors': 'What the policy applies to, by labels.',
+  'spec.mergeType': 'How the policy of a route joins that of its Gateway.',
+  'spec.retry': 'When and how failed attempts are repeated.',
+  'spec.retry.numRetries': 'How often.',
+  'spec.retry.numAttemptsPerPriority': 'How often before backends of the next priority are tried.',
+  'spec.retry.retryOn': 'Failures that are repeated.',
+  'spec.retry.retryOn.triggers': 'Kinds of failures.',
+  'spec.retry.retryOn.httpStatusCodes': 'Statuses of answers, for the trigger retriable-status-codes.',
+  'spec.retry.perRetry': 'Limits of each attempt.',
+  'spec.retry.perRetry.backOff': 'Wait between attempts.',
+  'spec.rateLimit': 'Rate limits.',
+  'spec.loadBalancer': 'How endpoints are chosen.',
+  'spec.proxyProtocol': 'The PROXY protocol.',
+  'spec.tcpKeepalive': 'TCP keep-alive.',
+  'spec.healthCheck': 'Health checks of backends.',
+  'spec.circuitBreaker': 'Limits of connections and requests.',
+  'spec.faultInjection': 'Faults made on purpose.',
+  'spec.timeout': 'Timeouts of backends.',
+  'spec.connection': 'Buffers of connections.',
+  'spec.dns': 'How names are resolved.',
+  'spec.http2': 'HTTP/2.',
+  'spec.useClientProtocol': 'Whether backends are spoken to as the client speaks.',
+  'spec.compression': 'Compression of answers (older form).',
+  'spec.compressor': 'Compression of answers.',
+  'spec.responseOverride': 'Answers put in the place of those of backends.',
+  'spec.httpUpgrade': 'Protocol upgrades.',
+  'spec.requestBuffer': 'Buffering of requests.',
+  'spec.telemetry': 'Traces and metrics.',
+  'spec.routingType': 'Whether endpoints or the Service are sent to.',
+  status: 'What the controllers found out.',
+  'status.ancestors': 'What each Gateway or route that the policy reaches makes of it.',
+  'status.ancestors.ancestorRef': 'The Gateway or route.',
+};
+
 export const BackendTrafficPolicy = defineKind<BackendTrafficPolicy>({
   group: apiGroup,
   kind: 'BackendTrafficPolicy',
@@ -95,7 +134,11 @@ export const BackendTrafficPolicy = defineKind<BackendTrafficPolicy>({
     {
       name: 'v1alpha1',
       served: true,
-      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      schema: describeFields(
+        objectSchema({ spec, status: Type.Optional(status) }),
+        'How a Gateway treats the backends of a Gateway or route.',
+        descriptions,
+      ),
       printerColumns: policyColumns,
     },
   ],

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { policyAncestorStatuses } from '../gateway/fields.ts';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { freeForm, intOrString, objectSchema } from '../schema.ts';
 import { anyTargetRule, apiGroup, policyColumns, policyTargets, targetKindRule } from './fields.ts';
@@ -49,6 +50,34 @@ const status = Type.Object({ ancestors: policyAncestorStatuses() });
 
 export type ClientTrafficPolicy = ObjectOf<typeof spec, typeof status>;
 
+const descriptions = {
+  spec: 'Targets and settings.',
+  'spec.targetRef': 'What the policy applies to.',
+  'spec.targetRefs': 'What the policy applies to.',
+  'spec.targetSelectors': 'What the policy applies to, by labels.',
+  'spec.connection': 'Limits of connections.',
+  'spec.connection.bufferLimit': 'Largest body of a request, such as 50Mi; larger ones get 413.',
+  'spec.connection.connectionLimit': 'Most connections at a time.',
+  'spec.connection.socketBufferLimit': 'Buffer of each socket.',
+  'spec.connection.maxAcceptPerSocketEvent': 'Most connections accepted at once.',
+  'spec.tcpKeepalive': 'TCP keep-alive.',
+  'spec.enableProxyProtocol': 'Whether clients send the PROXY protocol.',
+  'spec.proxyProtocol': 'The PROXY protocol.',
+  'spec.clientIPDetection': 'How the address of the client is found.',
+  'spec.headers': 'How headers are treated.',
+  'spec.tls': 'TLS towards clients.',
+  'spec.path': 'How paths are normalized.',
+  'spec.timeout': 'Timeouts of clients.',
+  'spec.http1': 'HTTP/1.1.',
+  'spec.http2': 'HTTP/2.',
+  'spec.http3': 'HTTP/3.',
+  'spec.healthCheck': 'Health checks of the Gateway.',
+  'spec.scheme': 'How the scheme header is treated.',
+  status: 'What the controllers found out.',
+  'status.ancestors': 'What each Gateway or route that the policy reaches makes of it.',
+  'status.ancestors.ancestorRef': 'The Gateway or route.',
+};
+
 export const ClientTrafficPolicy = defineKind<ClientTrafficPolicy>({
   group: apiGroup,
   kind: 'ClientTrafficPolicy',
@@ -60,7 +89,11 @@ export const ClientTrafficPolicy = defineKind<ClientTrafficPolicy>({
     {
       name: 'v1alpha1',
       served: true,
-      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      schema: describeFields(
+        objectSchema({ spec, status: Type.Optional(status) }),
+        'How a Gateway treats the connections of its clients. Headgate carries out connection.bufferLimit.',
+        descriptions,
+      ),
       printerColumns: policyColumns,
     },
   ],

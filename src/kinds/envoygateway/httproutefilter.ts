@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { freeForm, int32, objectSchema, stringEnum } from '../schema.ts';
 import { apiGroup } from './fields.ts';
@@ -72,6 +73,32 @@ const status = Type.Object({});
 
 export type HTTPRouteFilter = ObjectOf<typeof spec, typeof status>;
 
+const descriptions = {
+  spec: 'The filter.',
+  'spec.urlRewrite': 'Changes host and path of the request to the backend.',
+  'spec.urlRewrite.hostname': 'The new host.',
+  'spec.urlRewrite.hostname.type': 'Header takes it from a header, Backend from the address of the backend.',
+  'spec.urlRewrite.hostname.header': 'The header, for Header.',
+  'spec.urlRewrite.path': 'The new path.',
+  'spec.urlRewrite.path.type': 'How the path is replaced.',
+  'spec.urlRewrite.path.replaceRegexMatch': 'Replaces what an expression matches.',
+  'spec.urlRewrite.path.replaceRegexMatch.pattern': 'The expression.',
+  'spec.urlRewrite.path.replaceRegexMatch.substitution': 'What takes its place.',
+  'spec.directResponse': 'Answers without a backend.',
+  'spec.directResponse.contentType': 'Content type of the answer.',
+  'spec.directResponse.body': 'Body of the answer.',
+  'spec.directResponse.body.type': 'Inline or ValueRef.',
+  'spec.directResponse.body.inline': 'The body itself.',
+  'spec.directResponse.body.valueRef': 'A ConfigMap with the body.',
+  'spec.directResponse.body.valueRef.group': 'API group of the object.',
+  'spec.directResponse.body.valueRef.kind': 'Kind of the object.',
+  'spec.directResponse.body.valueRef.name': 'Name of the object.',
+  'spec.directResponse.statusCode': 'Status of the answer.',
+  'spec.directResponse.header': 'Headers of the answer.',
+  'spec.credentialInjection': 'Adds credentials to requests.',
+  'spec.matches': 'Conditions for the filter.',
+};
+
 export const HTTPRouteFilter = defineKind<HTTPRouteFilter>({
   group: apiGroup,
   kind: 'HTTPRouteFilter',
@@ -83,7 +110,11 @@ export const HTTPRouteFilter = defineKind<HTTPRouteFilter>({
     {
       name: 'v1alpha1',
       served: true,
-      schema: objectSchema({ spec }),
+      schema: describeFields(
+        objectSchema({ spec }),
+        'A filter that HTTPRoutes refer to by extensionRef.',
+        descriptions,
+      ),
       printerColumns: [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
     },
   ],

@@ -18,40 +18,71 @@ export const definitionAnnotations = {
 };
 
 export function hostname(options: StructuralOptions = {}) {
-  return Type.String({ minLength: 1, maxLength: 253, pattern: `^(\\*\\.)?${dnsName}$`, ...options });
+  const description = 'A host name in lower case; the first label may be `*`. No port and no address.';
+  return Type.String({ description, minLength: 1, maxLength: 253, pattern: `^(\\*\\.)?${dnsName}$`, ...options });
 }
 
 export function preciseHostname() {
-  return Type.String({ minLength: 1, maxLength: 253, pattern: `^${dnsName}$` });
+  return Type.String({
+    description: 'A host name in lower case, without wildcard and port.',
+    minLength: 1,
+    maxLength: 253,
+    pattern: `^${dnsName}$`,
+  });
 }
 
 export function sectionName(options: StructuralOptions = {}) {
-  return Type.String({ minLength: 1, maxLength: 253, pattern: `^${dnsName}$`, ...options });
+  return Type.String({
+    description: 'Name of one section of an object, such as a listener or a rule.',
+    minLength: 1,
+    maxLength: 253,
+    pattern: `^${dnsName}$`,
+    ...options,
+  });
 }
 
 export function group(options: StructuralOptions = {}) {
-  return Type.String({ maxLength: 253, pattern: `^$|^${dnsName}$`, ...options });
+  return Type.String({
+    description: 'API group of the object; empty for the core group.',
+    maxLength: 253,
+    pattern: `^$|^${dnsName}$`,
+    ...options,
+  });
 }
 
 export function kind(options: StructuralOptions = {}) {
-  return Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$', ...options });
+  return Type.String({
+    description: 'Kind of the object.',
+    minLength: 1,
+    maxLength: 63,
+    pattern: '^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$',
+    ...options,
+  });
 }
 
 export function objectName() {
-  return Type.String({ minLength: 1, maxLength: 253 });
+  return Type.String({ description: 'Name of the object.', minLength: 1, maxLength: 253 });
 }
 
 export function namespace() {
-  return Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' });
+  return Type.String({
+    description: 'Namespace of the object; absent means that of the referrer. Another one needs a ReferenceGrant.',
+    minLength: 1,
+    maxLength: 63,
+    pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+  });
 }
 
 export function portNumber() {
-  return int32({ minimum: 1, maximum: 65535 });
+  return int32({ description: 'A port, 1 to 65535.', minimum: 1, maximum: 65535 });
 }
 
 /** Gateway API duration: units h, m, s, ms; no fractions, no sign. */
 export function duration() {
-  return Type.String({ pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$' });
+  return Type.String({
+    description: 'A duration: whole numbers with h, m, s or ms, such as 1h30m or 500ms.',
+    pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$',
+  });
 }
 
 /** `domain/path`, as controllerName and implementation-specific enum values are written. */
@@ -59,7 +90,13 @@ export const domainPrefixedPath =
   "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\\/[A-Za-z0-9\\/\\-._~%!$&'()*+,;=:]+$";
 
 export function controllerName(options: StructuralOptions = {}) {
-  return Type.String({ minLength: 1, maxLength: 253, pattern: domainPrefixedPath, ...options });
+  return Type.String({
+    description: 'Name of the controller, as domain/path.',
+    minLength: 1,
+    maxLength: 253,
+    pattern: domainPrefixedPath,
+    ...options,
+  });
 }
 
 /** Label and annotation values that a Gateway copies to what it creates. */
@@ -135,22 +172,29 @@ export function backendReferenceWith<P extends TProperties>(more: P, options: St
 
 /** A field name of HTTP: an RFC 7230 token. */
 export function headerName() {
-  return Type.String({ minLength: 1, maxLength: 256, pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$" });
+  return Type.String({
+    description: 'Name of the header or parameter: an HTTP token.',
+    minLength: 1,
+    maxLength: 256,
+    pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$",
+  });
 }
 
 export function headerValue() {
-  return Type.String({ minLength: 1, maxLength: 4096 });
+  return Type.String({ description: 'Value of the header.', minLength: 1, maxLength: 4096 });
 }
 
 export function headerMatches() {
   return listMap(
     ['name'],
     Type.Object({
-      type: Type.Optional(stringEnum(['Exact', 'RegularExpression'], { default: 'Exact' })),
+      type: Type.Optional(
+        stringEnum(['Exact', 'RegularExpression'], { default: 'Exact', description: 'How the value is compared.' }),
+      ),
       name: headerName(),
       value: headerValue(),
     }),
-    { maxItems: 16 },
+    { maxItems: 16, description: 'Headers that must all match.' },
   );
 }
 

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { conditions, int32, labelSelector, listMap, objectSchema, stringEnum } from '../schema.ts';
 import {
@@ -201,7 +202,60 @@ const status = Type.Object(
 export type Gateway = ObjectOf<typeof spec, typeof status>;
 export type Listener = Gateway['spec']['listeners'][number];
 
-const schema = objectSchema({ spec, status: Type.Optional(status) });
+const descriptions = {
+  spec: 'Class, listeners and addresses.',
+  'spec.listeners': 'Where connections are accepted, each under a name that routes can refer to.',
+  'spec.listeners.protocol': 'HTTP, HTTPS, TLS, TCP, UDP, or an own one as domain/name.',
+  'spec.listeners.tls': 'Certificates; only for HTTPS and TLS.',
+  'spec.listeners.tls.mode': 'Terminate ends TLS here; Passthrough leaves it to the backend.',
+  'spec.listeners.tls.certificateRefs': 'Secrets of type kubernetes.io/tls.',
+  'spec.listeners.tls.options': 'Settings of the implementation.',
+  'spec.listeners.allowedRoutes': 'Which routes may attach.',
+  'spec.listeners.allowedRoutes.namespaces': 'Namespaces that the routes may be in.',
+  'spec.listeners.allowedRoutes.namespaces.from': 'All, Same (the namespace of the Gateway) or Selector.',
+  'spec.listeners.allowedRoutes.namespaces.selector': 'Labels of the namespaces, for Selector.',
+  'spec.listeners.allowedRoutes.kinds': 'Kinds of routes; empty means those of the protocol.',
+  'spec.addresses': 'Addresses the Gateway asks for; empty leaves the choice to Headgate.',
+  'spec.addresses.type': 'IPAddress, Hostname, or an own one as domain/name.',
+  'spec.addresses.value': 'The address; empty asks for any of this type.',
+  'spec.infrastructure': 'What is copied to the objects made for the Gateway.',
+  'spec.infrastructure.labels': 'Labels to copy.',
+  'spec.infrastructure.annotations': 'Annotations to copy.',
+  'spec.infrastructure.parametersRef': 'An object with settings for the controller.',
+  'spec.allowedListeners': 'Which ListenerSets may add listeners.',
+  'spec.allowedListeners.namespaces': 'Namespaces that the ListenerSets may be in.',
+  'spec.allowedListeners.namespaces.from': 'None, Same, All or Selector.',
+  'spec.allowedListeners.namespaces.selector': 'Labels of the namespaces, for Selector.',
+  'spec.tls': 'TLS settings of the whole Gateway.',
+  'spec.tls.backend': 'TLS towards backends.',
+  'spec.tls.backend.clientCertificateRef': 'Secret with the certificate that the Gateway shows to backends.',
+  'spec.tls.frontend': 'TLS towards clients.',
+  'spec.tls.frontend.default': 'For ports without settings of their own.',
+  'spec.tls.frontend.default.validation': 'How client certificates are checked.',
+  'spec.tls.frontend.default.validation.caCertificateRefs': 'Authorities that client certificates must come from.',
+  'spec.tls.frontend.default.validation.mode':
+    'AllowValidOnly refuses other clients; AllowInsecureFallback lets them in.',
+  'spec.tls.frontend.perPort': 'Settings for single ports.',
+  'spec.tls.frontend.perPort.tls': 'The settings for this port.',
+  'spec.tls.frontend.perPort.tls.validation': 'How client certificates are checked.',
+  'spec.tls.frontend.perPort.tls.validation.caCertificateRefs': 'Authorities that client certificates must come from.',
+  'spec.tls.frontend.perPort.tls.validation.mode':
+    'AllowValidOnly refuses other clients; AllowInsecureFallback lets them in.',
+  status: 'What the controllers found out.',
+  'status.addresses': 'Addresses that clients can use now.',
+  'status.addresses.type': 'IPAddress or Hostname.',
+  'status.addresses.value': 'The address.',
+  'status.listeners': 'The state of each listener.',
+  'status.listeners.supportedKinds': 'Kinds of routes that the listener takes.',
+  'status.listeners.attachedRoutes': 'How many routes are accepted on the listener.',
+  'status.attachedListenerSets': 'How many ListenerSets are accepted.',
+};
+
+const schema = describeFields(
+  objectSchema({ spec, status: Type.Optional(status) }),
+  'A place where requests come in: addresses, and listeners that routes attach to.',
+  descriptions,
+);
 const printerColumns: readonly PrinterColumn[] = [
   { name: 'Class', type: 'string', jsonPath: '.spec.gatewayClassName' },
   { name: 'Address', type: 'string', jsonPath: '.status.addresses[*].value' },

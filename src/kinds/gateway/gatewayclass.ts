@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { conditions, listMap, objectSchema } from '../schema.ts';
 import {
@@ -34,7 +35,20 @@ const status = Type.Object(
 
 export type GatewayClass = ObjectOf<typeof spec, typeof status>;
 
-const schema = objectSchema({ spec, status: Type.Optional(status) });
+const descriptions = {
+  spec: 'The controller and its settings.',
+  'spec.parametersRef': 'An object with settings for the controller.',
+  'spec.description': 'A note for people, at most 64 characters.',
+  'status.supportedFeatures': 'Optional features of the Gateway API that the controller has, sorted by name.',
+  'status.supportedFeatures.name': 'Name of the feature.',
+  status: 'What the controllers found out.',
+};
+
+const schema = describeFields(
+  objectSchema({ spec, status: Type.Optional(status) }),
+  'Says which controller is in charge of the Gateways of this class.',
+  descriptions,
+);
 const printerColumns: readonly PrinterColumn[] = [
   { name: 'Controller', type: 'string', jsonPath: '.spec.controllerName' },
   { name: 'Accepted', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields, under } from '../describe.ts';
 import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { int32, listMap, objectSchema, stringEnum } from '../schema.ts';
 import {
@@ -13,7 +14,7 @@ import {
   routeParentStatuses,
   sectionName,
 } from './fields.ts';
-import { httpRouteFilters } from './httproutefilter.ts';
+import { httpRouteFilterDescriptions, httpRouteFilters } from './httproutefilter.ts';
 
 /** HTTPRoute: which requests of its parents' listeners go to which backends (gatewayapi.md 5 to 9). */
 
@@ -150,7 +151,36 @@ const status = Type.Object({ parents: routeParentStatuses() });
 export type HTTPRoute = ObjectOf<typeof spec, typeof status>;
 export type HTTPRouteRule = NonNullable<HTTPRoute['spec']['rules']>[number];
 
-const schema = objectSchema({ spec, status: Type.Optional(status) });
+const descriptions = {
+  spec: 'Parents, host names and rules.',
+  'spec.parentRefs': 'Gateways, or single listeners of them, that the route attaches to.',
+  'spec.hostnames': 'Hosts that requests must ask for; empty means those of the listeners.',
+  'spec.rules': 'What is done with which requests. The most specific match of all rules and routes wins.',
+  'spec.rules.matches': 'Requests that the rule is for: one of these must match.',
+  'spec.rules.matches.path': 'The path, compared as it was sent.',
+  'spec.rules.matches.path.type': 'Exact, PathPrefix (by whole elements) or RegularExpression.',
+  'spec.rules.matches.path.value': 'What the path is compared with.',
+  'spec.rules.matches.queryParams': 'Query parameters that must all match.',
+  'spec.rules.matches.queryParams.type': 'How the value is compared.',
+  'spec.rules.matches.queryParams.value': 'Value of the parameter.',
+  'spec.rules.matches.method': 'The method; absent means any.',
+  'spec.rules.filters': 'Changes to requests and responses, in this order.',
+  ...under('spec.rules.filters', httpRouteFilterDescriptions),
+  'spec.rules.backendRefs': 'Where the requests go, shared out by weight: Services, InferencePools and Backends.',
+  'spec.rules.backendRefs.weight': 'Share of the requests; 0 means none.',
+  'spec.rules.backendRefs.filters': 'Filters for requests to this backend only.',
+  ...under('spec.rules.backendRefs.filters', httpRouteFilterDescriptions),
+  'spec.rules.timeouts': 'How long a request (all attempts) and a single attempt may take.',
+  status: 'What the controllers found out.',
+  'status.parents': 'What each Gateway makes of the route.',
+  'status.parents.parentRef': 'The parent, as the route names it.',
+};
+
+const schema = describeFields(
+  objectSchema({ spec, status: Type.Optional(status) }),
+  'Says which HTTP requests of a listener go to which backends.',
+  descriptions,
+);
 const printerColumns: readonly PrinterColumn[] = [
   { name: 'Hostnames', type: 'string', jsonPath: '.spec.hostnames' },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },

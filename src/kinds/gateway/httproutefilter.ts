@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { under } from '../describe.ts';
 import { int32, listMap, listSet, stringEnum } from '../schema.ts';
 import {
   backendObjectReference,
@@ -169,6 +170,47 @@ const filter = Type.Object(
     ]),
   },
 );
+
+const pathDescriptions = (what: string) => ({
+  path: `The new path of the ${what}.`,
+  'path.type': 'ReplaceFullPath or ReplacePrefixMatch.',
+  'path.replaceFullPath': 'Takes the place of the whole path; the query stays.',
+  'path.replacePrefixMatch': 'Takes the place of the prefix that the rule matched.',
+});
+const headerDescriptions = {
+  set: 'Headers set to a value, replacing those that are there.',
+  add: 'Values appended to headers.',
+  remove: 'Names of headers taken away.',
+};
+
+/** What the fields of a filter are for. */
+export const httpRouteFilterDescriptions = {
+  type: 'Which filter this is; the field of that name holds its settings.',
+  requestHeaderModifier: 'Changes headers of the request.',
+  ...under('requestHeaderModifier', headerDescriptions),
+  responseHeaderModifier: 'Changes headers of the response.',
+  ...under('responseHeaderModifier', headerDescriptions),
+  requestMirror: 'Sends a copy of requests to another backend and ignores its answer.',
+  'requestMirror.backendRef': 'The backend that gets the copies.',
+  'requestMirror.percent': 'Share of the requests, 0 to 100; all when neither this nor fraction is set.',
+  'requestMirror.fraction': 'Share of the requests as a fraction.',
+  'requestMirror.fraction.numerator': 'Part of the denominator.',
+  'requestMirror.fraction.denominator': 'The whole, 100 when not set.',
+  requestRedirect: 'Answers with a redirect.',
+  'requestRedirect.scheme': 'Scheme to redirect to; that of the request when not set.',
+  ...under('requestRedirect', pathDescriptions('redirect')),
+  'requestRedirect.statusCode': 'Status of the answer.',
+  urlRewrite: 'Changes host and path of the request to the backend.',
+  ...under('urlRewrite', pathDescriptions('request')),
+  extensionRef: 'An object that defines the filter, such as an HTTPRouteFilter.',
+  cors: 'Answers preflight requests and adds CORS headers.',
+  'cors.allowOrigins': 'Origins that may read answers: scheme://host[:port], `*.` before the host, or `*` alone.',
+  'cors.allowCredentials': 'Whether credentials may be sent.',
+  'cors.allowMethods': 'Methods that may be used; `*` alone means all.',
+  'cors.allowHeaders': 'Request headers that may be used; `*` alone means all.',
+  'cors.exposeHeaders': 'Response headers that pages may read.',
+  'cors.maxAge': 'How long a preflight answer may be kept, in seconds.',
+};
 
 const onlyOnce = ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite', 'CORS'];
 

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { objectSchema } from '../schema.ts';
 import { apiGroup, definitionAnnotations, group, kind, namespace, objectName } from './fields.ts';
@@ -20,7 +21,17 @@ const status = Type.Object({});
 
 export type ReferenceGrant = ObjectOf<typeof spec, typeof status>;
 
-const schema = objectSchema({ spec });
+const descriptions = {
+  spec: 'Who may refer to what; every pair of from and to is allowed.',
+  'spec.from': 'Kinds of objects, and their namespaces, that may refer.',
+  'spec.to': 'Kinds of objects of this namespace, or single ones, that may be referred to.',
+};
+
+const schema = describeFields(
+  objectSchema({ spec }),
+  'Lets objects of other namespaces refer to objects of this one.',
+  descriptions,
+);
 const printerColumns: readonly PrinterColumn[] = [
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
 ];

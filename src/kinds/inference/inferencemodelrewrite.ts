@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { conditions, int32, objectSchema, stringEnum } from '../schema.ts';
 import { poolReference } from './poolreference.ts';
@@ -53,6 +54,20 @@ const status = Type.Object({
 
 export type InferenceModelRewrite = ObjectOf<typeof spec, typeof status>;
 
+const descriptions = {
+  spec: 'Pool and rules.',
+  'spec.poolRef': 'The InferencePool it is for.',
+  'spec.rules': 'The first rule that matches applies.',
+  'spec.rules.matches': 'Requests the rule is for: one of these must match; empty matches all.',
+  'spec.rules.matches.model': 'The model that the client asked for.',
+  'spec.rules.matches.model.type': 'How names are compared.',
+  'spec.rules.matches.model.value': 'Name of the model.',
+  'spec.rules.targets': 'Models of which one is chosen by weight.',
+  'spec.rules.targets.weight': 'Share of the requests; on all targets or on none.',
+  'spec.rules.targets.modelRewrite': 'Name of the model that the server is asked for.',
+  status: 'What the controllers found out.',
+};
+
 export const InferenceModelRewrite = defineKind<InferenceModelRewrite>({
   group: 'inference.networking.x-k8s.io',
   kind: 'InferenceModelRewrite',
@@ -61,7 +76,11 @@ export const InferenceModelRewrite = defineKind<InferenceModelRewrite>({
     {
       name: 'v1alpha2',
       served: true,
-      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      schema: describeFields(
+        objectSchema({ spec, status: Type.Optional(status) }),
+        'Asks the servers of a pool for another model than the client did.',
+        descriptions,
+      ),
       printerColumns: [
         { name: 'Inference Pool', type: 'string', jsonPath: '.spec.poolRef.name' },
         { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },

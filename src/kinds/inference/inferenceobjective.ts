@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { conditions, int32, objectSchema } from '../schema.ts';
 import { poolReference } from './poolreference.ts';
@@ -26,6 +27,13 @@ const status = Type.Object({
 
 export type InferenceObjective = ObjectOf<typeof spec, typeof status>;
 
+const descriptions = {
+  spec: 'Pool and priority.',
+  'spec.priority': 'Larger is more important. Requests of negative priority are shed under load.',
+  'spec.poolRef': 'The InferencePool it is for.',
+  status: 'What the controllers found out.',
+};
+
 export const InferenceObjective = defineKind<InferenceObjective>({
   group: 'inference.networking.x-k8s.io',
   kind: 'InferenceObjective',
@@ -34,7 +42,11 @@ export const InferenceObjective = defineKind<InferenceObjective>({
     {
       name: 'v1alpha2',
       served: true,
-      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      schema: describeFields(
+        objectSchema({ spec, status: Type.Optional(status) }),
+        'The priority of requests that name it in the header x-gateway-inference-objective.',
+        descriptions,
+      ),
       printerColumns: [
         { name: 'Inference Pool', type: 'string', jsonPath: '.spec.poolRef.name' },
         { name: 'Priority', type: 'string', jsonPath: '.spec.priority' },

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { controllerName, group, kind, namespace, objectName } from '../gateway/fields.ts';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { conditions, int32, mapOf, objectSchema, stringEnum } from '../schema.ts';
 
@@ -62,6 +63,23 @@ const status = Type.Object({
 
 export type InferencePool = ObjectOf<typeof spec, typeof status>;
 
+const descriptions = {
+  spec: 'Pods, ports and picker.',
+  'spec.selector': 'The pods of the pool, all in its namespace.',
+  'spec.selector.matchLabels': 'Labels that the pods have.',
+  'spec.targetPorts': 'Ports on which the pods serve; each is an endpoint of its own.',
+  'spec.targetPorts.number': 'The port.',
+  'spec.appProtocol': 'Protocol the pods speak: http, or kubernetes.io/h2c for HTTP/2 without TLS.',
+  'spec.endpointPickerRef': 'The picker; without it Headgate picks by itself.',
+  'spec.endpointPickerRef.port': 'Port of the Service; required for Services.',
+  'spec.endpointPickerRef.port.number': 'The port.',
+  'spec.endpointPickerRef.failureMode':
+    'Without an answer of the picker: FailClose refuses requests, FailOpen sends them to any pod.',
+  status: 'What the controllers found out.',
+  'status.parents': 'What each Gateway that uses the pool makes of it.',
+  'status.parents.parentRef': 'The Gateway.',
+};
+
 export const InferencePool = defineKind<InferencePool>({
   group: 'inference.networking.k8s.io',
   kind: 'InferencePool',
@@ -75,7 +93,11 @@ export const InferencePool = defineKind<InferencePool>({
     {
       name: 'v1',
       served: true,
-      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      schema: describeFields(
+        objectSchema({ spec, status: Type.Optional(status) }),
+        'A set of model-server pods and the picker that chooses among them for each request.',
+        descriptions,
+      ),
       printerColumns: [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
     },
   ],

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { group, kind, namespace, objectName } from '../gateway/fields.ts';
+import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { conditions, int32, mapOf, objectSchema, stringEnum } from '../schema.ts';
 
@@ -50,6 +51,19 @@ const status = Type.Object(
 
 export type XInferencePool = ObjectOf<typeof spec, typeof status>;
 
+const descriptions = {
+  spec: 'Pods, port and picker.',
+  'spec.selector': 'Labels that the pods of the pool have.',
+  'spec.targetPortNumber': 'Port on which the pods serve.',
+  'spec.extensionRef': 'The picker.',
+  'spec.extensionRef.portNumber': 'Port of the picker; 9002 when not set.',
+  'spec.extensionRef.failureMode':
+    'Without an answer of the picker: FailClose refuses requests, FailOpen sends them to any pod.',
+  status: 'What the controllers found out.',
+  'status.parent': 'What each Gateway that uses the pool makes of it.',
+  'status.parent.parentRef': 'The Gateway.',
+};
+
 export const XInferencePool = defineKind<XInferencePool>({
   group: 'inference.networking.x-k8s.io',
   kind: 'InferencePool',
@@ -61,7 +75,11 @@ export const XInferencePool = defineKind<XInferencePool>({
       served: true,
       deprecationWarning:
         'inference.networking.x-k8s.io/v1alpha2 InferencePool is deprecated; use inference.networking.k8s.io/v1 instead',
-      schema: objectSchema({ spec, status: Type.Optional(status) }),
+      schema: describeFields(
+        objectSchema({ spec, status: Type.Optional(status) }),
+        'InferencePool of before v1. Routes refer to pools of inference.networking.k8s.io/v1.',
+        descriptions,
+      ),
       printerColumns: [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
     },
   ],
