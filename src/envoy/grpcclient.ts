@@ -193,13 +193,16 @@ function receive(
       finish(error instanceof GrpcError ? error : new GrpcError(GrpcStatus.INTERNAL, message));
     }
   });
-  stream.on('close', () => {
+  const conclude = (): void => {
     if (status === undefined) {
       const answer = httpStatus === undefined ? 'connection closed before the answer' : notGrpc(httpStatus);
       finish(new GrpcError(GrpcStatus.UNAVAILABLE, answer));
     } else if (status.code !== GrpcStatus.OK) finish(new GrpcError(status.code, status.message));
     else finish(undefined);
-  });
+  };
+  // The server's end is the end of the call, even while we could still send.
+  stream.on('end', conclude);
+  stream.on('close', conclude);
 }
 
 function notGrpc(httpStatus: number): string {

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { createFrameReader, encodeGrpcMessage, GrpcError, GrpcStatus } from './grpc.ts';
 
 /** The server's end of a bidirectional call. After the call has ended, every method does nothing. */
@@ -40,6 +40,10 @@ export function serveStream(
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
       stream.sendTrailers({ 'grpc-status': status, ...(message === undefined ? {} : { 'grpc-message': message }) });
+      // A client that could still send is told, once the status is out, that nobody listens: else the stream stays half open.
+      setImmediate(() => {
+        if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+      });
     });
   };
   const fail = (error: unknown): void => {
