@@ -10,7 +10,7 @@ import { scopeOf } from './prompthasher.ts';
 
 /** Estimate used where tokens are not known. */
 const bytesPerToken = 4;
-/** Pairs of block and endpoint over the whole pool: 28 bytes each and the table's 24 per block, 220 MB at the very most. */
+/** Pairs of block and endpoint over the whole pool: 28 bytes each, and up to 16 in the table of pairs and 40 in that of blocks. */
 const maxPairs = 4 * 1024 * 1024;
 
 export const approxPrefixCacheProducer: PluginFactory = {
@@ -98,11 +98,7 @@ export function createApproximatePrefix(
       if (prompt === undefined) return;
       matches.blockTokens = prompt.blockBytes / bytesPerToken;
       enterScope(targetModel, prompt.cacheSalt);
-      const { words, blocks } = prompt;
-      for (let at = 0; at < blocks * 2; at += 2) {
-        const low = ((words[at] ?? 0) ^ scopeLow) >>> 0;
-        if (!index.count(low, ((words[at + 1] ?? 0) ^ scopeHigh) >>> 0, matches.matched)) break;
-      }
+      index.countMatches(prompt.words, prompt.blocks, scopeLow, scopeHigh, matches.matched);
     },
     preRequest(cycle: Cycle, { primary, prefill }: SchedulingResult) {
       const [target] = primary.picked;
