@@ -1,8 +1,9 @@
 import { answerReview } from './auth/reviews.ts';
-import { respondDiscovery, noSuchPath, versionInfo } from './discovery/discovery.ts';
+import { answerMetrics } from './verbs/metrics.ts';
+import { respondDiscovery, versionInfo } from './discovery/discovery.ts';
 import { respondOpenApi } from './discovery/openapi.ts';
 import { respondJson, respondText, warn, type ApiRequest, type ResourcePath } from './request.ts';
-import { methodNotAllowed } from './status.ts';
+import { methodNotAllowed, noSuchPath } from './status.ts';
 import { subresourceOf } from './subresources.ts';
 import type { ResourceRequest, Server } from './verbs/context.ts';
 import { isTrue } from './verbs/listoptions.ts';
@@ -91,7 +92,7 @@ async function handleSubresource(server: Server, request: ResourceRequest): Prom
   } else {
     const subresource = subresourceOf(served.kind, resource.subresource);
     if (subresource === undefined) throw noSuchPath();
-    if (method !== subresource.method) throw methodNotAllowed();
+    if (!subresource.methods.includes(method)) throw methodNotAllowed();
     await subresource.answer(server, request);
   }
 }
@@ -101,5 +102,6 @@ async function answerUnstored(server: Server, request: ResourceRequest): Promise
   const { method, resource } = request;
   if (resource.subresource !== undefined) throw noSuchPath();
   if (method === 'POST' && resource.name === undefined) return answerReview(server, request);
+  if (method === 'GET') return answerMetrics(server, request);
   return false;
 }

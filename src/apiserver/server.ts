@@ -1,7 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse, type IncomingMessage } from 'node:http';
 import { createServer, type Server as HttpsServer } from 'node:https';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { stringify as toYaml } from 'yaml';
 import type { Kind } from '../kinds/kind.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -25,6 +27,9 @@ import { isObject, valueAt } from './json.ts';
 import { startNamespaceLifecycle } from './namespaces.ts';
 import { startEventExpiry } from './events.ts';
 import { createObjects } from './objects.ts';
+import type { MetricsSource } from './metricssource.ts';
+import { createPodConnections, type PodConnections } from './podaccess/connect.ts';
+import type { PodAccess } from './podaccess/podaccess.ts';
 import type { PodLogSource } from './podlogs.ts';
 import { parseRequest, type ApiRequest } from './request.ts';
 import { createResources } from './resources.ts';
@@ -34,6 +39,8 @@ import { openStore } from './store/store.ts';
 import type { Server } from './verbs/context.ts';
 import { createEventLines } from './verbs/eventlines.ts';
 
+export type { MetricsSource } from './metricssource.ts';
+export type { PodAccess } from './podaccess/podaccess.ts';
 export type { PodLogRequest, PodLogSource } from './podlogs.ts';
 export type { ServiceAddresses } from './builtin/services.ts';
 
@@ -48,6 +55,10 @@ export interface ApiServerOptions {
   history?: HistoryWindow;
   /** Without it `kubectl logs` is refused. */
   podLogs?: PodLogSource;
+  /** Without it `kubectl exec` and `cp` are refused. */
+  podAccess?: PodAccess;
+  /** Without it `kubectl top` is refused. */
+  metrics?: MetricsSource;
   /** Without it Services get no cluster IP. */
   serviceAddresses?: ServiceAddresses;
 }
@@ -87,6 +98,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer,
     admission: createAdmission({ store, resources, authorizer, client: webhooks }),
     podLogs: options.podLogs,
+    podAccess: options.podAccess,
+    metrics: options.metrics,
     eventLines: createEventLines(),
     watches: new Set(),
     log,
@@ -105,6 +118,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const listener = createServer({ cert: identity.serverCertificate, key: identity.serverKey, minVersion: 'TLSv1.2' });
   listener.on('request', (raw, response) => {
     void answer(server, raw, response);
+  });
+  const connections = createPodConnections(server);
+  listener.on('upgrade', (raw, socket, head) => {
+    upgrade(server, connections, raw, socket, head);
   });
   listener.requestTimeout = 60_000;
   listener.headersTimeout = 30_000;
@@ -125,6 +142,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       stopExpiry();
       stopAggregation();
       for (const end of server.watches) end();
+      connections.close();
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       listener.closeIdleConnections();
       // Requests under way get a moment; whoever follows a log is cut off.
@@ -148,6 +166,32 @@ async function answer(server: Server, raw: IncomingMessage, response: ServerResp
     const objects = admittedObjects(server.objects, server.store, server.admission, request);
     await handle({ ...server, objects }, request);
   } catch (error) {
+    respondError(server, raw, response, error);
+  }
+}
+
+/** A request that asks for another protocol: a way into a Pod, else a refusal in HTTP. */
+function upgrade(
+  server: Server,
+  connections: PodConnections,
+  raw: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  if (!(socket instanceof Socket)) {
+    socket.destroy();
+    return;
+  }
+  socket.on('error', (error) => {
+    server.log.debug({ error }, 'client went away');
+  });
+  const response = new ServerResponse(raw);
+  response.shouldKeepAlive = false;
+  try {
+    connections.connect(admitted(server, raw, response), socket, head);
+  } catch (error) {
+    response.assignSocket(socket);
+    response.on('finish', () => socket.end());
     respondError(server, raw, response, error);
   }
 }

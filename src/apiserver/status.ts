@@ -78,6 +78,11 @@ export function notFound(kind: Kind, name: string): ApiError {
   return new ApiError(404, 'NotFound', `${qualifiedResource(kind)} "${name}" not found`, about(kind, name));
 }
 
+/** The path names nothing that is served. */
+export function noSuchPath(): ApiError {
+  return new ApiError(404, 'NotFound', 'the server could not find the requested resource');
+}
+
 export function alreadyExists(kind: Kind, name: string): ApiError {
   return new ApiError(409, 'AlreadyExists', `${qualifiedResource(kind)} "${name}" already exists`, about(kind, name));
 }

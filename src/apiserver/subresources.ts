@@ -1,6 +1,8 @@
 import type { Kind } from '../kinds/kind.ts';
 import { createToken } from './auth/tokenrequest.ts';
+import { evictPod } from './podaccess/eviction.ts';
 import { resourceId } from './resources.ts';
+import { badRequest } from './status.ts';
 import type { ResourceRequest, Server } from './verbs/context.ts';
 import { readPodLog } from './verbs/logs.ts';
 
@@ -10,18 +12,37 @@ export interface Subresource {
   /** The kind of its bodies where that is another one, for discovery. */
   response?: { group: string; version: string; kind: string };
   verbs: readonly string[];
-  method: 'GET' | 'POST';
+  methods: readonly string[];
   answer(server: Server, request: ResourceRequest): Promise<void>;
 }
 
+/** What pods/exec and its like are to requests that do not ask to be upgraded (podaccess/connect.ts takes those that do). */
+function connection(name: string, kind: string): Subresource {
+  const response = { group: '', version: 'v1', kind };
+  const answer = () => Promise.reject(badRequest(`Upgrade request required: pods/${name} is a WebSocket connection`));
+  return { name, response, verbs: ['create', 'get'], methods: ['GET', 'POST'], answer };
+}
+
 const subresources: Readonly<Record<string, readonly Subresource[]>> = {
-  '/pods': [{ name: 'log', verbs: ['get'], method: 'GET', answer: readPodLog }],
+  '/pods': [
+    { name: 'log', verbs: ['get'], methods: ['GET'], answer: readPodLog },
+    connection('exec', 'PodExecOptions'),
+    connection('attach', 'PodAttachOptions'),
+    connection('portforward', 'PodPortForwardOptions'),
+    {
+      name: 'eviction',
+      response: { group: 'policy', version: 'v1', kind: 'Eviction' },
+      verbs: ['create'],
+      methods: ['POST'],
+      answer: evictPod,
+    },
+  ],
   '/serviceaccounts': [
     {
       name: 'token',
       response: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
       verbs: ['create'],
-      method: 'POST',
+      methods: ['POST'],
       answer: createToken,
     },
   ],

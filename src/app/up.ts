@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startApiServer, type PodLogSource } from '../apiserver/server.ts';
+import { startApiServer, type MetricsSource, type PodAccess, type PodLogSource } from '../apiserver/server.ts';
 import { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import { Deployment } from '../kinds/apps/deployment.ts';
 import { Pod } from '../kinds/core/pod.ts';
@@ -9,6 +9,7 @@ import { Gateway } from '../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { allKinds } from '../kinds/registry.ts';
 import { createInformerCache } from '../kube/cache.ts';
+import { KubeError } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
 import { apiEnvironment } from '../local/apienvironment.ts';
@@ -73,13 +74,18 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   stack.defer(() => network.close());
 
   progress('starting the Kubernetes API');
-  // Logs come from the node, which starts after the API that serves them.
+  // Logs, processes and measurements are the node's, which starts after the API that serves them.
   const later: { node?: LocalNode } = {};
-  const podLogs: PodLogSource = {
-    read: (request) => {
-      if (later.node === undefined) throw new Error('the embedded node has not started yet');
-      return later.node.podLogs.read(request);
-    },
+  const started = (): LocalNode => {
+    if (later.node === undefined)
+      throw new KubeError(503, 'ServiceUnavailable', 'the embedded node has not started yet');
+    return later.node;
+  };
+  const podLogs: PodLogSource = { read: (request) => started().podLogs.read(request) };
+  const podAccess: PodAccess = { exec: (request) => started().podAccess.exec(request) };
+  const metrics: MetricsSource = {
+    nodes: async () => started().metrics.nodes(),
+    pods: async (namespace) => started().metrics.pods(namespace),
   };
   const api = await startApiServer({
     dataDir: dataDir.path,
@@ -87,6 +93,8 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     port: options.apiPort,
     serviceAddresses: network.services,
     podLogs,
+    podAccess,
+    metrics,
     log,
   });
   stack.defer(() => api.close());

@@ -69,6 +69,7 @@ export class ContainerRunner {
   readonly #startedWaiters = new Set<() => void>();
   #container: Container;
   #process: RunningProcess | undefined;
+  #running: PreparedContainer | undefined;
   #restart = false;
   #wake: AbortController | undefined;
 
@@ -102,6 +103,13 @@ export class ContainerRunner {
       if (this.#stopping.signal.aborted) return;
       this.#update({ lastState: { terminated } });
     }
+  }
+
+  /** How the container was started, and its process, while it runs. */
+  running(): { prepared: PreparedContainer; process: RunningProcess } | undefined {
+    return this.#process === undefined || this.#running === undefined
+      ? undefined
+      : { prepared: this.#running, process: this.#process };
   }
 
   /** Resolves when the container counts as started, or has ended. */
@@ -167,6 +175,7 @@ export class ContainerRunner {
     this.#host.event('Normal', 'Created', `Created container: ${name}`);
     const process = this.#host.start(prepared.launch, log);
     this.#process = process;
+    this.#running = prepared;
     this.#host.event('Normal', 'Started', `Started container ${name}`);
     this.#update({
       state: { running: { startedAt: timestamp(process.startedAt) } },

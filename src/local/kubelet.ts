@@ -5,6 +5,7 @@ import { Pod } from '../kinds/core/pod.ts';
 import { Secret } from '../kinds/core/secret.ts';
 import type { KubeObject } from '../kinds/object.ts';
 import type { Change, InformerCache } from '../kube/informer.ts';
+import type { ContainerRunner } from './containerrunner.ts';
 import { PodWorker, type PodNode } from './podworker.ts';
 
 export interface KubeletOptions extends Omit<PodNode, 'sources' | 'podDir'> {
@@ -14,6 +15,8 @@ export interface KubeletOptions extends Omit<PodNode, 'sources' | 'podDir'> {
 }
 
 export interface Kubelet {
+  /** A container that runs now. */
+  running(podUid: string, container: string): ReturnType<ContainerRunner['running']>;
   /** Ends all processes: SIGTERM, and SIGKILL after `graceMs`. The Pods stay in the API. */
   stop(graceMs: number): Promise<void>;
 }
@@ -71,6 +74,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
 
   const stopListening = [pods.onChange(onPod), configMaps.onChange(onSource), secrets.onChange(onSource)];
   return {
+    running: (podUid, container) => workers.get(podUid)?.running(container),
     stop: async (graceMs) => {
       stopping = true;
       for (const stop of stopListening) stop();

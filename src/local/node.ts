@@ -15,6 +15,8 @@ import { startJobController, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
 import type { Entry } from './launch.ts';
 import { killLeftovers, processRecords } from './leftovers.ts';
+import { createNodeUsage, type NodeUsage } from './metrics.ts';
+import { createPodAccess, type PodAccess } from './podaccess.ts';
 import { createPodTokens } from './podtokens.ts';
 import { createPodLogSource, type PodLogSource } from './logs.ts';
 import type { LoopbackNetwork } from './network.ts';
@@ -42,6 +44,8 @@ export interface NodeOptions {
 
 export interface LocalNode {
   readonly podLogs: PodLogSource;
+  readonly podAccess: PodAccess;
+  readonly metrics: NodeUsage;
   /** Ends every process, within about 8 s whatever grace the Pods have, and stops the controllers. The Pods stay in the API. */
   stop(): Promise<void>;
 }
@@ -102,9 +106,26 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     startServiceProxy(shared),
   ];
 
+  const podAccess = createPodAccess({
+    pods,
+    running: (uid, container) => kubelet.running(uid, container)?.prepared,
+    records,
+  });
+  const metrics = createNodeUsage({
+    nodeName,
+    pods,
+    process: (uid, container) => {
+      const process = kubelet.running(uid, container)?.process;
+      return process?.pid === undefined ? undefined : { pid: process.pid, startedAt: process.startedAt };
+    },
+  });
+
   return {
+    podAccess,
+    metrics,
     podLogs: createPodLogSource({ pods, podDir: (uid) => join(podsDir, uid), live: liveLogs }),
     stop: async () => {
+      podAccess.stop();
       await Promise.all([kubelet.stop(shutdownGraceMs), ...controllers.map((controller) => controller.stop())]);
       process.off('exit', records.killAll);
     },

@@ -136,6 +136,11 @@ export class PodWorker {
     if ((this.#pod.spec.volumes ?? []).length > 0) void this.#writeVolumes().catch(() => undefined);
   }
 
+  /** A container of the Pod that runs now. */
+  running(name: string): ReturnType<ContainerRunner['running']> {
+    return [...this.#main, ...this.#init].find(({ record }) => record.name === name)?.running();
+  }
+
   /** The Pod is gone from the API: whatever runs is ended now. Resolves when nothing of it is left. */
   async gone(): Promise<void> {
     this.#silent = true;

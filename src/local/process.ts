@@ -24,6 +24,8 @@ export interface Exit {
 }
 
 export interface RunningProcess {
+  /** Also the id of its process group; undefined when it could not be started. */
+  readonly pid: number | undefined;
   readonly startedAt: Date;
   /** Resolves when the process is gone and its output is in the log; never rejects. */
   readonly exited: Promise<Exit>;
@@ -76,6 +78,7 @@ export function startProcess(spec: ProcessSpec, log: ContainerLog, records: Proc
   });
 
   return {
+    pid,
     startedAt,
     exited,
     stop: async (graceMs) => {

@@ -1,5 +1,5 @@
 import type { KindVersion } from '../../kinds/kind.ts';
-import { ApiError } from '../status.ts';
+import { noSuchPath } from '../status.ts';
 import { respondJson, type ApiRequest } from '../request.ts';
 import { subresourcesOf as ownSubresources } from '../subresources.ts';
 import type { Resources, Served } from '../resources.ts';
@@ -103,10 +103,6 @@ function respondGroup(resources: Resources, request: ApiRequest, name: string): 
   const group = groupsOf(resources).find((one) => one.name === name && name !== '');
   if (group === undefined) throw noSuchPath();
   respondJson(request, 200, { kind: 'APIGroup', apiVersion: 'v1', ...legacyGroup(group) });
-}
-
-export function noSuchPath(): ApiError {
-  return new ApiError(404, 'NotFound', 'the server could not find the requested resource');
 }
 
 const collectionVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];

@@ -5,6 +5,8 @@ import type { Authorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceaccounttokens.ts';
 import { badRequest, invalidOptions, invalidValue, required, type FieldError } from '../status.ts';
 import type { Objects } from '../objects.ts';
+import type { MetricsSource } from '../metricssource.ts';
+import type { PodAccess } from '../podaccess/podaccess.ts';
 import type { PodLogSource } from '../podlogs.ts';
 import type { ApiRequest, ResourcePath } from '../request.ts';
 import type { Resources, Served } from '../resources.ts';
@@ -23,6 +25,8 @@ export interface Server {
   authorizer: Authorizer;
   tokens: ServiceAccountTokens;
   podLogs: PodLogSource | undefined;
+  podAccess: PodAccess | undefined;
+  metrics: MetricsSource | undefined;
   eventLines: EventLines;
   watches: Set<() => void>;
   log: Log;

@@ -57,7 +57,8 @@ async function drained(response: ResourceRequest['response']): Promise<void> {
   });
 }
 
-function containerOf(pod: StoredObject, wanted: string): string {
+/** The container that is asked for, or the only one. */
+export function containerOf(pod: StoredObject, wanted: string): string {
   const { name } = pod.metadata;
   const names = (field: string) => listAt(pod, 'spec', field).map((container) => stringAt(container, 'name') ?? '');
   const all = [...names('containers'), ...names('initContainers')];
