@@ -34,7 +34,7 @@ function createPool(endpoints: number): Director {
     config: parseConfig(),
     pool: { namespace: 'default', name: 'bench' },
     clock: () => performance.now(),
-    random: random.next,
+    random: () => random.next(),
     timers: realTimers,
     observer: {},
   });

@@ -44,11 +44,12 @@ function configured(name: string, plugins: readonly (readonly [type: string, wei
   return {
     name,
     start(endpoints, clock, seed) {
+      const random = createRandom(seed);
       const director = createDirector({
         config,
         pool: { namespace: 'default', name: 'bench' },
-        clock: clock.now,
-        random: createRandom(seed).next,
+        clock: () => clock.now(),
+        random: () => random.next(),
         timers: clock,
         observer: {},
       });
@@ -68,7 +69,7 @@ function configured(name: string, plugins: readonly (readonly [type: string, wei
           id += 1;
           const request = {
             id: String(id),
-            header: nothing,
+            header: () => undefined,
             incomingModel: model,
             streaming: true,
             bodyBytes: body.length,

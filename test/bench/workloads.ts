@@ -69,7 +69,7 @@ export const sharedPrefix: Workload = {
 /** Nothing in common: 200 to 3,000 tokens in, 20 to 300 out. */
 export const unrelated: Workload = {
   name: 'unrelated prompts',
-  rates: [3, 6, 8],
+  rates: [2, 3, 4],
   *arrivals(rate, requests, seed) {
     const random = createRandom(seed);
     for (const atMs of times(rate, requests, random)) {

@@ -39,12 +39,12 @@ export function configOf(
 export interface Fixture {
   readonly director: Director;
   readonly clock: VirtualClock;
-  ask(request?: Partial<InferenceRequest> & { headers?: Record<string, string> }): {
+  readonly ask: (request?: Partial<InferenceRequest> & { headers?: Record<string, string> }) => {
     decision: Decision | undefined;
     scheduled: ScheduledRequest;
   };
   /** The address of the first target; the drop's code when there is none. */
-  picked(request?: Parameters<Fixture['ask']>[0]): string;
+  readonly picked: (request?: Parameters<Fixture['ask']>[0]) => string;
 }
 
 export function fixture(
@@ -54,11 +54,12 @@ export function fixture(
   seed = 1,
 ): Fixture {
   const clock = createVirtualClock();
+  const random = createRandom(seed);
   const director = createDirector({
     config,
     pool: { namespace: 'ns', name: 'pool' },
-    clock: clock.now,
-    random: createRandom(seed).next,
+    clock: () => clock.now(),
+    random: () => random.next(),
     timers: clock,
     observer,
   });

@@ -96,7 +96,7 @@ describe('BlockIndex', () => {
     const expected = new Map(
       Array.from({ length: 100 }, (_, at) => [699 - at * 7, 699 - at * 7] as const).filter(([slot]) => slot > 0),
     );
-    expect([...countsOf(index, blocks)].toSorted()).toEqual([...expected].toSorted());
+    expect(countsOf(index, blocks)).toEqual(expected);
     // Rows of bits fall back to lists when their holders go.
     for (let slot = 699; slot >= 21; slot -= 7) index.clear(slot);
     expect(countsOf(index, blocks)).toEqual(
