@@ -154,7 +154,9 @@ export function duplicate(field: string, value: unknown): FieldError {
 }
 
 export function notSupported(field: string, value: unknown, allowed: readonly unknown[]): FieldError {
-  const list = allowed.map((one) => JSON.stringify(one)).join(', ');
+  const list = allowed
+    .map((one) => (typeof one === 'string' ? JSON.stringify(one) : `"${JSON.stringify(one)}"`))
+    .join(', ');
   return {
     reason: 'FieldValueNotSupported',
     field,

@@ -46,37 +46,62 @@ export interface WatchEvent {
   object: JsonAnswer;
 }
 
+/** Anything that can be asked over HTTP, embedded or real. */
+export interface ApiCaller {
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** Asks an API that runs already, as its administrator. */
+export function connectTo(target: { url: string; caCertificate: string; token: string }): ApiCaller {
+  const agent = new Agent({ connect: { ca: target.caCertificate } });
+  return {
+    call: async (method, path, options) => answerOf(await sendTo(target, agent, method, path, options)),
+    close: () => agent.destroy(),
+  };
+}
+
+function sendTo(
+  target: { url: string; token: string },
+  agent: Agent,
+  method: string,
+  path: string,
+  { body, contentType, headers }: CallOptions = {},
+  signal?: AbortSignal,
+) {
+  return request(`${target.url}${path}`, {
+    dispatcher: agent,
+    method: method as 'GET',
+    headers: {
+      authorization: `Bearer ${target.token}`,
+      ...(body !== undefined && { 'content-type': contentType ?? 'application/json' }),
+      ...headers,
+    },
+    body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+    ...(signal && { signal }),
+  });
+}
+
+async function answerOf(response: Awaited<ReturnType<typeof request>>): Promise<Answer> {
+  const text = await response.body.text();
+  const isJson = String(response.headers['content-type']).startsWith('application/json');
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    body: isJson ? (JSON.parse(text) as JsonAnswer) : { text },
+  };
+}
+
 export async function startTestApi(options: Partial<ApiServerOptions> = {}): Promise<TestApi> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'headgate-api-')));
   const server = await startApiServer({ dataDir, kinds: allKinds, log: createLog({ level: 'silent' }), ...options });
   const agent = new Agent({ connect: { ca: server.caCertificate } });
-  const send = (method: string, path: string, { body, contentType, headers }: CallOptions = {}, signal?: AbortSignal) =>
-    request(`${server.url}${path}`, {
-      dispatcher: agent,
-      method: method as 'GET',
-      headers: {
-        authorization: `Bearer ${server.token}`,
-        ...(body !== undefined && { 'content-type': contentType ?? 'application/json' }),
-        ...headers,
-      },
-      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
-      ...(signal && { signal }),
-    });
   return {
     server,
     dataDir,
-    async call(method, path, callOptions) {
-      const response = await send(method, path, callOptions);
-      const text = await response.body.text();
-      const isJson = String(response.headers['content-type']).startsWith('application/json');
-      return {
-        status: response.statusCode,
-        headers: response.headers,
-        body: isJson ? (JSON.parse(text) as JsonAnswer) : { text },
-      };
-    },
+    call: async (method, path, callOptions) => answerOf(await sendTo(server, agent, method, path, callOptions)),
     async *watch(path, signal) {
-      const response = await send('GET', path, {}, signal);
+      const response = await sendTo(server, agent, 'GET', path, {}, signal);
       let rest = '';
       try {
         for await (const chunk of response.body as AsyncIterable<Buffer>) {

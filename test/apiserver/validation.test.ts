@@ -105,7 +105,7 @@ const cases: [problem: string, spec: unknown, message: string][] = [
   [
     'list map',
     { name: 'ab', parts: [{ id: 'a' }, { id: 'a', weight: 1 }] },
-    'spec.parts[1]: Duplicate value: {"id":"a"}',
+    'spec.parts[1]: Duplicate value: map[string]interface {}{"id":"a"}',
   ],
   ['list set', { name: 'ab', tags: ['x', 'x'] }, 'spec.tags[1]: Duplicate value: "x"'],
   ['nested required', { name: 'ab', parts: [{}] }, 'spec.parts[0].id: Required value'],

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { definitionOf, isCustom } from '../../src/kinds/apiextensions/printed.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
-import { startTestApi, type TestApi } from '../apiserver/harness.ts';
+import { connectTo, startTestApi, type ApiCaller } from '../apiserver/harness.ts';
+import { hasRealApiServer, skipMessage, startRealApiServer } from '../conformance/apiserver.ts';
 import * as aigateway from './rules/aigateway.ts';
 import * as gateway from './rules/gateway.ts';
 import * as httproute from './rules/httproute.ts';
@@ -13,30 +14,53 @@ const badRows = groups.flatMap(({ bad }) => bad);
 const plainRows = Object.keys(collections).map((kind): GoodRow => [kind, {}]);
 const goodRows = [...plainRows, ...groups.flatMap(({ good }) => good)];
 
-/** The same rows against the kinds as Headgate serves them, and against an API that got them as CustomResourceDefinitions. */
-const servers = {
+/** Installs our kinds in an API that does not know them. */
+async function install(api: ApiCaller): Promise<void> {
+  for (const kind of allKinds.filter(isCustom)) {
+    const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    const { body } = await api.call('POST', path, { body: definitionOf(kind) });
+    expect(body.message).toBeUndefined();
+  }
+  for (const path of Object.values(collections)) {
+    await vi.waitFor(
+      async () => {
+        expect((await api.call('GET', path)).status).toBe(200);
+      },
+      { timeout: 20_000 },
+    );
+  }
+}
+
+/** The same rows against the kinds as Headgate serves them, and against APIs that got them as CustomResourceDefinitions. */
+const servers: Record<string, () => Promise<ApiCaller>> = {
   'built in': async () => startTestApi(),
   'installed from what headgate crds prints': async () => {
     const api = await startTestApi({ kinds: allKinds.filter((kind) => !isCustom(kind)) });
-    for (const kind of allKinds.filter(isCustom)) {
-      const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-      const { body } = await api.call('POST', path, { body: definitionOf(kind) });
-      expect(body.message).toBeUndefined();
-    }
-    for (const path of Object.values(collections)) {
-      await vi.waitFor(async () => {
-        expect((await api.call('GET', path)).status).toBe(200);
-      });
-    }
+    await install(api);
     return api;
   },
+  ...(hasRealApiServer && {
+    'installed in kube-apiserver': async () => {
+      const server = await startRealApiServer();
+      const { call, close } = connectTo(server);
+      await install({ call, close });
+      return {
+        call,
+        async close() {
+          await close();
+          await server.close();
+        },
+      };
+    },
+  }),
 };
+if (!hasRealApiServer) console.warn(skipMessage);
 
 describe.each(Object.entries(servers))('kinds %s', (_name, start) => {
-  let api: TestApi;
+  let api: ApiCaller;
   beforeAll(async () => {
     api = await start();
-  });
+  }, 90_000);
   afterAll(async () => {
     await api.close();
   });

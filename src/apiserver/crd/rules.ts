@@ -107,8 +107,9 @@ function missingIn(node: ASTNode, root: JsonObject): { schema?: JsonObject | und
   if (missing !== undefined) return { missing };
   if (schema === undefined || schema['type'] !== 'object') return {};
   const properties = objectAt(schema, 'properties');
-  if (properties === undefined) return { schema: objectAt(schema, 'additionalProperties') };
-  const property = propertyOfName(properties, name);
+  const values = objectAt(schema, 'additionalProperties');
+  if (values !== undefined) return { schema: values };
+  const property = properties && propertyOfName(properties, name);
   if (isObject(property)) return { schema: property };
   // Of embedded objects and of the whole object, these are always known.
   if (name === 'metadata' || name === 'kind' || name === 'apiVersion') return {};

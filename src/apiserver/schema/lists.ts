@@ -2,23 +2,38 @@ import type { StructuralSchema } from '../../kinds/structural.ts';
 import { isObject } from '../json.ts';
 import { duplicate, type FieldError } from '../status.ts';
 
-/** Reports entries that occur twice in lists the schema declares as maps or sets (x-kubernetes-list-type). */
-export function checkLists(schema: StructuralSchema, value: unknown, path: string, errors: FieldError[]): void {
+/**
+ * Reports entries that occur twice in lists the schema declares as maps or sets (x-kubernetes-list-type). kube-apiserver shows the
+ * keys of custom resources as Go prints a map.
+ */
+export function checkLists(
+  schema: StructuralSchema,
+  value: unknown,
+  path: string,
+  errors: FieldError[],
+  builtin: boolean,
+): void {
   if (Array.isArray(value)) {
-    checkUnique(schema, value, path, errors);
+    checkUnique(schema, value, path, errors, builtin);
     const { items } = schema;
     if (items !== undefined)
-      for (const [index, item] of value.entries()) checkLists(items, item, `${path}[${index}]`, errors);
+      for (const [index, item] of value.entries()) checkLists(items, item, `${path}[${index}]`, errors, builtin);
   } else if (isObject(value)) {
     for (const [name, field] of Object.entries(value)) {
       const fieldSchema = schema.properties?.[name] ?? schema.additionalProperties;
       if (typeof fieldSchema === 'object')
-        checkLists(fieldSchema, field, path === '' ? name : `${path}.${name}`, errors);
+        checkLists(fieldSchema, field, path === '' ? name : `${path}.${name}`, errors, builtin);
     }
   }
 }
 
-function checkUnique(schema: StructuralSchema, list: readonly unknown[], path: string, errors: FieldError[]): void {
+function checkUnique(
+  schema: StructuralSchema,
+  list: readonly unknown[],
+  path: string,
+  errors: FieldError[],
+  builtin: boolean,
+): void {
   const type = schema['x-kubernetes-list-type'];
   if (type !== 'map' && type !== 'set') return;
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
@@ -26,7 +41,11 @@ function checkUnique(schema: StructuralSchema, list: readonly unknown[], path: s
   for (const [index, item] of list.entries()) {
     const identity = type === 'set' ? item : keysOf(item, keys);
     const text = JSON.stringify(identity);
-    if (seen.has(text)) errors.push(duplicate(`${path}[${index}]`, identity));
+    if (seen.has(text)) {
+      const error = duplicate(`${path}[${index}]`, identity);
+      const prefix = builtin || !isObject(identity) ? '' : 'map[string]interface {}';
+      errors.push({ ...error, message: error.message.replace(': ', `: ${prefix}`) });
+    }
     seen.add(text);
   }
 }

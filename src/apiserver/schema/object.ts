@@ -58,7 +58,7 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
     },
     validate(object, previous) {
       const errors = [...checkMetadata(kind, object), ...checkValue(object)];
-      checkLists(structural, object, '', errors);
+      checkLists(structural, object, '', errors, kind.builtin);
       // A value of the wrong shape would only make rules fail to evaluate.
       if (!errors.some((error) => blocking.has(error.reason))) checkRules(structural, object, previous, '', errors);
       return errors;

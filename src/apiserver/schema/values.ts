@@ -109,13 +109,13 @@ function fieldError(error: ErrorObject, root: unknown): FieldError {
     case 'pattern':
       return invalidValue(field, value, `${inBody} should match '${String(params['pattern'])}'`);
     case 'minimum':
-      return invalidValue(field, value, `${inBody} should be greater than or equal to ${goFloat(limit)}`);
+      return invalidValue(field, value, `${inBody} should be greater than or equal to ${limit}`);
     case 'maximum':
-      return invalidValue(field, value, `${inBody} should be less than or equal to ${goFloat(limit)}`);
+      return invalidValue(field, value, `${inBody} should be less than or equal to ${limit}`);
     case 'exclusiveMinimum':
-      return invalidValue(field, value, `${inBody} should be greater than ${goFloat(limit)}`);
+      return invalidValue(field, value, `${inBody} should be greater than ${limit}`);
     case 'exclusiveMaximum':
-      return invalidValue(field, value, `${inBody} should be less than ${goFloat(limit)}`);
+      return invalidValue(field, value, `${inBody} should be less than ${limit}`);
     case 'multipleOf':
       return invalidValue(field, value, `${inBody} should be a multiple of ${String(params['multipleOf'])}`);
     case 'format':
@@ -129,12 +129,6 @@ function fieldError(error: ErrorObject, root: unknown): FieldError {
     default:
       return invalidValue(field, value, `${inBody} ${error.message ?? `breaks ${error.keyword}`}`);
   }
-}
-
-/** A limit as Go prints a float64: `65535`, but `1e+06`. */
-function goFloat(value: number): string {
-  if (value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6)) return String(value);
-  return value.toExponential().replace(/e[+-](?=\d$)/, '$&0');
 }
 
 function typeInvalid(field: string, value: unknown, type: string): FieldError {

@@ -2,7 +2,7 @@ import { Type, type TProperties } from 'typebox';
 import { localObjectReference, secretObjectReference } from '../gateway/fields.ts';
 import { describeFields, under } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
-import { freeForm, objectSchema, stringEnum, type CelRule } from '../schema.ts';
+import { objectSchema, stringEnum, type CelRule } from '../schema.ts';
 import { apiGroup, conditionsStatus, versions } from './fields.ts';
 
 /** BackendSecurityPolicy: the credentials that go to AI backends (aigateway.md 1.3). */
@@ -23,7 +23,7 @@ const oidcExchangeToken = Type.Object({
       clientSecret: secretObjectReference,
       scopes: Type.Optional(Type.Array(Type.String())),
       forwardAccessToken: Type.Optional(Type.Boolean()),
-      forwardIDToken: Type.Optional(freeForm()),
+      forwardIDToken: Type.Optional(Type.Object({ header: Type.Optional(Type.String()) })),
     },
     {
       'x-kubernetes-preserve-unknown-fields': true,
@@ -180,6 +180,7 @@ const oidcDescriptions = {
   'oidcExchangeToken.oidc.scopes': 'Scopes to ask for.',
   'oidcExchangeToken.oidc.forwardAccessToken': 'Whether the access token goes to the backend.',
   'oidcExchangeToken.oidc.forwardIDToken': 'How the ID token goes to the backend.',
+  'oidcExchangeToken.oidc.forwardIDToken.header': 'Header it goes in.',
   'oidcExchangeToken.grantType': 'Grant type to ask with.',
   'oidcExchangeToken.aud': 'Audience of the token.',
 };

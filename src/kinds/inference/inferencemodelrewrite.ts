@@ -26,6 +26,8 @@ const rule = Type.Object({
     }),
     {
       minItems: 1,
+      // Without a limit kube-apiserver finds the rule below too costly.
+      maxItems: 64,
       'x-kubernetes-validations': [
         {
           rule: 'self.all(t, has(t.weight)) || self.all(t, !has(t.weight))',
@@ -36,7 +38,7 @@ const rule = Type.Object({
   ),
 });
 
-const spec = Type.Object({ poolRef: poolReference(), rules: Type.Array(rule) });
+const spec = Type.Object({ poolRef: poolReference(), rules: Type.Array(rule, { maxItems: 256 }) });
 
 const pending = [
   {

@@ -64,7 +64,7 @@ const aiGatewayRoute: BadRow[] = [
     'AIGatewayRoute',
     { 'rules.0.matches': [{ headers: [header, header] }] },
     `${r0}.matches[0].headers[1]`,
-    'Duplicate value: {"name":"x-ai-eg-model"}',
+    'Duplicate value: map[string]interface {}{"name":"x-ai-eg-model"}',
   ],
   [
     'AIGatewayRoute',
@@ -182,7 +182,7 @@ const aiGatewayRoute: BadRow[] = [
           ],
         }),
         `${path}.set[1]`,
-        `Duplicate value: {"${key}":"k"}`,
+        `Duplicate value: map[string]interface {}{"${key}":"k"}`,
       ],
       ['AIGatewayRoute', withMutation({ remove: times(17, (i) => `k${i}`) }), `${path}.remove`, tooMany(17, 16)],
       ['AIGatewayRoute', withMutation({ remove: ['k', 'k'] }), `${path}.remove[1]`, 'Duplicate value: "k"'],

@@ -32,7 +32,12 @@ export const bad: readonly BadRow[] = [
     'spec.listeners',
     array("hostname must not be specified for protocols ['TCP', 'UDP']"),
   ],
-  ['Gateway', listeners({ name: 'l' }, { name: 'l', port: 81 }), 'spec.listeners[1]', 'Duplicate value: {"name":"l"}'],
+  [
+    'Gateway',
+    listeners({ name: 'l' }, { name: 'l', port: 81 }),
+    'spec.listeners[1]',
+    'Duplicate value: map[string]interface {}{"name":"l"}',
+  ],
   [
     'Gateway',
     listeners({ name: 'l' }, { name: 'l', port: 81 }),

@@ -159,7 +159,7 @@ export const bad: readonly BadRow[] = [
     'HTTPRoute',
     { 'rules.0.backendRefs': [{ name: 's', port: 80, weight: 1_000_001 }] },
     `${r0}.backendRefs[0].weight`,
-    'should be less than or equal to 1e+06',
+    'should be less than or equal to 1000000',
   ],
   [
     'HTTPRoute',
@@ -279,7 +279,7 @@ export const bad: readonly BadRow[] = [
     'HTTPRoute',
     withoutBackends(filters({ type: 'RequestRedirect', requestRedirect: { statusCode: 304 } })),
     `${r0}.filters[0].requestRedirect.statusCode`,
-    'Unsupported value: 304: supported values: 301, 302, 303, 307, 308',
+    'Unsupported value: 304: supported values: "301", "302", "303", "307", "308"',
   ],
   [
     'HTTPRoute',
