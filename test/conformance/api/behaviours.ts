@@ -1,0 +1,27 @@
+import type { Behaviour } from '../behaviour.ts';
+import { serverSideApply } from './apply.ts';
+import { create } from './create.ts';
+import { customResources } from './customresources.ts';
+import { discovery } from './discovery.ts';
+import { read } from './read.ts';
+import { deletion } from './remove.ts';
+import { schemas } from './schemas.ts';
+import { validation } from './validation.ts';
+import { watching } from './watch.ts';
+import { wire } from './wire.ts';
+import { write } from './write.ts';
+
+/** The table of behaviours that the embedded API and a real kube-apiserver are both held to, by topic. */
+export const behaviours: Readonly<Record<string, readonly Behaviour[]>> = {
+  discovery,
+  create,
+  validation,
+  read,
+  write,
+  'server-side apply': serverSideApply,
+  deletion,
+  watch: watching,
+  'wire, authentication and authorization': wire,
+  'custom resources': customResources,
+  'schemas of custom resources': schemas,
+};
