@@ -139,8 +139,15 @@ export function respondText({ response }: ApiRequest, code: number, text: string
   response.end(text);
 }
 
-/** Adds a `Warning: 299` header, which kubectl prints. */
+/** As kube-apiserver bounds them: what a client sent must not make a head that no client accepts. */
+const maxWarningBytes = 256;
+const maxWarningsBytes = 4096;
+
+/** Adds a `Warning: 299` header, which kubectl prints; not twice the same, and not without end. */
 export function warn({ response }: Pick<ApiRequest, 'response'>, text: string): void {
-  const quoted = text.replaceAll(/[\\"]/g, String.raw`\$&`).replaceAll(/[^\x20-\x7e]/g, '?');
-  response.appendHeader('warning', `299 - "${quoted}"`);
+  const printable = text.slice(0, maxWarningBytes).replaceAll(/[^\x20-\x7e]/g, '?');
+  const header = `299 - "${printable.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
+  const sent = [response.getHeader('warning') ?? []].flat().map(String);
+  if (sent.includes(header) || sent.join('').length + header.length > maxWarningsBytes) return;
+  response.appendHeader('warning', header);
 }

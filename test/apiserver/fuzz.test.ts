@@ -47,7 +47,8 @@ test(
         const { status, text } = await answerTo(request);
         seen.set(status, (seen.get(status) ?? 0) + 1);
         if ((status >= 200 && status < 300) || (status >= 400 && status < 500)) continue;
-        // A version this API has not reached is kube-apiserver's one answer of 504.
+        // There are no logs without a node; a version this API has not reached gets what kube-apiserver says.
+        if (status === 501 && text.includes('no node is running')) continue;
         if (status === 504 && text.includes('Too large resource version')) continue;
         if (failures.length < 20) failures.push({ request, status, text });
       }

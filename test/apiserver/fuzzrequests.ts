@@ -258,7 +258,7 @@ const subresource = few(fc.constantFrom('/status', '/scale', '/log', '/eviction'
 
 const onKnownKinds: fc.Arbitrary<FuzzRequest> = collection.chain((path) => {
   const sample = samples[path];
-  const own = (sample?.['metadata'] as { name: string }).name;
+  const own = ((sample ?? {})['metadata'] as { name: string }).name;
   return fc
     .record({
       method: fc.constantFrom(

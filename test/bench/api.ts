@@ -72,7 +72,7 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 async function benchReal(): Promise<Result[]> {
-  const server = await startRealApiServer({ durable: true });
+  const server = await startRealApiServer();
   try {
     return await bench(server);
   } finally {

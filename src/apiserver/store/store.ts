@@ -45,8 +45,8 @@ interface AcceptedState {
 
 interface PendingWrite {
   event: StoreEvent;
-  resolve(object: StoredObject): void;
-  reject(error: Error): void;
+  resolve: (object: StoredObject) => void;
+  reject: (error: Error) => void;
 }
 
 /** Opens or creates the store in a directory. */

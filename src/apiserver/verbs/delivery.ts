@@ -69,10 +69,10 @@ export function startDelivery(response: ServerResponse, initial: Iterator<Buffer
   const nextInitial = (): Buffer | undefined => {
     const lines: Buffer[] = [];
     for (let size = 0; size < chunkBytes;) {
-      const { done, value } = initial.next();
-      if (done === true) break;
-      lines.push(value);
-      size += value.length;
+      const next = initial.next();
+      if (next.done === true) break;
+      lines.push(next.value);
+      size += next.value.length;
     }
     return lines.length === 0 ? undefined : Buffer.concat(lines);
   };
