@@ -7,6 +7,7 @@ import { createPicker } from '../picker/picker.ts';
 import type { RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
+import { startMetricsServer } from './metricsserver.ts';
 import { createSockets } from './sockets.ts';
 
 export interface GatewayOptions {
@@ -14,6 +15,8 @@ export interface GatewayOptions {
   informers: InformerCache;
   /** Addresses that Gateways may listen on. */
   addresses: AddressPool;
+  /** Where the metrics are served. */
+  nodeAddress: string;
   claimedControllers: readonly string[];
   debugHeaders: boolean;
   log: Log;
@@ -24,10 +27,13 @@ export interface RunningGateway {
   table(): RouteTable;
   /** Where a Gateway's declared port is really open. */
   portOf: (gatewayKey: string, port: number) => number | undefined;
+  metricsUrl: string;
 }
 
 /** Requests in flight get so long when the process stops. */
 const drainMs = 3_000;
+/** That of Envoy's admin interface. */
+const metricsPort = 9901;
 
 /** The data plane with its picker, and the controllers that feed it; `stack` takes them down again. */
 export async function startGateway(options: GatewayOptions, stack: AsyncDisposableStack): Promise<RunningGateway> {
@@ -65,5 +71,11 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     log,
   });
   stack.defer(() => controllers.stop());
-  return { table: () => table, portOf: (key, port) => sockets.portOf(key, port) };
+  const metrics = await startMetricsServer({
+    address: options.nodeAddress,
+    preferredPort: metricsPort,
+    metrics: () => dataPlane.metrics(),
+  });
+  stack.defer(() => metrics.close());
+  return { table: () => table, portOf: (key, port) => sockets.portOf(key, port), metricsUrl: metrics.url };
 }

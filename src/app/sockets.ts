@@ -99,10 +99,22 @@ async function bindPorts(
 ): Promise<readonly BindResult[]> {
   const declared = ports.map((port) => ({ port, bindPort: port }));
   const results = await options.bind(key, { address, listeners: declared });
-  const refused = new Set(results.filter(({ error }) => error === 'EACCES').map(({ port }) => port));
-  if (refused.size === 0) return results;
-  const moved = declared.map(({ port }) => ({ port, bindPort: refused.has(port) ? port + unprivilegedOffset : port }));
-  return options.bind(key, { address, listeners: moved });
+  const refused = results.filter(({ error }) => error === 'EACCES').map(({ port }) => port);
+  if (refused.length === 0) return results;
+  const taken = new Set(ports);
+  const moved = new Map(refused.map((port) => [port, unprivilegedPort(port, taken)]));
+  return options.bind(key, {
+    address,
+    listeners: ports.map((port) => ({ port, bindPort: moved.get(port) ?? port })),
+  });
+}
+
+/** 8000 higher, and again where another listener of the Gateway is: 80 and 8080 become 16080 and 8080. */
+function unprivilegedPort(port: number, taken: Set<number>): number {
+  let moved = port + unprivilegedOffset;
+  while (taken.has(moved)) moved += unprivilegedOffset;
+  taken.add(moved);
+  return moved;
 }
 
 function inUse(results: readonly BindResult[]): boolean {

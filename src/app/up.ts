@@ -48,6 +48,8 @@ export interface Up {
   pending(): Pending[];
   models(): ServedModel[];
   gateways(): GatewayAddress[];
+  /** Prometheus metrics of the gateway. */
+  readonly metricsUrl: string;
   /** Finishes requests, ends all local processes and closes the store; within about 10 s. */
   stop(): Promise<void>;
 }
@@ -120,7 +122,10 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   stack.defer(() => node.stop());
 
   progress('starting the gateway');
-  const gateway = await startGateway({ ...options, client, informers, addresses: network.gateways }, stack);
+  const gateway = await startGateway(
+    { ...options, client, informers, addresses: network.gateways, nodeAddress: network.node },
+    stack,
+  );
 
   if (manifests.length > 0) progress(`applying ${manifests.length} objects`);
   await applyManifests(client, allKinds, manifests, () => undefined);
@@ -131,6 +136,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     kubeconfig: dataDir.kubeconfig,
     ready: (signal) => whenReady(cluster, progress, signal),
     pending: () => pendingIn(cluster()),
+    metricsUrl: gateway.metricsUrl,
     models: () => [...gateway.table().gateways.values()].flatMap(servedModels),
     gateways: () => cluster().gateways.map((object) => gatewayAddress(object, gateway.portOf)),
     stop: () => stack.disposeAsync(),

@@ -69,7 +69,7 @@ function announcement(running: Up, started: number): string {
   const gateways = running.gateways();
   const sections = [
     `Ready in ${((performance.now() - started) / 1000).toFixed(1)} s`,
-    `Kubernetes API  ${running.apiUrl}\n${kubeconfigLine(running)}`,
+    `Kubernetes API  ${running.apiUrl}\nMetrics         ${running.metricsUrl}\n${kubeconfigLine(running)}`,
   ];
   if (models.length > 0) {
     const rows = models.map(({ model, route, backend, endpoints }) => [model, route, backend, endpoints]);

@@ -53,6 +53,14 @@ it('moves a privileged port up by 8000 where the system refuses it, and leaves t
   expect(gateway?.listeners.get('alt')).toEqual({ ok: true, boundPort: 9000 });
 });
 
+it('moves a privileged port past a listener that is 8000 higher', async () => {
+  const { sockets } = system({ root: false });
+  const listeners = [...http.listeners, { name: 'alt', port: 8080 }];
+  const gateway = (await sockets.program([{ ...http, listeners }])).get('default/web');
+  expect(gateway?.listeners.get('http')).toEqual({ ok: true, boundPort: 16080 });
+  expect(gateway?.listeners.get('alt')).toEqual({ ok: true, boundPort: 8080 });
+});
+
 it('goes to another address when a port is taken, and gives the first one back', async () => {
   const { sockets, held } = system({ root: true, taken: ['127.10.200.1:80'] });
   const gateway = (await sockets.program([http])).get('default/web');

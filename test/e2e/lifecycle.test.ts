@@ -30,6 +30,10 @@ describe('headgate up', () => {
     const url = /^Gateway default\/\S+ +(http:\S+)$/m.exec(output)?.[1] ?? '';
     expect(output).toMatch(new RegExp(`^ {2}curl ${url}/v1/chat/completions `, 'm'));
     expect((await chat(url, 'mistral:latest')).status).toBe(200);
+    const metrics = /^Metrics +(http:\S+)$/m.exec(output)?.[1] ?? '';
+    expect(await (await fetch(metrics)).text()).toMatch(
+      /^headgate_requests_total\{route="httproute\/default\/\S+",backend="\S+",status="200"\} 1$/m,
+    );
 
     expect((await stat(headgate.kubeconfig)).mode & 0o777).toBe(0o600);
     expect((await stat(headgate.dataDir)).mode & 0o777).toBe(0o700);
@@ -54,38 +58,6 @@ describe('headgate up', () => {
     expect(await response.text()).toMatch(/data: \[DONE\]/);
     expect(await stopped).toBe(0);
   });
-
-  it.skipIf(!hasKubectl)(
-    'ends at once on a second signal, and takes programs along that ignore the first',
-    async () => {
-      const directory = await mkdtemp(path.join(tmpdir(), 'headgate-stubborn-'));
-      onTestFinished(() => rm(directory, { recursive: true }));
-      const catalog = path.join(directory, 'catalog.yaml');
-      const command = [process.execPath, '-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"];
-      await writeFile(catalog, JSON.stringify({ catalog: [{ images: ['stubborn'], program: { command } }] }));
-      const headgate = await startHeadgate(['--catalog', catalog]);
-      onTestFinished(() => headgate.kill());
-      await headgate.kubectl(['run', 'stubborn', '--image=stubborn']);
-      await headgate.kubectl(['wait', '--for=condition=Ready', 'pod/stubborn', '--timeout=30s']);
-      const [pid = 0] = (await readdir(path.join(headgate.dataDir, 'processes'))).map(Number);
-      expect(alive(pid)).toBe(true);
-      headgate.process.kill('SIGINT');
-      await until(
-        () => headgate.output().includes('Stopping'),
-        () => headgate.output(),
-      );
-      headgate.process.kill('SIGINT');
-      await until(
-        () => headgate.process.exitCode === 1,
-        () => 'it still runs',
-      );
-      await until(
-        () => !alive(pid),
-        () => `process ${pid} still runs`,
-      );
-      await headgate.discard();
-    },
-  );
 
   it('kills at its next start what a killed run left behind, and serves again', async () => {
     const first = await startHeadgate(['-f', quickstart]);
