@@ -23,6 +23,7 @@ import { startCustomResources } from './crd/controller.ts';
 import { startGarbageCollector } from './garbage.ts';
 import { handle } from './handler.ts';
 import { loadIdentity, type Identity } from './identity.ts';
+import { createInFlight } from './inflight.ts';
 import { isObject, valueAt } from './json.ts';
 import { startNamespaceLifecycle } from './namespaces.ts';
 import { startEventExpiry } from './events.ts';
@@ -97,6 +98,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authenticator: createAuthenticator(identity.token, tokens),
     authorizer,
     admission: createAdmission({ store, resources, authorizer, client: webhooks }),
+    inFlight: createInFlight(),
     podLogs: options.podLogs,
     podAccess: options.podAccess,
     metrics: options.metrics,
@@ -163,8 +165,13 @@ async function answer(server: Server, raw: IncomingMessage, response: ServerResp
   });
   try {
     const request = admitted(server, raw, response);
-    const objects = admittedObjects(server.objects, server.store, server.admission, request);
-    await handle({ ...server, objects }, request);
+    const leave = server.inFlight.enter(request);
+    try {
+      const objects = admittedObjects(server.objects, server.store, server.admission, request);
+      await handle({ ...server, objects }, request);
+    } finally {
+      leave();
+    }
   } catch (error) {
     respondError(server, raw, response, error);
   }

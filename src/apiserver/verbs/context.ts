@@ -5,6 +5,7 @@ import type { Authorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceaccounttokens.ts';
 import { badRequest, invalidOptions, invalidValue, required, type FieldError } from '../status.ts';
 import type { Objects } from '../objects.ts';
+import type { InFlight } from '../inflight.ts';
 import type { MetricsSource } from '../metricssource.ts';
 import type { PodAccess } from '../podaccess/podaccess.ts';
 import type { PodLogSource } from '../podlogs.ts';
@@ -24,6 +25,7 @@ export interface Server {
   authenticator: Authenticator;
   authorizer: Authorizer;
   tokens: ServiceAccountTokens;
+  inFlight: InFlight;
   podLogs: PodLogSource | undefined;
   podAccess: PodAccess | undefined;
   metrics: MetricsSource | undefined;
