@@ -42,12 +42,12 @@ const servers: Record<string, () => Promise<ApiCaller>> = {
   ...(hasRealApiServer && {
     'installed in kube-apiserver': async () => {
       const server = await startRealApiServer();
-      const { call, close } = connectTo(server);
-      await install({ call, close });
+      const client = connectTo(server);
+      await install(client);
       return {
-        call,
+        ...client,
         async close() {
-          await close();
+          await client.close();
           await server.close();
         },
       };
