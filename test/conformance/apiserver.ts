@@ -111,6 +111,10 @@ function start(program: string, args: readonly string[]): Running {
   child.on('error', (error) => {
     output += error.message;
   });
+  // A test process that ends without close() takes its servers along.
+  const endWithTest = (): boolean => child.kill('SIGKILL');
+  process.once('exit', endWithTest);
+  child.once('exit', () => process.off('exit', endWithTest));
   return { name: program, process: child, output: () => output };
 }
 
