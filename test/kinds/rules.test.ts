@@ -43,14 +43,19 @@ const servers: Record<string, () => Promise<ApiCaller>> = {
     'installed in kube-apiserver': async () => {
       const server = await startRealApiServer();
       const client = connectTo(server);
-      await install(client);
-      return {
+      const api: ApiCaller = {
         ...client,
         async close() {
           await client.close();
           await server.close();
         },
       };
+      // A server that did not take our kinds must not be left behind.
+      await install(api).catch(async (error: unknown) => {
+        await api.close();
+        throw error;
+      });
+      return api;
     },
   }),
 };
