@@ -3,6 +3,7 @@ import type { Service } from '../kinds/core/service.ts';
 import { keyOf, type ObjectRef } from '../kinds/object.ts';
 import { backendEndpoints, poolEndpoints, serviceEndpoints } from './endpoints.ts';
 import { isPermitted, type Referrer } from './grants.ts';
+import { poolPicker } from './poolpicker.ts';
 import type { Lookup } from './resources.ts';
 import type { BackendTarget, Endpoint, EndpointsTarget, InvalidTarget, PoolTarget } from './table.ts';
 
@@ -106,6 +107,7 @@ const resolvePool: Resolver = (lookup, ref): PoolTarget | InvalidTarget => {
     failureMode: pool.spec.endpointPickerRef?.failureMode ?? 'FailClose',
     protocol: pool.spec.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http',
     endpoints: poolEndpoints(lookup, pool),
+    ...(pool.spec.endpointPickerRef === undefined ? {} : { picker: poolPicker(lookup, pool) }),
   };
 };
 

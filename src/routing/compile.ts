@@ -8,10 +8,10 @@ import { modelCatalog, type ModelRoute } from './models.ts';
 import { backendStatuses, policyStatuses } from './policystatus.ts';
 import { poolParents, poolStatuses } from './poolstatus.ts';
 import { buildIndex, isModelHeader, type MatchEntry } from './precedence.ts';
-import { lookupOf, type RouteResources } from './resources.ts';
+import { lookupOf, type PickerKnowledge, type RouteResources } from './resources.ts';
 import { outcomesOf, routeStatus, type RouteOutcome } from './routestatus.ts';
 import type { WantedStatus } from './statuses.ts';
-import type { Endpoint, GatewayTable, ListenerTable, RouteTable } from './table.ts';
+import type { Endpoint, GatewayTable, ListenerTable, PoolPicker, RouteTable } from './table.ts';
 
 /**
  * From all resources to the table that the data plane serves and the statuses that users read. Pure: it is the same function
@@ -19,7 +19,7 @@ import type { Endpoint, GatewayTable, ListenerTable, RouteTable } from './table.
  * nothing for the others (design rule 2).
  */
 export function compile(resources: RouteResources, options: CompileOptions): Compiled {
-  const lookup = lookupOf(resources);
+  const lookup = lookupOf(resources, options.pickers);
   const claimed = new Set(options.claimedControllers);
   const gateways = ourGateways(resources, claimed, options.programmed);
   const outcomes = resources.httpRoutes.map((route) => outcomesOf(lookup, gateways, route));
@@ -30,6 +30,8 @@ export function compile(resources: RouteResources, options: CompileOptions): Com
       gateways: new Map(served.map((state) => [state.key, gatewayTable(state, outcomes)])),
     },
     pools: lookup.poolEndpoints,
+    pickers: lookup.poolPickers,
+    configMaps: lookup.configMapsUsed,
     sockets: served.map(socketsOf),
     statuses: [
       ...resources.gatewayClasses
@@ -55,6 +57,8 @@ export interface CompileOptions {
   /** What the data plane made of the Gateways, by `namespace/name`, also of those it has served and serves no more. */
   readonly programmed: ReadonlyMap<string, ProgrammedGateway>;
   readonly now: Date;
+  /** Who runs endpoint pickers of ours; absent: nobody. */
+  readonly pickers?: PickerKnowledge;
   /** Number of the table. */
   readonly generation: number;
 }
@@ -63,6 +67,10 @@ export interface Compiled {
   readonly table: RouteTable;
   /** Endpoints of the InferencePools in use, by `namespace/name`: what the picker watches. */
   readonly pools: ReadonlyMap<string, readonly Endpoint[]>;
+  /** Who chooses among them; pools that name no picker may be absent. */
+  readonly pickers: ReadonlyMap<string, PoolPicker>;
+  /** `namespace/name` of the ConfigMaps that a change of which changes the table. */
+  readonly configMaps: ReadonlySet<string>;
   readonly statuses: readonly WantedStatus[];
   /** The sockets that the Gateways need. */
   readonly sockets: readonly GatewaySockets[];

@@ -64,7 +64,10 @@ function selectedEndpoints(lookup: Lookup, { metadata, spec }: InferencePool): E
       const address = pod.status?.podIP;
       return address === undefined
         ? []
-        : spec.targetPorts.map(({ number }) => endpoint(address, number, pod.metadata.name));
+        : spec.targetPorts.map(({ number }) => ({
+            ...endpoint(address, number, pod.metadata.name),
+            labels: pod.metadata.labels ?? {},
+          }));
     })
     .sort(byEndpointKey);
 }

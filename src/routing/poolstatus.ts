@@ -1,5 +1,6 @@
 import { InferencePool } from '../kinds/inference/inferencepool.ts';
 import { keyOf } from '../kinds/object.ts';
+import { pickerReadyFinding } from './poolpicker.ts';
 import type { Lookup } from './resources.ts';
 import type { RouteOutcome } from './routestatus.ts';
 import { findings, mergeEntries, no, wantStatus, yes, type Finding, type WantedStatus } from './statuses.ts';
@@ -48,7 +49,9 @@ export function poolStatuses(
     const isOurs = ({ controllerName }: { controllerName?: string }): boolean =>
       controllerName !== undefined && claimed.has(controllerName);
     if (wanted.length === 0 && existing?.some(isOurs) !== true) return [];
-    const picker = pickerFinding(lookup, pool);
+    const reference = pickerFinding(lookup, pool);
+    const ready = pickerReadyFinding(lookup, pool);
+    const picker = ready === undefined ? [reference] : [reference, ready];
     const entries = mergeEntries(
       existing,
       isOurs,
@@ -65,7 +68,7 @@ export function poolStatuses(
             namespace: parent.namespace,
           },
           controllerName: parent.controllerName,
-          conditions: findings(previous?.conditions, [acceptedFinding(parent), picker], pool, now),
+          conditions: findings(previous?.conditions, [acceptedFinding(parent), ...picker], pool, now),
         }),
       })),
     );

@@ -1,6 +1,7 @@
 import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import type { AIServiceBackend } from '../kinds/aigateway/aiservicebackend.ts';
 import type { BackendSecurityPolicy } from '../kinds/aigateway/backendsecuritypolicy.ts';
+import type { ConfigMap } from '../kinds/core/configmap.ts';
 import type { Namespace } from '../kinds/core/namespace.ts';
 import type { Pod } from '../kinds/core/pod.ts';
 import type { Service } from '../kinds/core/service.ts';
@@ -15,7 +16,7 @@ import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import type { ReferenceGrant } from '../kinds/gateway/referencegrant.ts';
 import type { InferencePool } from '../kinds/inference/inferencepool.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
-import type { Endpoint } from './table.ts';
+import type { Endpoint, PoolPicker } from './table.ts';
 
 /** All objects that routing depends on, as the caches hold them. */
 export interface RouteResources {
@@ -35,6 +36,8 @@ export interface RouteResources {
   readonly aiGatewayRoutes: readonly AIGatewayRoute[];
   readonly aiServiceBackends: readonly AIServiceBackend[];
   readonly backendSecurityPolicies: readonly BackendSecurityPolicy[];
+  /** Those with configurations of endpoint pickers are read. */
+  readonly configMaps: readonly ConfigMap[];
 }
 
 export const noResources: RouteResources = {
@@ -54,7 +57,19 @@ export const noResources: RouteResources = {
   aiGatewayRoutes: [],
   aiServiceBackends: [],
   backendSecurityPolicies: [],
+  configMaps: [],
 };
+
+/** What the surroundings know of endpoint pickers. */
+export interface PickerKnowledge {
+  /** Containers of this image run Headgate's own picker: the gateway picks in process with their configuration. */
+  isOwn(image: string): boolean;
+  /** Why an EndpointPickerConfig cannot be used; undefined when it can. */
+  problem(config: string): string | undefined;
+}
+
+/** Without a catalog of programs every picker is somebody else's. */
+const noKnowledge: PickerKnowledge = { isOwn: () => false, problem: () => undefined };
 
 /** The resources by the names that others refer to them. */
 export interface Lookup {
@@ -65,6 +80,8 @@ export interface Lookup {
   slices(ref: ObjectRef): readonly EndpointSlice[];
   /** The Pods of a namespace that carry all these labels. */
   podsWith(namespace: string, labels: Readonly<Record<string, string>>): readonly Pod[];
+  pod(ref: ObjectRef): Pod | undefined;
+  configMap(ref: ObjectRef): ConfigMap | undefined;
   pool(ref: ObjectRef): InferencePool | undefined;
   backend(ref: ObjectRef): Backend | undefined;
   filter(ref: ObjectRef): HTTPRouteFilter | undefined;
@@ -74,9 +91,14 @@ export interface Lookup {
   readonly poolEndpoints: Map<string, readonly Endpoint[]>;
   /** Likewise of Services, by `namespace/name:port name`. */
   readonly serviceEndpoints: Map<string, readonly Endpoint[]>;
+  /** Likewise who picks for them. */
+  readonly poolPickers: Map<string, PoolPicker>;
+  readonly pickers: PickerKnowledge;
+  /** `namespace/name` of the ConfigMaps that were looked for. */
+  readonly configMapsUsed: Set<string>;
 }
 
-export function lookupOf(resources: RouteResources): Lookup {
+export function lookupOf(resources: RouteResources, pickers: PickerKnowledge = noKnowledge): Lookup {
   const services = byKey(resources.services);
   const pools = byKey(resources.inferencePools);
   const backends = byKey(resources.backends);
@@ -98,6 +120,8 @@ export function lookupOf(resources: RouteResources): Lookup {
     service: (ref) => services.get(keyOf(ref)),
     slices: (ref) => slices.get(keyOf(ref)) ?? [],
     podsWith: podIndex(resources.pods),
+    pod: lazyIndex(resources.pods),
+    configMap: lazyIndex(resources.configMaps),
     pool: (ref) => pools.get(keyOf(ref)),
     backend: (ref) => backends.get(keyOf(ref)),
     filter: (ref) => filters.get(keyOf(ref)),
@@ -105,7 +129,16 @@ export function lookupOf(resources: RouteResources): Lookup {
     aiBackend: (ref) => aiBackends.get(keyOf(ref)),
     poolEndpoints: new Map(),
     serviceEndpoints: new Map(),
+    poolPickers: new Map(),
+    pickers,
+    configMapsUsed: new Set(),
   };
+}
+
+/** Finds by name among objects of which most tables need none: filed when first asked. */
+function lazyIndex<T extends KubeObject>(objects: readonly T[]): (ref: ObjectRef) => T | undefined {
+  let index: Map<string, T> | undefined;
+  return (ref) => (index ??= byKey(objects)).get(keyOf(ref));
 }
 
 /** Finds Pods by labels, looking only at those that share the rarest of them. */

@@ -145,7 +145,23 @@ export interface PoolTarget {
   readonly failureMode: 'FailOpen' | 'FailClose';
   readonly protocol: 'http' | 'h2c';
   readonly endpoints: readonly Endpoint[];
+  /** Who chooses; absent: in process, with the default configuration. */
+  readonly picker?: PoolPicker;
 }
+
+/** Who chooses the endpoints of a pool. */
+export type PoolPicker =
+  /** The gateway itself; `config` is the text of an EndpointPickerConfig, '' the default. */
+  | { readonly type: 'inProcess'; readonly config: string; readonly ready: true }
+  /** Somebody else's endpoint picker, asked over ext_proc. */
+  | {
+      readonly type: 'extProc';
+      readonly endpoints: readonly Endpoint[];
+      readonly tls: boolean;
+      readonly bodyMode: 'duplex' | 'buffered';
+    }
+  /** Nobody: the pool's failureMode decides. `reason` is for users. */
+  | { readonly type: 'none'; readonly cause: 'Reference' | 'NotReady' | 'Configuration'; readonly reason: string };
 
 /** A reference that cannot be used. It keeps its weight, and its share of requests is answered 500 (gatewayapi.md 9). */
 export interface InvalidTarget {
@@ -161,6 +177,8 @@ export interface Endpoint {
   readonly port: number;
   /** The pod behind it, where known. */
   readonly pod?: string;
+  /** Labels of that pod, for pickers that look at them. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface LlmBackend {

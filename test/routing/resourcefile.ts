@@ -21,6 +21,7 @@ const listOf: Readonly<Record<string, keyof RouteResources>> = {
   AIGatewayRoute: 'aiGatewayRoutes',
   AIServiceBackend: 'aiServiceBackends',
   BackendSecurityPolicy: 'backendSecurityPolicies',
+  ConfigMap: 'configMaps',
 };
 
 const clusterScoped = new Set(['GatewayClass', 'Namespace']);

@@ -4,8 +4,9 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { InformerCache } from '../../kube/informer.ts';
 import { compile, type Compiled, type GatewaySockets } from '../../routing/compile.ts';
 import type { ProgrammedGateway } from '../../routing/gatewaystatus.ts';
+import type { PickerKnowledge } from '../../routing/resources.ts';
 import type { WantedStatus } from '../../routing/statuses.ts';
-import type { Endpoint, RouteTable } from '../../routing/table.ts';
+import type { Endpoint, PoolPicker, RouteTable } from '../../routing/table.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { createLoop } from './loop.ts';
 import { observeRouting } from './observe.ts';
@@ -17,8 +18,14 @@ export interface GatewayControllerOptions {
   readonly log: Log;
   /** Gateways of the classes of these controllers are served. */
   readonly claimedControllers: readonly string[];
-  /** Takes a new table, and the endpoints of the InferencePools in it by `namespace/name`. */
-  publish(table: RouteTable, pools: ReadonlyMap<string, readonly Endpoint[]>): void;
+  /** Takes a new table, and the endpoints and pickers of the InferencePools in it by `namespace/name`. */
+  publish(
+    table: RouteTable,
+    pools: ReadonlyMap<string, readonly Endpoint[]>,
+    pickers: ReadonlyMap<string, PoolPicker>,
+  ): void;
+  /** Which endpoint pickers are ours; absent: none. */
+  readonly pickers?: PickerKnowledge;
   /** Opens exactly these sockets and says what each listener got, by Gateway. */
   program(gateways: readonly GatewaySockets[]): Promise<ReadonlyMap<string, ProgrammedGateway>>;
   /** Milliseconds that changes are collected before they are compiled. */
@@ -48,9 +55,15 @@ export async function startGatewayController(options: GatewayControllerOptions):
   let generation = 0;
   let routingChanged = true;
   let wanted: readonly WantedStatus[] = [];
+  let configMaps: ReadonlySet<string> = new Set();
 
-  const compileNow = (): Compiled =>
-    compile(observed.resources(), { claimedControllers, programmed, now: new Date(), generation });
+  const compileNow = (): Compiled => {
+    const { pickers } = options;
+    const base = { claimedControllers, programmed, now: new Date(), generation };
+    const compiled = compile(observed.resources(), pickers === undefined ? base : { ...base, pickers });
+    ({ configMaps } = compiled);
+    return compiled;
+  };
 
   /** Gateways that have had sockets and still exist: they are told when nobody serves them any more. */
   const formerly = (known: ReadonlyMap<string, ProgrammedGateway>): [string, ProgrammedGateway][] => {
@@ -63,7 +76,7 @@ export async function startGatewayController(options: GatewayControllerOptions):
     run: async () => {
       if (routingChanged) generation += 1;
       let compiled = compileNow();
-      if (routingChanged) options.publish(compiled.table, compiled.pools);
+      if (routingChanged) options.publish(compiled.table, compiled.pools, compiled.pickers);
       routingChanged = false;
       if (!isDeepStrictEqual(compiled.sockets, sockets)) {
         const next = compiled.sockets;
@@ -92,10 +105,13 @@ export async function startGatewayController(options: GatewayControllerOptions):
   });
 
   await options.informers.synced();
-  const stopObserving = observed.onChange((changesRouting) => {
-    routingChanged ||= changesRouting;
-    routing.trigger();
-  });
+  const stopObserving = observed.onChange(
+    (changesRouting) => {
+      routingChanged ||= changesRouting;
+      routing.trigger();
+    },
+    (key) => configMaps.has(key),
+  );
   routing.trigger();
 
   return {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { AIGatewayRoute } from '../../kinds/aigateway/aigatewayroute.ts';
 import { AIServiceBackend } from '../../kinds/aigateway/aiservicebackend.ts';
 import { BackendSecurityPolicy } from '../../kinds/aigateway/backendsecuritypolicy.ts';
+import { ConfigMap } from '../../kinds/core/configmap.ts';
 import { Namespace } from '../../kinds/core/namespace.ts';
 import { Pod } from '../../kinds/core/pod.ts';
 import { Service } from '../../kinds/core/service.ts';
@@ -16,7 +17,7 @@ import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
 import { ReferenceGrant } from '../../kinds/gateway/referencegrant.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
 import type { Kind } from '../../kinds/kind.ts';
-import type { KubeObject } from '../../kinds/object.ts';
+import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import type { Change, InformerCache } from '../../kube/informer.ts';
 import type { RouteResources } from '../../routing/resources.ts';
 
@@ -26,8 +27,11 @@ const statusMatters: ReadonlySet<Kind> = new Set<Kind>([Pod]);
 /** The routing resources of the caches, and who to tell when one of them changes. */
 export interface Observed {
   resources(): RouteResources;
-  /** `routing` is false when only a status changed that routes do not depend on. */
-  onChange(listener: (routing: boolean) => void): () => void;
+  /**
+   * `routing` is false when only a status changed that routes do not depend on. There are many ConfigMaps that routes have nothing
+   * to do with: of those only what `usesConfigMap` (by `namespace/name`) is told.
+   */
+  onChange(listener: (routing: boolean) => void, usesConfigMap: (key: string) => boolean): () => void;
 }
 
 export function observeRouting(informers: InformerCache): Observed {
@@ -47,6 +51,7 @@ export function observeRouting(informers: InformerCache): Observed {
   const aiGatewayRoutes = informers.informer(AIGatewayRoute);
   const aiServiceBackends = informers.informer(AIServiceBackend);
   const backendSecurityPolicies = informers.informer(BackendSecurityPolicy);
+  const configMaps = informers.informer(ConfigMap);
   const informersOf = {
     gatewayClasses,
     gateways,
@@ -78,13 +83,18 @@ export function observeRouting(informers: InformerCache): Observed {
       aiGatewayRoutes: aiGatewayRoutes.list(),
       aiServiceBackends: aiServiceBackends.list(),
       backendSecurityPolicies: backendSecurityPolicies.list(),
+      configMaps: configMaps.list(),
     }),
-    onChange: (listener) => {
+    onChange: (listener, usesConfigMap) => {
       const stops = Object.values(all).map((informer) =>
         informer.onChange((change) => {
           listener(statusMatters.has(informer.kind) || !onlyStatusChanged(change));
         }),
       );
+      const stopConfigMaps = configMaps.onChange((change) => {
+        if (usesConfigMap(keyOf(change.object.metadata)) && !onlyStatusChanged(change)) listener(true);
+      });
+      stops.push(stopConfigMaps);
       return () => {
         for (const stop of stops) stop();
       };
