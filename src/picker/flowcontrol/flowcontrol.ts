@@ -69,6 +69,8 @@ const cycleMs = 1;
 const sweepMs = 1_000;
 const idleFlowMs = 5 * 60_000;
 const idleBandMs = 10 * 60_000;
+/** Clients choose the ids of flows: of a band that has so many, the empty ones are forgotten when another one comes. */
+const maxFlows = 1_000;
 
 export function createFlowControl(options: FlowControlOptions): FlowControl {
   const { spec, find, saturation, clock, timers, observer } = options;
@@ -106,6 +108,7 @@ export function createFlowControl(options: FlowControlOptions): FlowControl {
     const known = band.flows.find((flow) => flow.id === id);
     if (known !== undefined) return known;
     const flow: Flow = { id, items: new Heap(), requests: 0, bytes: 0, emptySinceMs: clock() };
+    if (band.flows.length >= maxFlows) band.flows = band.flows.filter(({ requests }) => requests > 0);
     band.flows = [...band.flows, flow].toSorted((one, other) => (one.id < other.id ? -1 : 1));
     return flow;
   };

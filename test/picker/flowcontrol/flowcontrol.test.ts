@@ -83,3 +83,13 @@ describe('flow control', () => {
     expect(last.decision).toMatchObject({ httpStatus: 500 });
   });
 });
+
+describe('flows', () => {
+  it('are forgotten when clients invent more and more of them', () => {
+    const { director, ask } = gated('{}');
+    for (let at = 0; at < 5_000; at += 1) {
+      ask({ headers: { 'x-gateway-inference-fairness-id': `invented-${at}` } }).scheduled.completed();
+    }
+    expect(director.stats().queues.length).toBeLessThanOrEqual(1_000);
+  });
+});
