@@ -1,6 +1,7 @@
 import { createDataPlane } from '../gateway/dataplane.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
+import type { Catalog } from '../local/catalog.ts';
 import type { AddressPool } from '../local/network.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
@@ -8,6 +9,7 @@ import type { RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
 import { startMetricsServer } from './metricsserver.ts';
+import { followObjects, pickerKnowledge, updatePicker } from './pickers.ts';
 import { createSockets } from './sockets.ts';
 
 export interface GatewayOptions {
@@ -17,6 +19,8 @@ export interface GatewayOptions {
   addresses: AddressPool;
   /** Where the metrics are served. */
   nodeAddress: string;
+  /** Says which endpoint pickers are ours. */
+  catalog: Catalog;
   claimedControllers: readonly string[];
   debugHeaders: boolean;
   log: Log;
@@ -44,6 +48,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   stack.defer(() => {
     picker.stop();
   });
+  stack.defer(followObjects(informers, picker));
   const dataPlane = createDataPlane({ log, picker, debugHeaders });
   stack.defer(() => dataPlane.close(drainMs));
   const sockets = createSockets({
@@ -62,9 +67,10 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     client,
     informers,
     claimedControllers,
-    publish: (next, pools) => {
+    pickers: pickerKnowledge(options.catalog),
+    publish: (next, pools, pickers) => {
       table = next;
-      picker.update(pools);
+      updatePicker(picker, pools, pickers);
       dataPlane.apply(next);
     },
     program: (gateways) => sockets.program(gateways),

@@ -123,7 +123,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
 
   progress('starting the gateway');
   const gateway = await startGateway(
-    { ...options, client, informers, addresses: network.gateways, nodeAddress: network.node },
+    { ...options, client, informers, addresses: network.gateways, nodeAddress: network.node, catalog },
     stack,
   );
 

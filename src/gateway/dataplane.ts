@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Picker } from '../picker/picker.ts';
 import type { RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
+import { createForeignPickers } from './foreignpicker.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { Pipeline, type PipelineContext, type SocketView } from './pipeline.ts';
 import { closeServer, createHttpServer, defaultServerLimits, type ServerLimits } from './server.ts';
@@ -22,6 +23,9 @@ export interface DataPlaneOptions {
   /** Bytes of request bodies held at a time, over all requests. */
   readonly maxBufferedBytes?: number;
   readonly defaultIdleTimeoutMs?: number;
+  /** Longest wait for the choice of an endpoint: in the queue of the picker, 300 s by default; for somebody else's picker, 30 s. */
+  readonly pickTimeoutMs?: number;
+  readonly foreignPickerTimeoutMs?: number;
 }
 
 export interface ListenAddress {
@@ -88,9 +92,11 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const metrics = createGatewayMetrics();
   const upstreams = createUpstreams({ ...defaultUpstreamLimits, ...options.upstreamLimits }, now);
   const limits = { ...defaultServerLimits, ...options.serverLimits };
+  const foreignPickers = createForeignPickers({ timeoutMs: options.foreignPickerTimeoutMs ?? 30_000, log });
   const context: PipelineContext = {
     log,
     picker: options.picker,
+    foreignPickers,
     upstreams,
     metrics,
     random: options.random ?? Math.random,
@@ -99,6 +105,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     accessLog: log.isLevelEnabled('debug'),
     maxBufferedBytes: options.maxBufferedBytes ?? 1024 ** 3,
     defaultIdleTimeoutMs: options.defaultIdleTimeoutMs ?? 300_000,
+    pickTimeoutMs: options.pickTimeoutMs ?? 300_000,
   };
   let table: RouteTable = { generation: 0, gateways: new Map() };
   const sockets = new Set<GatewaySocket>();
@@ -195,6 +202,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       table = next;
       for (const socket of sockets) socket.view = viewOf(socket.gatewayKey, socket.port);
       metrics.keepOnly(idsIn(next));
+      foreignPickers.keepOnly(next);
     },
     bind: (gatewayKey, listen) => inTurn(gatewayKey, () => rebind(gatewayKey, listen)),
     unbind: (gatewayKey) =>
@@ -203,6 +211,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       }),
     async close(graceMs) {
       await Promise.all([...sockets].map((socket) => drain(socket, graceMs)));
+      foreignPickers.close();
       await upstreams.close();
     },
     stats: () => ({

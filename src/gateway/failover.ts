@@ -2,8 +2,10 @@
  * In which order backends and endpoints are tried (aigateway.md 2.2, gatewayapi.md 9). A request moves on only when nothing of it
  * can have been processed: the endpoint refused the connection, did not take it in time, or there is none.
  */
-import type { Picker, PickRequest } from '../picker/picker.ts';
+import { drops } from '../picker/decision.ts';
 import type { Endpoint, RouteRule, Tier, WeightedBackend } from '../routing/table.ts';
+import { isRefusal, type PickChanges, type PoolChoice, type PoolPick, type Refusal } from './poolchoice.ts';
+import { choosePoolEndpoints, refusalOf, type PoolPickContext, type PoolRequest } from './poolpick.ts';
 import type { UpstreamProtocol, Upstreams } from './upstreams.ts';
 
 /** Connections tried for one request, over all endpoints and backends. */
@@ -72,16 +74,14 @@ export interface Place {
   readonly backend: WeightedBackend;
   readonly protocol: UpstreamProtocol;
   readonly endpoint: Endpoint;
+  /** What the picker of a pool changes of the request. */
+  readonly changes: PickChanges | undefined;
 }
 
-/** There is nowhere left to go; what the client is told. */
-export interface Nowhere {
-  readonly status: 500 | 503;
-  readonly text: string;
-}
+/** Somebody has still to decide; the walk's owner is told when it can go on. */
+export const waiting = 'waiting';
 
-export interface WalkContext {
-  readonly picker: Picker | undefined;
+export interface WalkContext extends PoolPickContext {
   readonly upstreams: Upstreams;
   readonly random: () => number;
 }
@@ -94,41 +94,51 @@ export class TargetWalk {
   attempts = 0;
   readonly #rule: RouteRule;
   readonly #context: WalkContext;
-  readonly #request: PickRequest;
+  readonly #request: PoolRequest;
+  readonly #resume: () => void;
+  #pick: PoolPick | undefined;
+  #waiting = false;
+  #refusal: Refusal | undefined;
+  #changes: PickChanges | undefined;
   #endpoints: readonly Endpoint[] = [];
   #nextEndpoint = 0;
   #tried: WeightedBackend[] | undefined;
 
-  constructor(rule: RouteRule, context: WalkContext, request: PickRequest) {
+  /** `resume`: after `next` said to wait, it can be called again. */
+  constructor(rule: RouteRule, context: WalkContext, request: PoolRequest, resume: () => void) {
     this.#rule = rule;
     this.#context = context;
     this.#request = request;
+    this.#resume = resume;
   }
 
-  next(): Place | Nowhere {
+  /** The next place; what to tell the client when there is nowhere left to go. */
+  next(): Place | Refusal | typeof waiting {
     if (this.backend === undefined) {
       const first = firstBackend(this.#rule.tiers, this.#context.random);
-      if (first === undefined) return { status: 500, text: 'no backend of this route can be chosen' };
+      if (first === undefined) return nowhere(500, 'no backend of this route can be chosen');
       this.#enter(first);
     }
     for (;;) {
       const { backend } = this;
-      if (backend === undefined) return { status: 500, text: 'no backend of this route can be chosen' };
+      if (this.#waiting) return waiting;
+      if (this.#refusal !== undefined) return this.#refusal;
+      if (backend === undefined) return nowhere(500, 'no backend of this route can be chosen');
       const { target } = backend;
       if (target.type === 'invalid') {
-        return { status: 500, text: `a backend of this route is not usable: ${target.message}` };
+        return nowhere(500, `a backend of this route is not usable: ${target.message}`);
       }
       const endpoint = this.#endpoints[this.#nextEndpoint];
       const mayTry = this.attempts < maxConnectAttempts && this.#nextEndpoint < maxEndpointsPerBackend;
       if (endpoint !== undefined && mayTry) {
         this.#nextEndpoint += 1;
         this.attempts += 1;
-        return { backend, protocol: target.protocol, endpoint };
+        return { backend, protocol: target.protocol, endpoint, changes: this.#changes };
       }
       const following = this.#following(backend);
       if (following === undefined) {
         const problem = this.attempts === 0 ? 'has no ready endpoint' : 'cannot be reached';
-        return { status: 503, text: `${describeBackend(backend)} ${problem}` };
+        return nowhere(503, `${describeBackend(backend)} ${problem}`);
       }
       this.#enter(following);
     }
@@ -145,16 +155,59 @@ export class TargetWalk {
   #enter(backend: WeightedBackend): void {
     this.backend = backend;
     this.#nextEndpoint = 0;
+    this.#changes = undefined;
+    this.end();
     const { target } = backend;
-    const { picker, upstreams, random } = this.#context;
-    if (target.type === 'invalid') this.#endpoints = [];
-    else if (target.type === 'pool' && picker !== undefined) {
-      this.#endpoints = picker.pick(target.key, target.endpoints, this.#request);
-    } else {
-      const busy = (endpoint: Endpoint): number => upstreams.inFlight(target.protocol, endpoint);
-      this.#endpoints = orderEndpoints(target.endpoints, busy, random);
+    if (target.type === 'invalid') {
+      this.#endpoints = [];
+      return;
+    }
+    const { upstreams, random } = this.#context;
+    const busy = (endpoint: Endpoint): number => upstreams.inFlight(target.protocol, endpoint);
+    const order = (endpoints: readonly Endpoint[]): readonly Endpoint[] => orderEndpoints(endpoints, busy, random);
+    if (target.type !== 'pool') {
+      this.#endpoints = order(target.endpoints);
+      return;
+    }
+    let returned = false;
+    this.#endpoints = [];
+    this.#waiting = true;
+    this.#pick = choosePoolEndpoints(this.#context, target, this.#request, order, (choice) => {
+      this.#take(choice);
+      if (returned) this.#resume();
+    });
+    returned = true;
+  }
+
+  #take(choice: PoolChoice): void {
+    this.#waiting = false;
+    if (isRefusal(choice)) this.#refusal = choice;
+    else {
+      this.#endpoints = choice.endpoints;
+      this.#changes = choice.changes;
     }
   }
+
+  /** Nobody waits any longer for a choice that has not come. */
+  expire(): void {
+    this.end();
+    this.#take(refusalOf(drops.expired));
+  }
+
+  /** Tells the picker which endpoint answered; returns headers to set on the answer. */
+  answered(status: number, headers: readonly string[], endpoint: Endpoint): ReturnType<PoolPick['responseHead']> {
+    return this.#pick?.responseHead(status, headers, endpoint.key) ?? [];
+  }
+
+  /** The request has ended or goes to another backend: its picker need not think of it any more. */
+  end(): void {
+    this.#pick?.end();
+    this.#pick = undefined;
+  }
+}
+
+function nowhere(status: 500 | 503, text: string): Refusal {
+  return { status, headers: [], text };
 }
 
 /** Names a backend to clients: its kind and name, never an address. */

@@ -48,6 +48,11 @@ function forwardedName(raw: string): string {
   return result;
 }
 
+/** Headers of one hop or of the gateway's own: nobody else sets them. */
+export function isInternalHeader(name: string): boolean {
+  return droppedFromRequests.has(name) || name.startsWith('x-ai-eg-');
+}
+
 /** The client's headers as they go upstream, with `x-forwarded-*` of this hop. */
 export function forwardedHeaders(exchange: Exchange): string[] {
   const { rawHeaders } = exchange;

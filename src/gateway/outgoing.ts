@@ -7,6 +7,7 @@ import type { UpstreamRequest } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { applyFilters, type LocalReply, type OutgoingRequest } from './filters.ts';
 import { modifyHeaders } from './headers.ts';
+import type { PickChanges } from './poolchoice.ts';
 import { BufferedBody, type StreamedBody } from './requestbody.ts';
 
 export interface ClientRequest {
@@ -30,6 +31,7 @@ export function buildUpstreamRequest(
   prepared: OutgoingRequest,
   backend: WeightedBackend,
   endpoint: Endpoint,
+  changes: PickChanges | undefined,
   log: Log,
 ): UpstreamRequest | Unsendable {
   const { target, llm } = backend;
@@ -40,6 +42,7 @@ export function buildUpstreamRequest(
   }
   const targetHost = target.type === 'endpoints' ? target.host : undefined;
   if (request.backendHost && targetHost !== undefined) request.host = targetHost;
+  if (changes !== undefined) modifyHeaders(request.headers, changes.headers);
   if (target.type === 'pool') request.headers.push('x-gateway-destination-endpoint', endpoint.key);
   let body = client.body instanceof BufferedBody ? client.body.bytes() : client.body;
   if (llm !== undefined) {
@@ -55,6 +58,7 @@ export function buildUpstreamRequest(
   } else if (body !== undefined && !Buffer.isBuffer(body) && client.exchange.contentLength !== undefined) {
     request.headers.push('content-length', String(client.exchange.contentLength));
   }
+  if (changes !== undefined) body = pickedBody(client.body, body, changes);
   return {
     responseModifiers: request.responseModifiers,
     method: client.exchange.method,
@@ -65,6 +69,17 @@ export function buildUpstreamRequest(
     serverName:
       target.type === 'endpoints' && target.protocol === 'https' ? hostName(targetHost ?? endpoint.address) : undefined,
   };
+}
+
+/** The body as the picker of a pool wants it; mutations of the route do not apply to pools (aigateway.md 2.7). */
+function pickedBody(
+  client: ClientRequest['body'],
+  body: Buffer | StreamedBody | undefined,
+  { body: given, model }: PickChanges,
+): Buffer | StreamedBody | undefined {
+  if (given !== undefined) return given;
+  if (model === undefined || !(client instanceof BufferedBody) || client.scan?.complete !== true) return body;
+  return replaceModel(client.bytes(), client.scan, model);
 }
 
 /** Undefined: this backend has no such endpoint (aigateway.md 4.1). Only the OpenAI schema is spoken yet. */

@@ -16,25 +16,23 @@ import {
   type RouteRule,
 } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Picker, PickRequest } from '../picker/picker.ts';
+import type { PickRequest } from '../picker/picker.ts';
 import { Attempt, type AttemptEvents } from './attempt.ts';
 import { buildUpstreamRequest, isUnsendable } from './outgoing.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
-import { describeBackend, TargetWalk } from './failover.ts';
+import { describeBackend, TargetWalk, waiting, type WalkContext } from './failover.ts';
 import { applyFilters, type LocalReply, type OutgoingRequest } from './filters.ts';
 import { forwardedHeaders, modifyHeaders, relayedHeaders, setHeader, type HeaderModifier } from './headers.ts';
 import type { GatewayMetrics, LimitName } from './metrics.ts';
+import type { RequestView } from './poolchoice.ts';
+import type { PoolRequest } from './poolpick.ts';
 import { BufferedBody, StreamedBody } from './requestbody.ts';
-import type { Upstream, Upstreams } from './upstreams.ts';
+import type { Upstream } from './upstreams.ts';
 
 /** What all requests of a data plane share. */
-export interface PipelineContext {
+export interface PipelineContext extends WalkContext {
   readonly log: Log;
-  /** Chooses endpoints of pools; without one they are chosen like those of Services. */
-  readonly picker: Picker | undefined;
-  readonly upstreams: Upstreams;
   readonly metrics: GatewayMetrics;
-  readonly random: () => number;
   /** Milliseconds on a clock that never goes back. */
   readonly now: () => number;
   readonly debugHeaders: boolean;
@@ -43,6 +41,8 @@ export interface PipelineContext {
   readonly maxBufferedBytes: number;
   /** Longest silence of an upstream where no timeout of the route says otherwise. */
   readonly defaultIdleTimeoutMs: number;
+  /** Longest time that a request is queued for an endpoint of a pool; beyond it 503. */
+  readonly pickTimeoutMs: number;
 }
 
 /** What a socket serves at the moment a request begins; the request finishes on it. */
@@ -56,10 +56,11 @@ export interface SocketView {
 
 /** Larger bodies of requests that need no look inside flow through instead of being held. */
 const streamAboveBytes = 256 * 1024;
+const noBytes = Buffer.alloc(0);
 /** How the status of a request whose client went away is counted; it is never sent. */
 const clientGone = 499;
 
-export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
+export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, PoolRequest {
   readonly host: string;
   readonly path: string;
   readonly query: string;
@@ -114,6 +115,13 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     return this.#buffered === undefined || scan?.complete !== true
       ? undefined
       : { path: this.path, bytes: this.#buffered.bytes(), scan };
+  }
+
+  /** For pickers that are somebody else's. */
+  view(): RequestView {
+    const { method, scheme, authority, path, search } = this.#exchange;
+    const [headers, body] = [this.#outgoing?.headers ?? [], this.#buffered?.bytes() ?? noBytes];
+    return { method, scheme, authority, path: path + search, headers, body };
   }
 
   start(): void {
@@ -181,11 +189,13 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
       this.#streamed?.push(null);
       return;
     }
+    const { scan } = buffered;
     if (this.#rule !== undefined) {
+      scan?.finish();
+      this.model ??= modelOf(buffered);
       this.#tryNext();
       return;
     }
-    const { scan } = buffered;
     const { gateway } = this.#view;
     const api = this.#endpointOfApi;
     if (scan === undefined || gateway === undefined || api === undefined) return;
@@ -247,6 +257,9 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     const { hasBody, contentLength } = this.#exchange;
     if (this.#buffered !== undefined || !hasBody) {
       this.#tryNext();
+    } else if (leadsToPool(rule)) {
+      // Pickers look at it.
+      this.#readBody(this.#endpointOfApi !== undefined);
     } else if (contentLength !== undefined && contentLength <= streamAboveBytes) {
       this.#readBody(false);
     } else {
@@ -289,18 +302,22 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
   #tryNext(): void {
     const [rule, outgoing] = [this.#rule, this.#outgoing];
     if (rule === undefined || outgoing === undefined) return;
-    const { upstreams, picker, metrics, log } = this.#context;
-    const walk = (this.#walk ??= new TargetWalk(rule, this.#context, this));
+    const { upstreams, metrics, log } = this.#context;
+    const walk = (this.#walk ??= this.#startWalk(rule));
     const next = walk.next();
-    if ('status' in next) {
-      this.#replyText(next.status, next.text);
+    if (next === waiting) {
+      this.#attemptTimer = setTimeout(pickTimedOut, this.#context.pickTimeoutMs, this);
       return;
     }
-    const { backend, protocol, endpoint } = next;
+    if ('status' in next) {
+      this.#reply(next.status, ['content-type', 'text/plain', ...next.headers], next.text, false);
+      return;
+    }
+    const { backend, protocol, endpoint, changes } = next;
     this.#endpoint = endpoint;
     const body = this.#buffered ?? this.#streamed;
     const client = { exchange: this.#exchange, port: this.#view.port, api: this.#endpointOfApi, body };
-    const request = buildUpstreamRequest(client, outgoing, backend, endpoint, log);
+    const request = buildUpstreamRequest(client, outgoing, backend, endpoint, changes, log);
     if (isUnsendable(request)) {
       if ('reply' in request) this.#replyLocally(request.reply);
       else this.#replyError(500, request.error);
@@ -314,11 +331,24 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
       return;
     }
     this.#upstream = upstream;
-    if (backend.target.type === 'pool') picker?.started(endpoint.key);
     this.#responseModifiers = request.responseModifiers;
     this.#startAttemptTimers(rule);
     this.#attempt = new Attempt(this);
     this.#attempt.send(upstream, request);
+  }
+
+  #startWalk(rule: RouteRule): TargetWalk {
+    return new TargetWalk(rule, this.#context, this, () => {
+      if (this.#attemptTimer !== undefined) clearTimeout(this.#attemptTimer);
+      if (!this.#over) this.#tryNext();
+    });
+  }
+
+  /** The request was queued for too long. */
+  stopWaiting(): void {
+    if (this.#over) return;
+    this.#walk?.expire();
+    this.#tryNext();
   }
 
   #startAttemptTimers(rule: RouteRule): void {
@@ -342,9 +372,6 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     if (upstream === undefined) return;
     this.#upstream = undefined;
     this.#context.upstreams.release(upstream);
-    if (this.#endpoint !== undefined && this.#walk?.backend?.target.type === 'pool') {
-      this.#context.picker?.finished(this.#endpoint.key);
-    }
   }
 
   onUnreachable(error: Error): void {
@@ -364,6 +391,9 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     const headers = relayedHeaders(upstreamHeaders);
     const modifiers = this.#responseModifiers;
     if (modifiers !== undefined) for (const modifier of modifiers) modifyHeaders(headers, modifier);
+    if (this.#walk !== undefined && this.#endpoint !== undefined) {
+      for (const [name, value] of this.#walk.answered(status, headers, this.#endpoint)) setHeader(headers, name, value);
+    }
     const contentType = upstreamHeaders['content-type'];
     this.#eventStream = typeof contentType === 'string' && contentType.startsWith('text/event-stream');
     this.#status = status;
@@ -484,6 +514,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest {
     if (this.#over) return;
     this.#over = true;
     this.#endAttempt();
+    this.#walk?.end();
     if (this.#requestTimer !== undefined) clearTimeout(this.#requestTimer);
     this.#streamed?.destroy();
     const { metrics, accessLog } = this.#context;
@@ -522,8 +553,23 @@ function attemptTimedOut(pipeline: Pipeline): void {
   pipeline.timeOut('backend_request_timeout');
 }
 
+function pickTimedOut(pipeline: Pipeline): void {
+  pipeline.stopWaiting();
+}
+
 function streamIdle(pipeline: Pipeline): void {
   pipeline.timeOut('stream_idle_timeout');
+}
+
+function leadsToPool({ tiers }: RouteRule): boolean {
+  return tiers.some(({ backends }) => backends.some(({ target }) => target.type === 'pool'));
+}
+
+/** The model in a body that need not have one. */
+function modelOf(buffered: BufferedBody): string | undefined {
+  if (buffered.scan?.complete !== true) return undefined;
+  const body = readLlmBody(buffered.bytes(), buffered.scan);
+  return 'error' in body || body.model === '' ? undefined : body.model;
 }
 
 /** True when the chunk ends with a blank line. */

@@ -29,6 +29,8 @@ export interface DirectorOptions {
   readonly random: Chance;
   readonly timers: Timers;
   readonly observer: DirectorObserver;
+  /** What is known of endpoints, when an earlier director of the pool has found it out; default: nothing. */
+  readonly store?: EndpointStore;
   readonly log?: Log;
   /** Targets beyond what the configuration asks for, for retries; 0 by default. */
   readonly alternatives?: number;
@@ -52,8 +54,6 @@ export interface Director {
    * the request. A dispatched request counts as running until its `completed` was called.
    */
   schedule(request: InferenceRequest, settle: (decision: Decision) => void): ScheduledRequest;
-  /** A request that was not dispatched from here began or ended at an endpoint of this pool, or somewhere else than its first target. */
-  countInFlight(key: string, change: 1 | -1): void;
   /** A uniformly random endpoint for requests without a body to look at (epp.md 3.4); nothing is accounted for. */
   anyEndpoint(subset?: readonly string[]): PickerEndpoint | undefined;
   /** What gauges show; computed when asked for. */
@@ -92,7 +92,7 @@ const defaultFlow = 'default-flow';
 /** @throws ConfigError when the plugins of the configuration do not fit together */
 export function createDirector(options: DirectorOptions): Director {
   const { config, pool, clock, random, timers, observer, alternatives = 0, metricsIntervalMs = 50 } = options;
-  const store = new EndpointStore();
+  const { store = new EndpointStore() } = options;
   const surroundings = { store, random, clock, observer, alternatives, metricsIntervalMs, kvEvents: options.kvEvents };
   const assembly = assemble(config, surroundings);
   const { plugins, handler, detector } = assembly;
@@ -215,10 +215,6 @@ export function createDirector(options: DirectorOptions): Director {
         else finish(decide(running));
       }
       return running;
-    },
-    countInFlight(key, change) {
-      const slot = store.find(key);
-      if (slot !== undefined) store.addInFlight(slot, store.generation[slot] ?? 0, change, 0);
     },
     anyEndpoint(subset) {
       const count = findCandidates(subset);

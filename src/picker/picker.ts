@@ -1,18 +1,22 @@
 /**
- * The endpoint picker for the gateway, in process: a director per InferencePool over shared scraping (design rule 4). Network, clock and
- * chance come from outside.
+ * The endpoint picker for the gateway, in process: a director per InferencePool with the pool's own configuration; pools with the same
+ * one share their scraping (design rule 4). Network, clock and chance come from outside.
  */
+import type { InferenceModelRewrite } from '../kinds/inference/inferencemodelrewrite.ts';
+import type { InferenceObjective } from '../kinds/inference/inferenceobjective.ts';
 import type { JsonScan } from '../llm/scan.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { PickerConfig } from './config/config.ts';
 import { parseConfig } from './config/parse.ts';
+import { drops, type Decision } from './decision.ts';
 import { createDirector, type Director } from './director.ts';
-import { createScraper, type Scrape } from './metrics/scraper.ts';
+import { createScraper, type Scrape, type Scraper } from './metrics/scraper.ts';
 import { metricsSourceOf } from './metrics/source.ts';
 import type { DirectorObserver } from './observer.ts';
 import { realTimers } from './ports.ts';
-import { promptApiOf, type PromptHashes } from './prefix/prompthasher.ts';
-import type { PickerEndpoint } from './request.ts';
+import { promptApiOf } from './prefix/prompthasher.ts';
+import type { InferenceRequest, PickerEndpoint } from './request.ts';
+import type { ScheduledRequest } from './running.ts';
+import { EndpointStore } from './store.ts';
 
 /** What the gateway knows of a request when it asks for endpoints. */
 export interface PickRequest {
@@ -31,123 +35,231 @@ export interface PickerOptions {
   readonly now?: () => number;
   /** Time between two scrapes of an endpoint. */
   readonly intervalMs?: number;
-  /** For every pool. */
-  readonly config?: PickerConfig;
   readonly observer?: DirectorObserver;
 }
 
 export interface Picker {
-  /** The endpoints of all pools, by `namespace/name` of the InferencePool: these are scraped. */
-  update(pools: ReadonlyMap<string, readonly PickerEndpoint[]>): void;
-  /** The endpoints to try, best first; empty only when there is no candidate. Does not wait for anything. */
-  pick<E extends PickerEndpoint>(pool: string, candidates: readonly E[], request: PickRequest): readonly E[];
-  /** A request was sent to the endpoint with this key. */
-  started(key: string): void;
-  /** It was answered, or given up. */
-  finished(key: string): void;
+  /**
+   * The endpoints of all pools, by `namespace/name` of the InferencePool: these are scraped. `configs`: texts of EndpointPickerConfigs;
+   * pools that have none get the default. A pool whose configuration changed decides anew from the next request on, and also on those
+   * that are queued; what is known of its endpoints is kept. A configuration that cannot be used is logged, and the former one stays.
+   */
+  update(pools: ReadonlyMap<string, readonly PickerEndpoint[]>, configs?: ReadonlyMap<string, string>): void;
+  /** Objectives and rewrites of all namespaces, from now on. */
+  applyObjects(objectives: readonly InferenceObjective[], rewrites: readonly InferenceModelRewrite[]): void;
+  /**
+   * Decides where a request to a pool goes, among `candidates`. `settle` is called once: before this returns, unless flow control
+   * queues the request. It gets the endpoints to try, best first, none when the request is dropped. The request counts as running
+   * until `completed` of what is returned was called; `cancel` takes it out of the queue.
+   */
+  pick<E extends PickerEndpoint>(
+    pool: string,
+    candidates: readonly E[],
+    request: PickRequest,
+    settle: (endpoints: readonly E[], decision: Decision) => void,
+  ): Picking;
   stop(): void;
 }
 
+/** One request in the picker's care. */
+export type Picking = Pick<ScheduledRequest, 'cancel' | 'responseHeaders' | 'completed'>;
+
 /** Endpoints beyond the best are for connection failures. */
 const alternatives = 2;
+/** An idle pool is scraped at a tenth of the pace, which must not make it look saturated: stale is what missed four of these. */
+const intervalsUntilStale = 3;
+
+interface Pool {
+  readonly key: string;
+  readonly store: EndpointStore;
+  config: string;
+  director: Director;
+  /** What the director was told of last. */
+  endpoints: readonly PickerEndpoint[];
+}
 
 export function createPicker(options: PickerOptions): Picker {
   const { scrape, log, random = Math.random, now = () => performance.now(), intervalMs = 100 } = options;
-  const { config = parseConfig(), observer = {} } = options;
-  const directors = new Map<string, Director>();
-  /** Endpoints that each pool's director was told of last. */
-  const known = new Map<string, readonly PickerEndpoint[]>();
-  const scraper = createScraper({
-    scrape,
-    source: metricsSourceOf(config),
-    record: (key, metrics) => {
-      for (const director of directors.values()) director.recordMetrics(key, metrics);
-    },
-    now,
-    intervalMs,
-    log,
-  });
+  const { observer = {} } = options;
+  const pools = new Map<string, Pool>();
+  /** By the text of the configuration, which says where metrics are and what they are called. */
+  const scrapers = new Map<string, Scraper>();
+  let objectives: readonly InferenceObjective[] = [];
+  let rewrites: readonly InferenceModelRewrite[] = [];
 
-  const directorOf = (pool: string): Director => {
-    const existing = directors.get(pool);
-    if (existing !== undefined) return existing;
-    const [namespace = '', name = ''] = pool.split('/');
+  const directorOf = (key: string, config: string, store: EndpointStore): Director => {
+    const [namespace = '', name = ''] = key.split('/');
     const director = createDirector({
-      config,
+      config: parsed(config),
       pool: { namespace, name },
       clock: now,
       random,
       timers: realTimers,
       observer,
       log,
+      store,
       alternatives,
-      metricsIntervalMs: intervalMs,
+      metricsIntervalMs: intervalMs * intervalsUntilStale,
     });
-    directors.set(pool, director);
+    director.applyObjects(objectives, rewrites);
     return director;
   };
-  const tell = (pool: string, endpoints: readonly PickerEndpoint[]): Director => {
-    const director = directorOf(pool);
+  const open = (key: string, config: string): Pool => {
+    const store = new EndpointStore();
+    const pool: Pool = { key, store, config, director: directorOf(key, config, store), endpoints: [] };
+    pools.set(key, pool);
+    return pool;
+  };
+  const configure = (pool: Pool, config: string): void => {
+    if (pool.config === config) return;
+    const former = pool.director;
+    pool.director = directorOf(pool.key, config, pool.store);
+    pool.config = config;
+    pool.director.update(pool.endpoints);
+    log.info({ pool: pool.key }, 'the configuration of the endpoint picker has changed');
+    // What it drops from its queue finds the new one.
+    former.stop();
+  };
+  const tell = (pool: Pool, endpoints: readonly PickerEndpoint[]): void => {
     // A route table hands in the same array again and again until the pool changes.
-    if (known.get(pool) !== endpoints) {
-      known.set(pool, endpoints);
-      director.update(endpoints);
+    if (pool.endpoints === endpoints) return;
+    pool.endpoints = endpoints;
+    pool.director.update(endpoints);
+  };
+  const scraperOf = (config: string): Scraper => {
+    const existing = scrapers.get(config);
+    if (existing !== undefined) return existing;
+    const scraper = createScraper({
+      scrape,
+      source: metricsSourceOf(parsed(config)),
+      record: (key, metrics) => {
+        for (const pool of pools.values()) if (pool.config === config) pool.director.recordMetrics(key, metrics);
+      },
+      now,
+      intervalMs,
+      log,
+    });
+    scrapers.set(config, scraper);
+    return scraper;
+  };
+  const scrapeAll = (): void => {
+    const byConfig = Map.groupBy(pools.values(), ({ config }) => config);
+    for (const [config, scraper] of scrapers) {
+      if (byConfig.has(config)) continue;
+      scraper.stop();
+      scrapers.delete(config);
     }
-    return director;
+    for (const [config, members] of byConfig) scraperOf(config).update(members.flatMap(({ endpoints }) => endpoints));
   };
 
   return {
-    update(pools) {
-      for (const [pool, director] of directors) {
-        if (pools.has(pool)) continue;
-        director.stop();
-        directors.delete(pool);
-        known.delete(pool);
+    update(wanted, configs) {
+      for (const [key, pool] of pools) {
+        if (wanted.has(key)) continue;
+        pools.delete(key);
+        pool.director.stop();
       }
-      for (const [pool, endpoints] of pools) tell(pool, endpoints);
-      scraper.update([...pools.values()].flat());
+      for (const [key, endpoints] of wanted) {
+        const config = configs?.get(key) ?? '';
+        try {
+          const pool = pools.get(key) ?? open(key, config);
+          configure(pool, config);
+          tell(pool, endpoints);
+        } catch (error) {
+          log.error({ pool: key, err: error }, 'the configuration of the endpoint picker cannot be used');
+        }
+      }
+      scrapeAll();
     },
-    pick(pool, candidates, request) {
-      scraper.touch();
-      const director = tell(pool, candidates);
-      const { prompt, bodyBytes } = hashPrompt(director, request);
-      let picked: readonly (typeof candidates)[number][] = [];
-      const scheduled = director.schedule(
-        {
-          id: '',
-          header: (name) => request.header(name),
-          incomingModel: request.model ?? '',
-          opaque: true,
-          streaming: false,
-          bodyBytes,
-          prompt,
-        },
-        (decision) => {
-          if (decision.type === 'drop') return;
-          picked = decision.targets.flatMap(({ key }) => candidates.find((candidate) => candidate.key === key) ?? []);
-        },
-      );
-      // The gateway says itself where the request went, which after a failure is not where it was meant to.
-      scheduled.completed();
-      return picked;
+    applyObjects(newObjectives, newRewrites) {
+      objectives = newObjectives;
+      rewrites = newRewrites;
+      for (const { director } of pools.values()) director.applyObjects(objectives, rewrites);
     },
-    started(key) {
-      for (const director of directors.values()) director.countInFlight(key, 1);
-    },
-    finished(key) {
-      for (const director of directors.values()) director.countInFlight(key, -1);
+    pick(key, candidates, request, settle) {
+      const pool = pools.get(key) ?? open(key, '');
+      tell(pool, candidates);
+      scrapers.get(pool.config)?.touch();
+      const picking = new Pending(pool, candidates, request, settle);
+      picking.schedule();
+      return picking;
     },
     stop() {
-      scraper.stop();
-      for (const director of directors.values()) director.stop();
+      for (const scraper of scrapers.values()) scraper.stop();
+      scrapers.clear();
+      const all = [...pools.values()];
+      pools.clear();
+      for (const { director } of all) director.stop();
     },
   };
 }
 
-function hashPrompt(director: Director, request: PickRequest): { prompt: PromptHashes | undefined; bodyBytes: number } {
+function parsed(config: string): ReturnType<typeof parseConfig> {
+  return config === '' ? parseConfig() : parseConfig(config);
+}
+
+/** A request that is decided on, perhaps later, and perhaps by another director than it came to. */
+class Pending<E extends PickerEndpoint> implements Picking {
+  readonly #pool: Pool;
+  readonly #candidates: readonly E[];
+  readonly #request: PickRequest;
+  readonly #settle: (endpoints: readonly E[], decision: Decision) => void;
+  #scheduled: ScheduledRequest | undefined;
+  #over = false;
+
+  constructor(
+    pool: Pool,
+    candidates: readonly E[],
+    request: PickRequest,
+    settle: (endpoints: readonly E[], decision: Decision) => void,
+  ) {
+    this.#pool = pool;
+    this.#candidates = candidates;
+    this.#request = request;
+    this.#settle = settle;
+  }
+
+  schedule(): void {
+    const { director } = this.#pool;
+    this.#scheduled = director.schedule(inferenceRequest(director, this.#request), (decision) => {
+      if (this.#over) return;
+      if (decision === drops.stopped && this.#pool.director !== director) this.schedule();
+      else if (decision.type === 'drop') this.#settle([], decision);
+      else {
+        const targets = decision.targets.flatMap(
+          ({ key }) => this.#candidates.find((candidate) => candidate.key === key) ?? [],
+        );
+        this.#settle(targets, decision);
+      }
+    });
+  }
+
+  cancel(): void {
+    this.#over = true;
+    this.#scheduled?.cancel();
+  }
+
+  responseHeaders(status: number, served?: string): readonly (readonly [name: string, value: string])[] {
+    return this.#scheduled?.responseHeaders(status, served) ?? [];
+  }
+
+  completed(): void {
+    this.#scheduled?.completed();
+  }
+}
+
+function inferenceRequest(director: Director, request: PickRequest): InferenceRequest {
   const body = request.scannedBody?.();
   const api = body === undefined ? undefined : promptApiOf(body.path);
   const hasher = body === undefined || api === undefined ? undefined : director.promptHasher(api, body.scan);
   if (body !== undefined) hasher?.push(body.bytes);
-  return { prompt: hasher?.finish(), bodyBytes: body?.bytes.length ?? 0 };
+  return {
+    id: '',
+    header: (name) => request.header(name),
+    incomingModel: request.model ?? '',
+    opaque: true,
+    streaming: false,
+    bodyBytes: body?.bytes.length ?? 0,
+    prompt: hasher?.finish(),
+  };
 }

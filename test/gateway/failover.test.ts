@@ -133,15 +133,29 @@ describe('failover', () => {
     expect(await fixture.plane.metrics()).toContain('headgate_failovers_total 5\n');
   });
 
-  it('follows the order of the picker for pools, tells it what is in flight and the upstream where it was sent', async () => {
+  it('follows the order of the picker for pools, tells it who answered and when it is over, and the upstream where it was sent', async () => {
     await fixture.close();
-    const inFlight: string[] = [];
+    const told: string[] = [];
     fixture = await startFixture({
       picker: {
         update: () => undefined,
-        pick: (_, candidates) => [...candidates].reverse(),
-        started: (key) => inFlight.push(`+${key}`),
-        finished: (key) => inFlight.push(`-${key}`),
+        applyObjects: () => undefined,
+        explain: () => undefined,
+        pick: (_, candidates, __, settle) => {
+          const [target = endpointAt(1), ...others] = [...candidates].reverse();
+          const targets = [target, ...others] as const;
+          const destination = targets.map(({ key }) => key).join(',');
+          const facts = { targetModel: 'm', priority: 0, fairnessId: '', setHeaders: [], removeHeaders: [] };
+          settle([...candidates].reverse(), { type: 'dispatch', targets, destination, ...facts });
+          return {
+            responseHeaders: (status, served) => {
+              told.push(`${status} ${served}`);
+              return [];
+            },
+            cancel: () => told.push('over'),
+            completed: () => undefined,
+          };
+        },
         stop: () => undefined,
       },
     });
@@ -158,6 +172,6 @@ describe('failover', () => {
     } as const;
     fixture.plane.apply(table([{ model: 'm', backends: [backend(pool)] }]));
     expect(await ask()).toBe(endpoint.key);
-    expect(inFlight).toEqual([`+${dead.key}`, `-${dead.key}`, `+${endpoint.key}`, `-${endpoint.key}`]);
+    expect(told).toEqual([`200 ${endpoint.key}`, 'over']);
   });
 });
