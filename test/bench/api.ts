@@ -1,15 +1,17 @@
 /**
- * `npm run bench:api [-- --objects N --watchers N --only headgate --profile DIR]`: the embedded API beside etcd and kube-apiserver, one
- * after the other in the same run, with the same load over the same client: TLS, JSON, HTTP/1.1, every write synced to disk.
+ * `npm run bench:api [-- --objects N --watchers N --only headgate --node-option=O --profile DIR]`: the embedded API, bundled as it is
+ * published, beside etcd and kube-apiserver, one after the other in the same run, with the same load over the same client: TLS, JSON,
+ * HTTP/1.1, every write synced to disk.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
 import { Agent } from 'undici';
 import { hasRealApiServer, skipMessage, startRealApiServer, type ApiTarget } from '../conformance/apiserver.ts';
 
@@ -18,6 +20,7 @@ const { values } = parseArgs({
     objects: { type: 'string', default: '10000' },
     watchers: { type: 'string', default: '1000' },
     only: { type: 'string' },
+    'node-option': { type: 'string', multiple: true, default: [] },
     profile: { type: 'string' },
   },
 });
@@ -49,15 +52,37 @@ for (const [index, { name }] of (columns[0]?.[1] ?? []).entries()) {
 async function benchHeadgate(): Promise<Result[]> {
   const directory = mkdtempSync(join(tmpdir(), 'headgate-bench-api-'));
   const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
-  const script = fileURLToPath(new URL('apiprocess.ts', import.meta.url));
-  const child = spawn(process.execPath, [...profiling, script, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = await bundle();
+  const options = [...values['node-option'], ...profiling, join(program, 'apiprocess.js'), directory];
+  const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     for await (const line of createInterface({ input: child.stdout })) return await bench(parseTarget(line));
     throw new Error('the API did not start');
   } finally {
     await stop(child);
-    rmSync(directory, { recursive: true, force: true });
+    for (const made of [directory, program]) rmSync(made, { recursive: true, force: true });
   }
+}
+
+/** As `npm run bundle` does; where the packages it imports are found. */
+async function bundle(): Promise<string> {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const cache = join(root, 'node_modules/.cache');
+  mkdirSync(cache, { recursive: true });
+  const outdir = mkdtempSync(join(cache, 'bench-api-'));
+  await build({
+    entryPoints: [join(root, 'test/bench/apiprocess.ts')],
+    outdir,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22.18',
+    packages: 'external',
+  });
+  for (const file of globSync('src/apiserver/*/*.json', { cwd: root })) {
+    copyFileSync(join(root, file), join(outdir, basename(file)));
+  }
+  return outdir;
 }
 
 function parseTarget(line: string): ApiTarget {
@@ -104,9 +129,9 @@ async function bench(target: ApiTarget): Promise<Result[]> {
       { name: `list ${objects} in pages of 500, ms`, value: pages.toFixed(0) },
       { name: `table of ${objects}, ms`, value: table.toFixed(0) },
       ...watching,
-      { name: 'resident memory at start, MB', value: atStart.toFixed(0) },
-      { name: `resident memory with ${objects} objects, MB`, value: atRest.toFixed(0) },
-      { name: `resident memory with ${watchers} watchers, MB`, value: memory().toFixed(0) },
+      { name: 'memory at start, MB', value: atStart },
+      { name: `memory with ${objects} objects, MB`, value: atRest },
+      { name: `memory with ${watchers} watchers, MB`, value: memory() },
     ];
   } finally {
     await agent.destroy();
@@ -229,17 +254,22 @@ async function watch(api: Api): Promise<Result[]> {
   ];
 }
 
-/** Resident memory of our child processes, in MB. */
-function memory(): number {
-  let kilobytes = 0;
+/**
+ * Resident memory of our child processes in MB, and what of it is theirs alone: the rest are mapped files, the program's and the store's,
+ * whose pages the system takes back when it needs them.
+ */
+function memory(): string {
+  let resident = 0;
+  let anonymous = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       if (/^PPid:\s+(\d+)$/m.exec(status)?.[1] !== String(process.pid)) continue;
-      kilobytes += Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+      resident += Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+      anonymous += Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
     } catch {
       // It ended meanwhile.
     }
   }
-  return kilobytes / 1024;
+  return `${(resident / 1024).toFixed(0)} (anonymous ${(anonymous / 1024).toFixed(0)})`;
 }

@@ -1,4 +1,4 @@
-import { jsonOf } from './encoding.ts';
+import { jsonOf, objectOf } from './encoding.ts';
 import type { StoredObject } from './object.ts';
 
 export interface StoreEvent {
@@ -33,9 +33,9 @@ export const defaultWindow: HistoryWindow = { events: 10_000, bytes: 32 * 1024 *
 
 /** `past` and `oldest` are what an earlier run left. */
 export function createHistory(past: readonly StoreEvent[], startAfter: number, window: HistoryWindow): History {
-  let events: StoreEvent[] = [...past];
+  let events = past.map((event) => new PastEvent(event));
   let first = 0;
-  let bytes = past.reduce((sum, event) => sum + sizeOf(event), 0);
+  let bytes = events.reduce((sum, event) => sum + event.size, 0);
   let oldest = startAfter;
   const listeners = new Set<(event: StoreEvent) => void>();
 
@@ -45,7 +45,7 @@ export function createHistory(past: readonly StoreEvent[], startAfter: number, w
       const event = events[first];
       if (event === undefined) break;
       first += 1;
-      bytes -= sizeOf(event);
+      bytes -= event.size;
       oldest = event.revision;
       dropped.push(event.revision);
     }
@@ -70,8 +70,9 @@ export function createHistory(past: readonly StoreEvent[], startAfter: number, w
       return events.slice(low);
     },
     add(event) {
-      events.push(event);
-      bytes += sizeOf(event);
+      const kept = new PastEvent(event);
+      events.push(kept);
+      bytes += kept.size;
       const dropped = trim();
       for (const listener of listeners) listener(event);
       return dropped;
@@ -83,6 +84,33 @@ export function createHistory(past: readonly StoreEvent[], startAfter: number, w
   };
 }
 
-function sizeOf(event: StoreEvent): number {
-  return jsonOf(event.object).length;
+/** An event as it is kept: the bytes of its states, a fraction of what the objects take; few watches begin in the past. */
+class PastEvent implements StoreEvent {
+  readonly revision: number;
+  readonly type: StoreEvent['type'];
+  readonly resource: string;
+  readonly key: string;
+  readonly #after: Buffer<ArrayBuffer>;
+  readonly #before: Buffer<ArrayBuffer> | undefined;
+
+  constructor({ revision, type, resource, key, object, previous }: StoreEvent) {
+    this.revision = revision;
+    this.type = type;
+    this.resource = resource;
+    this.key = key;
+    this.#after = jsonOf(object);
+    this.#before = previous === undefined ? undefined : jsonOf(previous);
+  }
+
+  get object(): StoredObject {
+    return objectOf(this.#after);
+  }
+
+  get previous(): StoredObject | undefined {
+    return this.#before === undefined ? undefined : objectOf(this.#before);
+  }
+
+  get size(): number {
+    return this.#after.length;
+  }
 }

@@ -29,15 +29,34 @@ export function sendAll(response: ServerResponse, pieces: readonly Buffer[]): vo
 }
 
 /** Pieces from an index on as one chunk, and the index after it. A large piece is not copied. */
-function chunkFrom(pieces: readonly Buffer[], start: number): [Buffer, number] {
+function chunkFrom(pieces: readonly Buffer[], start: number, join = joinOf): [Buffer, number] {
   let end = start;
   let size = 0;
   do {
     size += pieces[end]?.length ?? 0;
     end += 1;
   } while (end < pieces.length && size + (pieces[end]?.length ?? 0) <= chunkBytes);
-  const [only = Buffer.alloc(0)] = end === start + 1 ? pieces.slice(start, end) : [];
-  return [end === start + 1 ? only : Buffer.concat(pieces.slice(start, end), size), end];
+  return [join(pieces.slice(start, end)), end];
+}
+
+function joinOf(pieces: readonly Buffer[]): Buffer {
+  const [first = Buffer.alloc(0), ...others] = pieces;
+  return others.length === 0 ? first : Buffer.concat(pieces);
+}
+
+/** By the first line, which is no longer held once all watchers have been sent it. */
+const joinedLines = new WeakMap<Buffer, { lines: readonly Buffer[]; joined: Buffer }>();
+
+/** Watchers that are sent the same lines share one copy of them. */
+function joinShared(lines: readonly Buffer[]): Buffer {
+  const [first] = lines;
+  const known = first === undefined ? undefined : joinedLines.get(first);
+  if (known?.lines.length === lines.length && known.lines.every((line, index) => line === lines[index])) {
+    return known.joined;
+  }
+  const joined = joinOf(lines);
+  if (first !== undefined && lines.length > 1) joinedLines.set(first, { lines, joined });
+  return joined;
 }
 
 /** The lines of one watch: first those of `initial`, made as the client reads them, then those of what happens. */
@@ -78,7 +97,7 @@ export function startDelivery(response: ServerResponse, initial: Iterator<Buffer
   };
   const nextWaiting = (): Buffer | undefined => {
     if (waiting.length === 0) return undefined;
-    const [chunk, after] = chunkFrom(waiting, 0);
+    const [chunk, after] = chunkFrom(waiting, 0, joinShared);
     waiting = after === waiting.length ? [] : waiting.slice(after);
     waitingBytes -= chunk.length;
     return chunk;
