@@ -10,6 +10,9 @@ export interface DataDir {
   release(): Promise<void>;
 }
 
+/** Where in the data directory tools find the address of the running process's metrics and debug pages. */
+export const adminUrlFile = 'admin-url';
+
 /**
  * Creates the directory, readable by its owner only, and takes it.
  *

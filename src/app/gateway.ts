@@ -8,6 +8,8 @@ import { createPicker } from '../picker/picker.ts';
 import type { RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
+import { debugPages } from './debugpages.ts';
+import { createDecisionTrail } from './decisiontrail.ts';
 import { startMetricsServer } from './metricsserver.ts';
 import { followObjects, pickerKnowledge, updatePicker } from './pickers.ts';
 import { createSockets } from './sockets.ts';
@@ -38,13 +40,16 @@ export interface RunningGateway {
 const drainMs = 3_000;
 /** That of Envoy's admin interface. */
 const metricsPort = 9901;
+/** Decisions of the endpoint picker that are remembered. */
+const trailLength = 100;
 
 /** The data plane with its picker, and the controllers that feed it; `stack` takes them down again. */
 export async function startGateway(options: GatewayOptions, stack: AsyncDisposableStack): Promise<RunningGateway> {
   const { client, informers, addresses, claimedControllers, debugHeaders, log } = options;
   const scrape = createHttpScrape();
   stack.defer(() => scrape.close());
-  const picker = createPicker({ scrape: (url, signal) => scrape.scrape(url, signal), log });
+  const trail = createDecisionTrail(trailLength);
+  const picker = createPicker({ scrape: (url, signal) => scrape.scrape(url, signal), observer: trail.observer, log });
   stack.defer(() => {
     picker.stop();
   });
@@ -81,6 +86,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     address: options.nodeAddress,
     preferredPort: metricsPort,
     metrics: () => dataPlane.metrics(),
+    pages: debugPages({ table: () => table, picker, trail }),
   });
   stack.defer(() => metrics.close());
   return { table: () => table, portOf: (key, port) => sockets.portOf(key, port), metricsUrl: metrics.url };

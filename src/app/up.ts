@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApiServer, type MetricsSource, type PodAccess, type PodLogSource } from '../apiserver/server.ts';
@@ -18,7 +18,7 @@ import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
 import { applyManifests } from './apply.ts';
-import { openDataDir } from './datadir.ts';
+import { adminUrlFile, openDataDir } from './datadir.ts';
 import { startGateway } from './gateway.ts';
 import { readManifests } from './manifests.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
@@ -126,6 +126,10 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     { ...options, client, informers, addresses: network.gateways, nodeAddress: network.node, catalog },
     stack,
   );
+
+  const adminUrl = path.join(dataDir.path, adminUrlFile);
+  stack.defer(() => rm(adminUrl, { force: true }));
+  await writeFile(adminUrl, `${new URL(gateway.metricsUrl).origin}\n`, { mode: 0o600 });
 
   if (manifests.length > 0) progress(`applying ${manifests.length} objects`);
   await applyManifests(client, allKinds, manifests, () => undefined);

@@ -1,8 +1,9 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
 import { crds } from './crds.ts';
 import { runBackup, runRestore } from './backup.ts';
+import { explain, type ExplainFlags } from './explain.ts';
 import { up, type UpFlags } from './up.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -32,6 +33,18 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn')
     .action(async (flags: UpFlags) => {
       await up(flags);
+    });
+
+  program
+    .command('explain')
+    .description('say where a running `headgate up` would send a request now, and why: route, scores by plugin, pick')
+    .requiredOption('--model <model>', 'the model that the request asks for')
+    .requiredOption('--prompt <text>', "the user's message")
+    .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
+    .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
+    .addOption(new Option('-o, --output <format>', 'json instead of tables').choices(['json']))
+    .action(async (flags: ExplainFlags) => {
+      await explain(flags);
     });
 
   program
@@ -75,6 +88,12 @@ function port(text: string): number {
   if (!Number.isInteger(value) || value < 0 || value > 65535)
     throw new InvalidArgumentError('not a port: use 0 to 65535.');
   return value;
+}
+
+function httpUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:/.test(text))
+    throw new InvalidArgumentError('not a URL: use http://address:port.');
+  return text;
 }
 
 function logLevel(text: string): LogLevel {

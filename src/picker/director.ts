@@ -11,7 +11,7 @@ import { createFlowControl } from './flowcontrol/flowcontrol.ts';
 import type { KvEventSource } from './kvevents/events.ts';
 import type { EndpointMetrics } from './metrics/engines.ts';
 import type { DirectorObserver } from './observer.ts';
-import type { Cycle, HeaderChanges, Plugin } from './plugin.ts';
+import type { Cycle, HeaderChanges, Plugin, SchedulingResult } from './plugin.ts';
 import type { Chance, MonotonicClock, Timers } from './ports.ts';
 import { PromptHasher, type PromptApi } from './prefix/prompthasher.ts';
 import { requestHeaders, type InferenceRequest, type PickerEndpoint } from './request.ts';
@@ -19,6 +19,7 @@ import { compileRewrites } from './rewrites.ts';
 import { Running, type ScheduledRequest } from './running.ts';
 import { createScheduler } from './scheduler.ts';
 import { EndpointStore } from './store.ts';
+import type { PickExplanation } from './trace.ts';
 
 export type { ScheduledRequest } from './running.ts';
 
@@ -54,6 +55,8 @@ export interface Director {
    * the request. A dispatched request counts as running until its `completed` was called.
    */
   schedule(request: InferenceRequest, settle: (decision: Decision) => void): ScheduledRequest;
+  /** What `schedule` would decide now, and why. Nothing is accounted for, queued or remembered. */
+  explain(request: InferenceRequest): PickExplanation;
   /** A uniformly random endpoint for requests without a body to look at (epp.md 3.4); nothing is accounted for. */
   anyEndpoint(subset?: readonly string[]): PickerEndpoint | undefined;
   /** What gauges show; computed when asked for. */
@@ -108,6 +111,7 @@ export function createDirector(options: DirectorOptions): Director {
   let rewrites = compileRewrites([]);
   let candidates = new Int32Array(16);
 
+  const poolKey = `${pool.namespace}/${pool.name}`;
   const ofThisPool = ({ metadata, spec }: InferenceObjective | InferenceModelRewrite): boolean =>
     (metadata.namespace ?? 'default') === pool.namespace && spec.poolRef.name === pool.name;
 
@@ -123,35 +127,45 @@ export function createDirector(options: DirectorOptions): Director {
     });
   };
 
+  const rewriteOf = (request: InferenceRequest): { model: string; rewriteName?: string } =>
+    rewrites.rewrite(request.incomingModel, random) ?? {
+      model: request.header(requestHeaders.modelRewrite) || request.incomingModel,
+    };
   const targetModelOf = (request: InferenceRequest): string => {
-    const incoming = request.incomingModel;
-    const rewrite = rewrites.rewrite(incoming, random);
-    if (rewrite !== undefined) {
-      observer.rewrote?.(rewrite.rewriteName, incoming, rewrite.model);
-      return rewrite.model;
-    }
-    return request.header(requestHeaders.modelRewrite) || incoming;
+    const { model, rewriteName } = rewriteOf(request);
+    if (rewriteName !== undefined) observer.rewrote?.(rewriteName, request.incomingModel, model);
+    return model;
   };
+  const priorityOf = (request: InferenceRequest): number => {
+    const objective = request.header(requestHeaders.objective);
+    return objective === undefined ? 0 : (priorities.get(objective) ?? 0);
+  };
+  const cycleOf = (request: InferenceRequest, targetModel: string, priority: number): Cycle => {
+    const nowMs = clock();
+    return { store, request, targetModel, priority, nowMs, freshAfterMs: nowMs - staleAfterMs };
+  };
+
+  const targetsOf = ({ primary }: SchedulingResult): PickerEndpoint[] =>
+    primary.picked.flatMap((slot) => {
+      const endpoint = store.endpoints[slot];
+      return endpoint === undefined ? [] : [handler.handler.target?.(endpoint) ?? endpoint];
+    });
 
   /** Candidates, scheduling and its consequences for an admitted request. */
   const decide = (running: Running): Decision => {
     const { request, targetModel, priority, fairnessId } = running;
     const count = findCandidates(request.subset);
     if (count === 0) return drops.noEndpoints;
-    const nowMs = clock();
-    const cycle: Cycle = { store, request, targetModel, priority, nowMs, freshAfterMs: nowMs - staleAfterMs };
+    const cycle = cycleOf(request, targetModel, priority);
     for (const producer of producers) producer.produce?.(cycle);
     for (const admitter of admitters) if (admitter.admit?.(cycle, candidates, count) === false) return drops.refused;
     const result = scheduler.schedule(cycle, candidates, count);
-    observer.scheduled?.(clock() - nowMs);
+    observer.scheduled?.(clock() - cycle.nowMs);
     if (result === undefined) return drops.noTarget;
     const headers = new HeaderList();
     for (const plugin of plugins) plugin.preRequest?.(cycle, result, headers);
     running.begin(result);
-    const targets = result.primary.picked.flatMap((slot) => {
-      const endpoint = store.endpoints[slot];
-      return endpoint === undefined ? [] : [handler.handler.target?.(endpoint) ?? endpoint];
-    });
+    const targets = targetsOf(result);
     const [first, ...others] = targets;
     if (first === undefined) return drops.noTarget;
     const destination = targets.map(({ key }) => key).join(',');
@@ -186,15 +200,14 @@ export function createDirector(options: DirectorOptions): Director {
       return hashing === undefined ? undefined : new PromptHasher(api, hashing, scan);
     },
     schedule(request, settle) {
-      const objective = request.header(requestHeaders.objective);
-      const priority = objective === undefined ? 0 : (priorities.get(objective) ?? 0);
+      const priority = priorityOf(request);
       const fairnessId = request.header(requestHeaders.fairnessId) || defaultFlow;
       const isAnonymous = request.incomingModel === '' && request.opaque !== true;
       const targetModel = isAnonymous ? '' : targetModelOf(request);
       const running = new Running({ request, targetModel, priority, fairnessId }, { store, clock, observer, plugins });
       const finish = (decision: Decision): void => {
         running.settled(decision);
-        observer.decided?.(request, decision);
+        observer.decided?.(request, decision, poolKey);
         observer.trace?.(request, decision.type === 'drop' ? [] : scheduler.traces, decision);
         settle(decision);
       };
@@ -215,6 +228,29 @@ export function createDirector(options: DirectorOptions): Director {
         else finish(decide(running));
       }
       return running;
+    },
+    explain(request) {
+      const { model: targetModel } = rewriteOf(request);
+      const priority = priorityOf(request);
+      const level = saturation();
+      const cycle = cycleOf(request, targetModel, priority);
+      const count = findCandidates(request.subset);
+      let obstacle: string | undefined = count === 0 ? drops.noEndpoints.message : undefined;
+      if (priority < 0 && level >= 1) obstacle ??= drops.shed.message;
+      let picked: readonly string[] = [];
+      let profiles: PickExplanation['profiles'] = [];
+      if (count > 0) {
+        for (const producer of producers) producer.produce?.(cycle);
+        const admitter = admitters.find(({ admit }) => admit?.(cycle, candidates, count) === false);
+        if (admitter !== undefined) obstacle ??= `${drops.refused.message}: ${admitter.name}`;
+        const result = scheduler.explain(cycle, candidates, count);
+        profiles = scheduler.traces;
+        if (result === undefined) obstacle ??= drops.noTarget.message;
+        else picked = targetsOf(result).map(({ key }) => key);
+      }
+      if (flow !== undefined && level >= 1) obstacle ??= 'the pool is saturated: the request would be queued';
+      const endpoints = endpointStates(store, cycle.freshAfterMs);
+      return { targetModel, priority, saturation: level, obstacle, endpoints, profiles, picked };
     },
     anyEndpoint(subset) {
       const count = findCandidates(subset);
@@ -252,6 +288,21 @@ function statsOf(
     saturation: level,
     queues,
   };
+}
+
+function endpointStates(store: EndpointStore, freshAfterMs: number): PickExplanation['endpoints'] {
+  return Array.from(store.ready).flatMap((slot) => {
+    const endpoint = store.endpoints[slot];
+    if (endpoint === undefined) return [];
+    return {
+      key: endpoint.key,
+      waiting: store.waiting[slot] ?? 0,
+      running: store.running[slot] ?? 0,
+      kvUsage: store.kvUsage[slot] ?? 0,
+      fresh: (store.updatedMs[slot] ?? 0) >= freshAfterMs,
+      inFlight: store.inFlight[slot] ?? 0,
+    };
+  });
 }
 
 class HeaderList implements HeaderChanges {

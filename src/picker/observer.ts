@@ -51,8 +51,8 @@ export interface CompletedRequest {
 export interface DirectorObserver {
   /** Model and priority are known: `request_total`. */
   received?(incomingModel: string, targetModel: string, priority: number): void;
-  /** Every request ends in exactly one decision. */
-  decided?(request: InferenceRequest, decision: Decision): void;
+  /** Every request ends in exactly one decision. `pool`: `namespace/name`. */
+  decided?(request: InferenceRequest, decision: Decision, pool: string): void;
   /** A dispatched request began or stopped running: `running_requests`. */
   running?(incomingModel: string, change: 1 | -1): void;
   completed?(request: CompletedRequest): void;

@@ -17,6 +17,7 @@ import { promptApiOf } from './prefix/prompthasher.ts';
 import type { InferenceRequest, PickerEndpoint } from './request.ts';
 import type { ScheduledRequest } from './running.ts';
 import { EndpointStore } from './store.ts';
+import type { PickExplanation } from './trace.ts';
 
 /** What the gateway knows of a request when it asks for endpoints. */
 export interface PickRequest {
@@ -58,6 +59,8 @@ export interface Picker {
     request: PickRequest,
     settle: (endpoints: readonly E[], decision: Decision) => void,
   ): Picking;
+  /** What a pool would decide on a request now, and why; undefined for pools that `update` was not told of. */
+  explain(pool: string, request: PickRequest): PickExplanation | undefined;
   stop(): void;
 }
 
@@ -183,6 +186,10 @@ export function createPicker(options: PickerOptions): Picker {
       const picking = new Pending(pool, candidates, request, settle);
       picking.schedule();
       return picking;
+    },
+    explain(key, request) {
+      const director = pools.get(key)?.director;
+      return director?.explain(inferenceRequest(director, request));
     },
     stop() {
       for (const scraper of scrapers.values()) scraper.stop();

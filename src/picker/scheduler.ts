@@ -27,7 +27,9 @@ export interface SchedulerOptions {
 export interface Scheduler {
   /** Decides among the first `count` candidates; undefined when the primary profile found none. The candidates are left as they are. */
   schedule(cycle: Cycle, candidates: Int32Array, count: number): SchedulingResult | undefined;
-  /** How the last decision came about, while the observer listens for it. */
+  /** As `schedule`, with its traces whether or not the observer listens. */
+  explain(cycle: Cycle, candidates: Int32Array, count: number): SchedulingResult | undefined;
+  /** How the last decision came about, while the observer listens for it; after `explain` always. */
   readonly traces: readonly ProfileTrace[];
 }
 
@@ -35,7 +37,7 @@ export function createScheduler({ profiles, handler: handlerPlugin, observer, cl
   const byName = new Map(profiles.map((profile) => [profile.name, profile]));
   const { handler } = handlerPlugin;
   const timed = observer.plugin === undefined ? undefined : observer;
-  const traced = observer.trace !== undefined;
+  let traced = observer.trace !== undefined;
   let slots = new Int32Array(16);
   let totals = new Float64Array(16);
   let scores = new Float64Array(16);
@@ -84,20 +86,31 @@ export function createScheduler({ profiles, handler: handlerPlugin, observer, cl
     return result;
   };
 
+  const schedule: Scheduler['schedule'] = (cycle, candidates, count) => {
+    reserve(cycle.store.capacity);
+    if (traced) traces = [];
+    const startedMs = timed === undefined ? 0 : clock();
+    const result = handler.schedule(cycle, (name) => {
+      const profile = byName.get(name);
+      return profile === undefined ? undefined : run(profile, cycle, candidates, count);
+    });
+    if (timed !== undefined) report('ProfilePicker', handlerPlugin, startedMs);
+    return result;
+  };
+
   return {
     get traces() {
       return traces;
     },
-    schedule(cycle, candidates, count) {
-      reserve(cycle.store.capacity);
-      if (traced) traces = [];
-      const startedMs = timed === undefined ? 0 : clock();
-      const result = handler.schedule(cycle, (name) => {
-        const profile = byName.get(name);
-        return profile === undefined ? undefined : run(profile, cycle, candidates, count);
-      });
-      if (timed !== undefined) report('ProfilePicker', handlerPlugin, startedMs);
-      return result;
+    schedule,
+    explain(cycle, candidates, count) {
+      const listens = traced;
+      traced = true;
+      try {
+        return schedule(cycle, candidates, count);
+      } finally {
+        traced = listens;
+      }
     },
   };
 }

@@ -19,3 +19,32 @@ export interface ProfileTrace {
   /** Keys of those picked, best first; empty when the profile failed. */
   readonly picked: readonly string[];
 }
+
+/** What a pool would decide now on a request, and why. */
+export interface PickExplanation {
+  /** After rewrites. */
+  readonly targetModel: string;
+  readonly priority: number;
+  /** Of the whole pool; 1 and above is saturated. */
+  readonly saturation: number;
+  /** Why it would not be dispatched, now; undefined when it would. */
+  readonly obstacle: string | undefined;
+  /** All ready endpoints with what is known of them. */
+  readonly endpoints: readonly EndpointState[];
+  readonly profiles: readonly ProfileTrace[];
+  /** Keys of the endpoints to try, best first. Ties are broken anew each time. */
+  readonly picked: readonly string[];
+}
+
+export interface EndpointState {
+  readonly key: string;
+  /** By its last metrics. */
+  readonly waiting: number;
+  readonly running: number;
+  /** 0..1 */
+  readonly kvUsage: number;
+  /** False: its metrics are too old to be believed, or there never were any. */
+  readonly fresh: boolean;
+  /** Sent by this process and not answered yet. */
+  readonly inFlight: number;
+}

@@ -1,0 +1,51 @@
+import type { Picker } from '../picker/picker.ts';
+import type { RouteTable } from '../routing/table.ts';
+import type { DecisionTrail } from './decisiontrail.ts';
+import { explainRequest, type ExplainedRequest } from './explain.ts';
+import type { Page, PageReply } from './metricsserver.ts';
+
+export interface DebugSources {
+  readonly table: () => RouteTable;
+  readonly picker: Pick<Picker, 'explain'>;
+  readonly trail: DecisionTrail;
+}
+
+/**
+ * `/debug/explain?model=&prompt=`, or a POST of `{"model", "prompt"}` for prompts that are longer than a URL, and
+ * `/debug/decisions`. For tools on this machine: what they show is nobody else's business.
+ */
+export function debugPages({ table, picker, trail }: DebugSources): ReadonlyMap<string, Page> {
+  const explain = (asked: ExplainedRequest | undefined): PageReply =>
+    asked === undefined
+      ? { status: 400, text: 'model and prompt expected, both texts\n' }
+      : json(explainRequest(table(), picker, asked));
+  return new Map<string, Page>([
+    [
+      '/debug/explain',
+      {
+        onlyLocal: true,
+        get: (query) => explain(readAsked({ model: query.get('model'), prompt: query.get('prompt') ?? '' })),
+        post: (body) => explain(readAsked(parse(body))),
+      },
+    ],
+    ['/debug/decisions', { onlyLocal: true, get: () => json({ decisions: trail.latest() }) }],
+  ]);
+}
+
+function json(value: unknown): PageReply {
+  return { status: 200, contentType: 'application/json', text: `${JSON.stringify(value)}\n` };
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function readAsked(value: unknown): ExplainedRequest | undefined {
+  if (typeof value !== 'object' || value === null || !('model' in value) || !('prompt' in value)) return undefined;
+  const { model, prompt } = value;
+  return typeof model === 'string' && model !== '' && typeof prompt === 'string' ? { model, prompt } : undefined;
+}
