@@ -175,6 +175,35 @@ describe('a watch', () => {
   });
 });
 
+test('watchers that see different parts of one burst of events each get their own', async () => {
+  const write = (name: string, shown: boolean) =>
+    api.call('POST', configMaps, {
+      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: shown ? { shown: 'yes' } : {} } },
+    });
+  const from = await create('before');
+  const stop = new AbortController();
+  const seen: string[][] = ['', '', '&labelSelector=shown'].map((selector) => {
+    const names: string[] = [];
+    void (async () => {
+      const path = `${configMaps}?watch=true&resourceVersion=${from}${selector}`;
+      for await (const { object } of api.watch(path, stop.signal)) names.push(String(object.metadata?.['name']));
+    })();
+    return names;
+  });
+  await write('begin', true);
+  await expect.poll(() => seen.map((names) => names.length)).toEqual([1, 1, 1]);
+  const burst = Array.from({ length: 20 }, (_, index) => `burst-${index}`);
+  await Promise.all(burst.map((name, index) => write(name, index % 3 === 0)));
+  await write('end', true);
+  await expect.poll(() => seen.map((names) => names.at(-1))).toEqual(['end', 'end', 'end']);
+  stop.abort();
+  const [all = [], others, some = []] = seen;
+  expect(all.toSorted()).toEqual(['begin', ...burst, 'end'].toSorted());
+  expect(others).toEqual(all);
+  const shown = ['begin', ...burst.filter((_, index) => index % 3 === 0), 'end'];
+  expect(some).toEqual(all.filter((name) => shown.includes(name)));
+});
+
 test('a watcher that does not read is cut off, and the others are not held up', async () => {
   const { hostname, port } = new URL(api.server.url);
   const socket = connect({ host: hostname, port: Number(port), ca: api.server.caCertificate });

@@ -3,6 +3,8 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StoredObject } from '../../../src/apiserver/store/object.ts';
 import { openStore } from '../../../src/apiserver/store/store.ts';
@@ -42,6 +44,26 @@ test('100,000 updates of one object leave the file as large as the first thousan
   expect(store.history.oldest()).toBe(99_000);
   await store.close();
 }, 60_000);
+
+test('the past is known although its objects are no longer in memory', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const store = openStore(join(directory, 'objects'));
+  const write = async (value: string): Promise<WeakRef<StoredObject>> =>
+    new WeakRef(await store.write('/configmaps', 'default/a', () => ({ action: 'put', object: object('a', value) })));
+  const first = await write('first');
+  const second = await write('second');
+  await expect.poll(() => (collectGarbage(), first.deref())).toBeUndefined();
+  const [added, modified] = store.history.since(0);
+  expect(added).toMatchObject({
+    type: 'ADDED',
+    object: { metadata: { resourceVersion: '1' }, data: { value: 'first' } },
+  });
+  expect(modified?.previous).toEqual(added?.object);
+  expect(modified?.object).toBe(second.deref());
+  expect(store.listAt(1, '/configmaps')).toEqual([added?.object]);
+  await store.close();
+});
 
 test('a disk that is full refuses writes, not reads, and takes writes again when there is room', async () => {
   // Nothing of this process may grow a file beyond 600 KiB; that it may not is reported as an error, not a signal.
