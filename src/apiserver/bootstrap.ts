@@ -1,11 +1,13 @@
 import { Namespace, Service, ServiceAccount, ConfigMap } from '../kinds/core/index.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
+import type { Log } from '../telemetry/log.ts';
 import { bootstrapRoles } from './auth/bootstraproles.ts';
 import { equalJson, objectAt, stringAt, type JsonObject } from './json.ts';
 import type { Objects } from './objects.ts';
 import type { Resources } from './resources.ts';
 import { ApiError } from './status.ts';
 import type { StoredObject } from './store/object.ts';
+import type { Store } from './store/store.ts';
 import { decodeBody } from './writes.ts';
 
 interface Dependencies {
@@ -26,10 +28,27 @@ export async function createBootstrapObjects(dependencies: Dependencies): Promis
   }
   const kinds = new Set(resources.all.map(({ kind }) => kind));
   for (const role of bootstrapRoles([...kinds])) await ensure(dependencies, role, 'update');
+  await ensure(dependencies, kubernetesService());
+}
+
+function kubernetesService(clusterIP?: string): JsonObject {
   const labels = { component: 'apiserver', provider: 'kubernetes' };
-  await ensure(dependencies, {
+  const ports = [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }];
+  return {
     ...objectOf(Service, { name: 'kubernetes', namespace: 'default', labels }),
-    spec: { ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }] },
+    spec: { ports, ...(clusterIP !== undefined && { clusterIP }) },
+  };
+}
+
+/** `kubectl delete svc --all` takes the API's own Service, too: it comes back, at the address it had. Returns what ends this. */
+export function keepKubernetesService(dependencies: Dependencies & { store: Store; log: Log }): () => void {
+  const { store, log } = dependencies;
+  return store.history.subscribe(({ type, resource, object }) => {
+    const { name, namespace } = object.metadata;
+    if (type !== 'DELETED' || resource !== '/services' || namespace !== 'default' || name !== 'kubernetes') return;
+    ensure(dependencies, kubernetesService(stringAt(object, 'spec', 'clusterIP'))).catch((error: unknown) => {
+      log.error({ error }, 'the Service of the API cannot be made again');
+    });
   });
 }
 

@@ -58,11 +58,17 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
     return store.get(owner.id, keyOf({ namespace, name: reference.name }))?.metadata.uid === uid;
   };
 
-  /** Deletes an object whose owners are all gone. */
+  /** Deletes an object whose owners are all gone; while one lives, the object forgets those that are gone. */
   const collect = async (served: Served, object: StoredObject): Promise<void> => {
     const owners = object.metadata.ownerReferences ?? [];
     if (owners.length === 0 || object.metadata.deletionTimestamp !== undefined) return;
-    if (owners.some(({ uid }) => ownerExists(object, uid))) return;
+    const dead = new Set(owners.filter(({ uid }) => !ownerExists(object, uid)).map(({ uid }) => uid));
+    if (dead.size === 0) return;
+    if (owners.some(({ uid }) => !dead.has(uid))) {
+      const change = (current: StoredObject) => withoutOwners(current, dead);
+      await ignoreRefusal(objects.update(served, object.metadata, change, { dryRun: false }));
+      return;
+    }
     const preconditions = { uid: object.metadata.uid, resourceVersion: object.metadata.resourceVersion };
     await ignoreRefusal(
       objects.remove(served, object.metadata, {
@@ -94,13 +100,8 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
 
   const deleteOrphaning = async (served: Served, owner: StoredObject): Promise<void> => {
     for (const { served: kind, object } of dependentsOf(owner.metadata.uid)) {
-      const withoutOwner = (current: StoredObject): StoredObject => {
-        const ownerReferences = (current.metadata.ownerReferences ?? []).filter(
-          ({ uid }) => uid !== owner.metadata.uid,
-        );
-        return { ...current, metadata: { ...current.metadata, ownerReferences } };
-      };
-      await ignoreRefusal(objects.update(kind, object.metadata, withoutOwner, { dryRun: false }));
+      const change = (current: StoredObject) => withoutOwners(current, new Set([owner.metadata.uid ?? '']));
+      await ignoreRefusal(objects.update(kind, object.metadata, change, { dryRun: false }));
     }
     await dropFinalizer(served, owner, orphan);
   };
@@ -159,6 +160,12 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
   );
   for (const event of existing) onEvent(event);
   return store.history.subscribe(onEvent);
+}
+
+function withoutOwners(object: StoredObject, uids: ReadonlySet<string>): StoredObject {
+  const { ownerReferences = [], ...metadata } = object.metadata;
+  const left = ownerReferences.filter(({ uid }) => !uids.has(uid));
+  return { ...object, metadata: { ...metadata, ...(left.length > 0 && { ownerReferences: left }) } };
 }
 
 /** The object changed or went meanwhile: the event of that change decides anew. */

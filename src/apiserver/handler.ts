@@ -1,9 +1,11 @@
 import { answerReview } from './auth/reviews.ts';
 import { answerMetrics } from './verbs/metrics.ts';
+import { answerTypeOf, answerTypes } from './negotiation.ts';
 import { respondDiscovery, versionInfo } from './discovery/discovery.ts';
 import { respondOpenApi } from './discovery/openapi.ts';
 import { respondJson, respondText, warn, type ApiRequest, type ResourcePath } from './request.ts';
-import { methodNotAllowed, noSuchPath } from './status.ts';
+import { verbsOf } from './resources.ts';
+import { methodNotAllowed, notAcceptable, noSuchPath } from './status.ts';
 import { subresourceOf } from './subresources.ts';
 import type { ResourceRequest, Server } from './verbs/context.ts';
 import { isTrue } from './verbs/listoptions.ts';
@@ -16,7 +18,7 @@ import { createObject, deleteCollection, deleteObject, patchObject, updateObject
 export async function handle(server: Server, request: ApiRequest): Promise<void> {
   const { path, method } = request;
   if (path === '/healthz' || path === '/livez' || path === '/readyz') {
-    respondText(request, 200, 'ok');
+    respondHealth(request, path.slice(1));
   } else if (path === '/version' || path === '/version/') {
     respondJson(request, 200, versionInfo);
   } else if (path.startsWith('/openapi/')) {
@@ -28,10 +30,18 @@ export async function handle(server: Server, request: ApiRequest): Promise<void>
   }
 }
 
+/** The server does not listen before everything it needs is there: whoever gets an answer gets this one. */
+function respondHealth(request: ApiRequest, endpoint: string): void {
+  const verbose = request.query.get('verbose');
+  if (verbose === null) respondText(request, 200, 'ok');
+  else respondText(request, 200, `[+]ping ok\n${endpoint} check passed\n`);
+}
+
 async function handleResource(server: Server, request: ApiRequest, resource: ResourcePath): Promise<void> {
   const served = server.resources.find(resource.group, resource.version, resource.plural);
   if (served === undefined || (resource.namespace !== undefined && !served.kind.namespaced)) throw noSuchPath();
   if (resource.name !== undefined && served.kind.namespaced && resource.namespace === undefined) throw noSuchPath();
+  if (!isConnection(resource)) requireAcceptable(request);
   const { deprecationWarning } = served.version;
   if (deprecationWarning !== undefined) warn(request, deprecationWarning);
   const found: ResourceRequest = { ...request, resource, served };
@@ -45,6 +55,17 @@ async function handleResource(server: Server, request: ApiRequest, resource: Res
   } else await handleSubresource(server, found);
 }
 
+/** Logs are text, and a connection into a Pod is no answer at all. */
+function isConnection({ subresource = '' }: ResourcePath): boolean {
+  return ['log', 'exec', 'attach', 'portforward'].includes(subresource);
+}
+
+function requireAcceptable({ raw, query }: ApiRequest): void {
+  const types = isTrue(query.get('watch')) ? answerTypes.slice(0, 1) : answerTypes;
+  const type = answerTypeOf(raw);
+  if (type === undefined || !types.includes(type)) throw notAcceptable(types);
+}
+
 async function handleCollection(server: Server, request: ResourceRequest): Promise<void> {
   switch (request.method) {
     case 'GET':
@@ -55,6 +76,7 @@ async function handleCollection(server: Server, request: ResourceRequest): Promi
       await createObject(server, request);
       return;
     case 'DELETE':
+      if (!verbsOf(request.served.kind).includes('deletecollection')) throw methodNotAllowed();
       await deleteCollection(server, request);
       return;
     default:

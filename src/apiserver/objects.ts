@@ -100,11 +100,9 @@ export function createObjects({ store, resources, serviceAddresses }: Dependenci
     const found = store.get(namespaces.id, namespace);
     if (found === undefined) throw notFound(namespaces.kind, namespace);
     if (found.metadata.deletionTimestamp === undefined) return;
-    throw forbidden(
-      served.kind,
-      name,
-      `unable to create new content in namespace ${namespace} because it is being terminated`,
-    );
+    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+    const message = `namespace ${namespace} is being terminated`;
+    throw forbidden(served.kind, name, why, [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }]);
   };
 
   /** The objects of a definition that is on its way out are being deleted: none may come after. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parse as parseYaml } from 'yaml';
 import type { User } from './auth/user.ts';
+import { sendJson } from './negotiation.ts';
 import { decodeProtobuf } from './protobuf/decode.ts';
 import { ApiError, badRequest, unsupportedMediaType } from './status.ts';
 
@@ -32,15 +33,24 @@ export function parseRequest(raw: IncomingMessage, response: ServerResponse, use
   } catch {
     throw badRequest('the request URL cannot be parsed');
   }
+  const { path, watch } = withoutWatch(url.pathname);
+  if (watch) url.searchParams.set('watch', 'true');
   return {
     method: raw.method ?? 'GET',
-    path: url.pathname,
+    path,
     query: url.searchParams,
-    resource: parsePath(url.pathname),
+    resource: parsePath(path),
     user,
     raw,
     response,
   };
+}
+
+/** `/api/v1/watch/pods` is the old way to ask for `/api/v1/pods?watch=true`. */
+function withoutWatch(path: string): { path: string; watch: boolean } {
+  const groups = /^(?<version>\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)\/watch(?<rest>\/.+)$/.exec(path)?.groups;
+  if (groups === undefined) return { path, watch: false };
+  return { path: `${groups['version']}${groups['rest']}`, watch: true };
 }
 
 function parsePath(path: string): ResourcePath | undefined {
@@ -129,9 +139,8 @@ export function respondJson(request: ApiRequest, code: number, body: unknown): v
 }
 
 /** Answers with JSON that is encoded already. */
-export function respondBytes({ response }: ApiRequest, code: number, json: Buffer): void {
-  response.writeHead(code, { 'content-type': 'application/json', 'content-length': json.length });
-  response.end(json);
+export function respondBytes({ raw, response }: ApiRequest, code: number, json: Buffer): void {
+  sendJson(raw, response, code, json);
 }
 
 export function respondText({ response }: ApiRequest, code: number, text: string): void {

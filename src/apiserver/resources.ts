@@ -29,6 +29,14 @@ export interface Resources {
   remove(id: string): void;
 }
 
+const storedVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+
+/** What can be done with a kind's objects. Namespaces are deleted one by one, as in Kubernetes. */
+export function verbsOf(kind: Kind): readonly string[] {
+  if (kind.verbs !== undefined) return kind.verbs;
+  return resourceId(kind) === '/namespaces' ? storedVerbs.filter((verb) => verb !== 'deletecollection') : storedVerbs;
+}
+
 export function resourceId(kind: Pick<Kind, 'group' | 'plural'>): string {
   return `${kind.group}/${kind.plural}`;
 }

@@ -83,10 +83,17 @@ function fieldTerms(kind: Kind, text: string): FieldTerm[] {
         ...(kind.selectableFields ?? []),
         ...(kind.builtin ? (selectableFields[kind.kind] ?? []) : []),
       ];
-      if (!allowed.includes(path)) throw badRequest(`field label not supported: ${path}`);
+      if (!allowed.includes(path)) throw badRequest(unknownField(kind, path));
       const source = kind.kind === 'Event' && path === 'source' ? 'source.component' : path;
       return { path: source.split('.'), value: parsed['value'] ?? '', equal: parsed['operator'] !== '!=' };
     });
+}
+
+/** Kinds with selectable fields of their own word it differently. */
+function unknownField({ kind, builtin }: Kind, path: string): string {
+  return builtin && selectableFields[kind] !== undefined
+    ? `field label not supported: ${path}`
+    : `"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }
 
 function fieldHolds({ path, value, equal }: FieldTerm, object: StoredObject): boolean {

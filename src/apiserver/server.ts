@@ -17,7 +17,7 @@ import { impersonated } from './auth/impersonation.ts';
 import { loadTokenSigner } from './auth/jwt.ts';
 import { createAuthorizer } from './auth/rbac.ts';
 import { createServiceAccountTokens } from './auth/serviceaccounttokens.ts';
-import { createBootstrapObjects } from './bootstrap.ts';
+import { createBootstrapObjects, keepKubernetesService } from './bootstrap.ts';
 import { reserveAddresses, type ServiceAddresses } from './builtin/services.ts';
 import { startCustomResources } from './crd/controller.ts';
 import { startGarbageCollector } from './garbage.ts';
@@ -116,6 +116,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const stopAggregation = startRoleAggregation({ store, resources, objects, log });
   await customResources.keepBuiltIn(options.kinds);
   await createBootstrapObjects({ resources, objects, caCertificate });
+  const stopKeeping = keepKubernetesService({ store, resources, objects, caCertificate, log });
 
   const listener = createServer({ cert: identity.serverCertificate, key: identity.serverKey, minVersion: 'TLSv1.2' });
   listener.on('request', (raw, response) => {
@@ -143,6 +144,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       stopNamespaces();
       stopExpiry();
       stopAggregation();
+      stopKeeping();
       for (const end of server.watches) end();
       connections.close();
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));

@@ -97,8 +97,9 @@ export function conflict(kind: Kind, name: string, why?: string): ApiError {
   );
 }
 
-export function forbidden(kind: Kind, name: string, why: string): ApiError {
-  return new ApiError(403, 'Forbidden', `${qualifiedResource(kind)} "${name}" is forbidden: ${why}`, about(kind, name));
+export function forbidden(kind: Kind, name: string, why: string, causes?: StatusCause[]): ApiError {
+  const details = { ...about(kind, name), ...(causes !== undefined && { causes }) };
+  return new ApiError(403, 'Forbidden', `${qualifiedResource(kind)} "${name}" is forbidden: ${why}`, details);
 }
 
 /** 422: `<Kind>.<group> "name" is invalid: field: message`. */
@@ -125,6 +126,11 @@ export function expired(message: string): ApiError {
 
 export function methodNotAllowed(): ApiError {
   return new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+}
+
+export function notAcceptable(types: readonly string[]): ApiError {
+  const message = `only the following media types are accepted: ${types.join(', ')}`;
+  return new ApiError(406, 'NotAcceptable', message);
 }
 
 export function unsupportedMediaType(message: string): ApiError {

@@ -1,5 +1,6 @@
 import type { Kind } from '../kinds/kind.ts';
 import { createToken } from './auth/tokenrequest.ts';
+import { bindPod } from './podaccess/binding.ts';
 import { evictPod } from './podaccess/eviction.ts';
 import { resourceId } from './resources.ts';
 import { badRequest } from './status.ts';
@@ -29,6 +30,13 @@ const subresources: Readonly<Record<string, readonly Subresource[]>> = {
     connection('exec', 'PodExecOptions'),
     connection('attach', 'PodAttachOptions'),
     connection('portforward', 'PodPortForwardOptions'),
+    {
+      name: 'binding',
+      response: { group: '', version: 'v1', kind: 'Binding' },
+      verbs: ['create'],
+      methods: ['POST'],
+      answer: bindPod,
+    },
     {
       name: 'eviction',
       response: { group: 'policy', version: 'v1', kind: 'Eviction' },

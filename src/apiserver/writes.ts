@@ -4,7 +4,16 @@ import { keyOf } from '../kinds/object.ts';
 import { strategyOf } from './builtin/strategies.ts';
 import { equalJson, isObject, listAt, objectAt, stringAt, valueAt, type JsonObject } from './json.ts';
 import type { Served } from './resources.ts';
-import { ApiError, badRequest, conflict, forbiddenField, invalid, invalidValue, type FieldError } from './status.ts';
+import {
+  ApiError,
+  badRequest,
+  conflict,
+  forbiddenField,
+  invalid,
+  invalidValue,
+  shown,
+  type FieldError,
+} from './status.ts';
 import type { StoredObject } from './store/object.ts';
 
 /** Making objects fit to be stored: what create, update and patch have in common. Pure: nothing here touches the store. */
@@ -17,31 +26,44 @@ export interface Decoded {
   warnings: string[];
 }
 
-/** Types, prunes and defaults a body, and checks that it belongs to the URL it was sent to. */
-export function decodeBody(served: Served, body: unknown, validation: FieldValidation): Decoded {
+/**
+ * Types, prunes and defaults a body, and checks that it belongs to the URL it was sent to. `duplicateFields` are paths that
+ * its text had more than once.
+ */
+export function decodeBody(
+  served: Served,
+  body: unknown,
+  validation: FieldValidation,
+  duplicateFields: readonly string[] = [],
+): Decoded {
   if (!isObject(body)) throw badRequest(`the body must be a ${served.kind.kind} object`);
   checkGroupVersionKind(served, body);
   const unknownFields: string[] = [];
   const object = served.schema().decode(body, unknownFields);
-  if (unknownFields.length > 0 && validation === 'Strict') {
+  const problems = [
+    ...duplicateFields.map((field) => `duplicate field "${field}"`),
+    ...unknownFields.map((field) => `unknown field "${field}"`),
+  ];
+  if (problems.length > 0 && validation === 'Strict') {
     const { kind, version } = served;
-    const list = unknownFields.map((field) => `unknown field "${field}"`).join(', ');
+    const list = problems.join(', ');
     throw badRequest(
       `${kind.kind} in version "${version.name}" cannot be handled as a ${kind.kind}: strict decoding error: ${list}`,
     );
   }
-  const warnings = validation === 'Warn' ? unknownFields.map((field) => `unknown field "${field}"`) : [];
-  return { object, warnings };
+  return { object, warnings: validation === 'Warn' ? problems : [] };
 }
 
 function checkGroupVersionKind({ apiVersion, kind }: Served, body: JsonObject): void {
-  const given = { apiVersion: body['apiVersion'], kind: body['kind'] };
+  // The path says what a body of one of Kubernetes' own kinds is.
+  const implied = kind.builtin ? { apiVersion, kind: kind.kind } : { apiVersion: undefined, kind: undefined };
+  const given = { apiVersion: body['apiVersion'] || implied.apiVersion, kind: body['kind'] || implied.kind };
   if (typeof given.kind !== 'string' || given.kind === '') {
     throw badRequest("Object 'Kind' is missing in the body: set apiVersion and kind");
   }
   if (given.apiVersion !== apiVersion) {
     throw badRequest(
-      `the API version in the data (${String(given.apiVersion)}) does not match the expected API version (${apiVersion})`,
+      `the API version in the data (${typeof given.apiVersion === 'string' ? given.apiVersion : shown(given.apiVersion)}) does not match the expected API version (${apiVersion})`,
     );
   }
   if (given.kind !== kind.kind) {

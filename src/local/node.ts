@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ConfigMap } from '../kinds/core/configmap.ts';
+import { Node } from '../kinds/core/node.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { Secret } from '../kinds/core/secret.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -68,6 +69,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
 
   const events = createEventRecorder(client, 'headgate-node', log);
   const pods = informers.informer(Pod);
+  const nodes = informers.informer(Node);
   informers.informer(ConfigMap);
   informers.informer(Secret);
   const podsOf = indexPodsByOwner(informers);
@@ -98,7 +100,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   });
   const shared = { client, informers, events, log };
   const controllers = [
-    startScheduler({ client, pods, nodeName, events, log }),
+    startScheduler({ client, pods, nodes, nodeName, events, log }),
     startReplicaSetController({ ...shared, podsOf }),
     startDeploymentController(shared),
     startJobController({ ...shared, podsOf, ...(backOff?.job === undefined ? {} : { backOff: backOff.job }) }),

@@ -210,7 +210,7 @@ describe('authorization', () => {
     expect((await review('system:serviceaccount:default:bot')).body.status).toEqual({ allowed: false });
     expect((await review('system:serviceaccount:default:reader')).body.status).toEqual({
       allowed: true,
-      reason: 'RBAC: allowed by RoleBinding "default/reader" of Role "reader" to ServiceAccount "reader/default"',
+      reason: 'RBAC: allowed by RoleBinding "reader/default" of Role "reader" to ServiceAccount "reader/default"',
     });
   });
 });

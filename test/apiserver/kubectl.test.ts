@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApi, type TestApi } from './harness.ts';
 
 const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0;
@@ -182,6 +182,32 @@ spec: {selector: {app: shop}, ports: [{port: 80}]}
     expect(unknown.stderr).toContain('no matches for kind "Frob" in version "example.com/v1"');
     const unknownCore = await run(['apply', '-f', '-'], 'apiVersion: v1\nkind: Frob\nmetadata: {name: f}\n');
     expect(unknownCore.stderr).toContain('no matches for kind "Frob" in version "v1"');
+  });
+
+  test('autoscale makes a HorizontalPodAutoscaler that v2 shows, too', async () => {
+    await kubectl('create deployment scaled --image=nginx');
+    await kubectl('autoscale deployment scaled --min=2 --max=5 --cpu-percent=70');
+    const read = async (resource: string): Promise<unknown> => {
+      const object: unknown = JSON.parse(await kubectl(`get ${resource} scaled -o json`));
+      return object;
+    };
+    expect(await read('horizontalpodautoscalers.v1.autoscaling')).toMatchObject({
+      spec: { minReplicas: 2, maxReplicas: 5, targetCPUUtilizationPercentage: 70 },
+    });
+    expect(await read('horizontalpodautoscalers.v2.autoscaling')).toMatchObject({
+      spec: { metrics: [{ resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } } }] },
+    });
+    expect(await kubectl('get horizontalpodautoscalers.v1.autoscaling scaled --no-headers')).toMatch(
+      /cpu: <unknown>\/70% +2 +5 /,
+    );
+  });
+
+  test('the Service of the API comes back', async () => {
+    const uid = () => kubectl('get service kubernetes -o jsonpath={.metadata.uid} --ignore-not-found');
+    const before = await uid();
+    await kubectl('delete service kubernetes --wait=false');
+    await vi.waitFor(async () => expect(await uid()).toMatch(/./));
+    expect(await uid()).not.toBe(before);
   });
 
   test('explain knows the fields', async () => {

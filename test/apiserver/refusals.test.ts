@@ -195,7 +195,7 @@ describe('refusals', () => {
       }),
       422,
       'Invalid',
-      'spec.containers[1]: Duplicate value: {"name":"c"}',
+      'spec.containers[1].name: Duplicate value: "c"',
     ],
     [
       'unsupported value',
@@ -222,7 +222,7 @@ describe('refusals', () => {
       undefined,
       400,
       'BadRequest',
-      'field label not supported: data.k',
+      '"data.k" is not a known field selector: only "metadata.name", "metadata.namespace"',
     ],
     [
       'bad label selector',

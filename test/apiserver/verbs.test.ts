@@ -138,7 +138,8 @@ describe('writes', () => {
       contentType: merge,
     });
     expect(strategic.body.spec?.['template']).toMatchObject({
-      spec: { containers: [{ name: 'c' }, { name: 'side', image: 'b' }] },
+      // As in Kubernetes, what a patch adds without saying where comes first.
+      spec: { containers: [{ name: 'side', image: 'b' }, { name: 'c' }] },
     });
     expect(json.body.spec).toMatchObject({ replicas: 4 });
     expect(merged.body.metadata?.['annotations']).toEqual({ a: 'b' });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,6 +25,19 @@ describe('the table of API behaviours', () => {
   it('has every known difference', () => {
     const names = new Set(all.map(({ name }) => name));
     expect([...reasons.keys()].filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  it('has the known differences that docs/embedded-api.md tells users, with the same reasons', async () => {
+    const text = await readFile(new URL('../../docs/embedded-api.md', import.meta.url), 'utf8');
+    const section = text.split('## Known differences from kube-apiserver\n')[1]?.split('\n## ')[0] ?? '';
+    const rows = section.split('\n').filter((line) => line.startsWith('| '));
+    const told = rows.slice(1).map((row) =>
+      row
+        .split('|')
+        .map((cell) => cell.trim())
+        .slice(1, 3),
+    );
+    expect(told).toEqual([...reasons].map(([name, reason]) => [name, reason]));
   });
 });
 

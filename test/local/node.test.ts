@@ -409,3 +409,23 @@ test('a ready Pod that is deleted serves on until routes have forgotten it; a fo
   await expect.poll(() => podNamed('leaving'), until).toBeUndefined();
   await expect.poll(() => fetch(`http://${address}:8080/`).catch(() => 'refused'), until).toBe('refused');
 });
+
+test('a cordoned node takes no Pods, except those that tolerate it, until it is uncordoned', async () => {
+  await stop();
+  const cordon = (unschedulable: boolean) =>
+    api.patch(Node, { name: 'headgate' }, { type: 'merge', body: { spec: { unschedulable } } });
+  await cordon(true);
+  // A node that starts again is as it was left.
+  await start();
+  const containers = [serverContainer()];
+  await api.create(Pod, barePod('waiting', { containers }));
+  const tolerations = [{ key: 'node.kubernetes.io/unschedulable', operator: 'Exists' }];
+  await api.create(Pod, barePod('tolerating', { containers, tolerations }));
+  await expect.poll(async () => (await podNamed('tolerating'))?.spec.nodeName, until).toBe('headgate');
+  await expect
+    .poll(async () => (await podNamed('waiting'))?.status?.conditions, until)
+    .toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable' }]);
+  expect((await podNamed('waiting'))?.spec.nodeName).toBeUndefined();
+  await cordon(false);
+  await expect.poll(async () => (await podNamed('waiting'))?.status?.phase, until).toBe('Running');
+});

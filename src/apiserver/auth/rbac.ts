@@ -53,7 +53,10 @@ export function createAuthorizer(store: Store): Authorizer {
         label: `ClusterRoleBinding ${JSON.stringify(binding.metadata.name)}`,
       })),
       ...(namespace === undefined || namespace === '' ? [] : list<RoleBinding>('rolebindings', namespace)).map(
-        (binding) => ({ binding, label: `RoleBinding ${JSON.stringify(keyOf(binding.metadata))}` }),
+        (binding) => ({
+          binding,
+          label: `RoleBinding ${JSON.stringify(`${binding.metadata.name}/${binding.metadata.namespace}`)}`,
+        }),
       ),
     ];
     for (const { binding, label } of bindings) {

@@ -1,4 +1,5 @@
 import { equalJson, isObject, listAt, objectAt, stringAt, valueAt, withValue, type JsonObject } from '../json.ts';
+import { compareQuantities, isQuantity, Quantity } from '../schema/quantity.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required, type FieldError } from '../status.ts';
 import { withDefaults, type Strategy } from './strategy.ts';
 
@@ -114,6 +115,7 @@ function checkContainer(
   if (image === '') errors.push(required(`${path}.image`));
   else if (image.trim() !== image)
     errors.push(invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'));
+  checkRequests(container, `${path}.resources.requests`, errors);
   for (const [index, mount] of listAt(container, 'volumeMounts').entries()) {
     const name = stringAt(mount, 'name');
     if (name !== undefined && !volumes.has(name)) {
@@ -141,8 +143,24 @@ function checkContainer(
   }
 }
 
+function checkRequests(container: unknown, path: string, errors: FieldError[]): void {
+  const limits = objectAt(container, 'resources', 'limits') ?? {};
+  for (const [resource, wanted] of Object.entries(objectAt(container, 'resources', 'requests') ?? {})) {
+    const limit = limits[resource];
+    // What is no quantity is reported by the schema.
+    if (typeof wanted !== 'string' || typeof limit !== 'string' || !isQuantity(wanted) || !isQuantity(limit)) continue;
+    if (compareQuantities(new Quantity(wanted), new Quantity(limit)) > 0) {
+      errors.push(invalidValue(path, wanted, `must be less than or equal to ${resource} limit of ${limit}`));
+    }
+  }
+}
+
 /** Only these restart policies make sense in the template of a workload. */
 export function checkRestartPolicy(spec: JsonObject, path: string, allowed: readonly string[]): FieldError[] {
   const policy = stringAt(spec, 'restartPolicy') ?? '';
+  if (policy === 'Always' && !allowed.includes(policy)) {
+    const list = allowed.map((one) => JSON.stringify(one)).join(', ');
+    return [required(`${path}.restartPolicy`, `valid values: ${list}`)];
+  }
   return allowed.includes(policy) ? [] : [notSupported(`${path}.restartPolicy`, policy, allowed)];
 }

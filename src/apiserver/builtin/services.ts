@@ -24,6 +24,7 @@ export const services: Strategy = {
       ...(given['ports'] !== undefined && { ports }),
       // An update that leaves the address out keeps it.
       ...(previous !== undefined && given['clusterIP'] === undefined && keptAddress(previous)),
+      ...(given['clusterIP'] === 'None' && { clusterIPs: ['None'] }),
     };
     if (spec['type'] === 'ExternalName') return { ...object, spec };
     const defaults = {

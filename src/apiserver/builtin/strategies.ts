@@ -11,10 +11,14 @@ import { webhookConfigurations } from './webhookconfigurations.ts';
 import { cronJobs, daemonSets, deployments, jobs, replicaSets, statefulSets } from './workloads.ts';
 
 const namespaces: Strategy = {
-  prepare: (object, previous) =>
-    previous === undefined
-      ? { ...object, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } }
-      : { ...object, spec: withDefaults(objectAt(object, 'spec') ?? {}, objectAt(previous, 'spec') ?? {}) },
+  prepare(object, previous) {
+    const { metadata } = object;
+    const labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
+    const labelled = { ...object, metadata: { ...metadata, labels } };
+    return previous === undefined
+      ? { ...labelled, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } }
+      : { ...labelled, spec: withDefaults(objectAt(object, 'spec') ?? {}, objectAt(previous, 'spec') ?? {}) };
+  },
 };
 
 const claims: Strategy = {

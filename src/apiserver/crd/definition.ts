@@ -1,5 +1,6 @@
 import type { Kind, KindVersion, PrinterColumn, ScaleSubresource } from '../../kinds/kind.ts';
 import { isObject, listAt, objectAt, stringAt, valueAt, type JsonObject } from '../json.ts';
+import { compareVersions } from '../versions.ts';
 import { asStructural } from './structural.ts';
 
 /** The kind that a CustomResourceDefinition defines. The definition has passed validation (validate.ts). */
@@ -28,11 +29,11 @@ export function kindOf(crd: JsonObject): Kind {
       listAt(version, 'selectableFields').map((field) => (stringAt(field, 'jsonPath') ?? '').replace(/^\./, '')),
     ),
   };
-  const versions = given.map((version) => versionOf(version, withoutVersions));
+  const versions = given.map((version) => versionOf(version, given, withoutVersions));
   return { ...withoutVersions, versions };
 }
 
-function versionOf(version: JsonObject, kind: Omit<Kind, 'versions'>): KindVersion {
+function versionOf(version: JsonObject, all: readonly JsonObject[], kind: Omit<Kind, 'versions'>): KindVersion {
   const name = stringAt(version, 'name') ?? '';
   const deprecated = version['deprecated'] === true;
   const columns = listAt(version, 'additionalPrinterColumns').filter(isObject);
@@ -41,10 +42,19 @@ function versionOf(version: JsonObject, kind: Omit<Kind, 'versions'>): KindVersi
     served: version['served'] === true,
     schema: ownSchemaOf(version),
     ...(deprecated && {
-      deprecationWarning: stringAt(version, 'deprecationWarning') ?? `${kind.group}/${name} ${kind.kind} is deprecated`,
+      deprecationWarning: stringAt(version, 'deprecationWarning') ?? deprecationOf(name, all, kind),
     }),
     ...(columns.length > 0 && { printerColumns: columns.map(columnOf) }),
   };
+}
+
+function deprecationOf(name: string, all: readonly JsonObject[], { group, kind }: Omit<Kind, 'versions'>): string {
+  const better = all
+    .filter((version) => version['served'] === true && version['deprecated'] !== true)
+    .map((version) => stringAt(version, 'name') ?? '')
+    .toSorted(compareVersions)[0];
+  const advice = better !== undefined && compareVersions(better, name) < 0 ? `; use ${group}/${better} ${kind}` : '';
+  return `${group}/${name} ${kind} is deprecated${advice}`;
 }
 
 /** A version's schema without what the API itself knows: apiVersion, kind and metadata. */

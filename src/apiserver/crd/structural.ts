@@ -108,7 +108,7 @@ function checkDefault(schema: JsonObject, path: string, level: Level, errors: Fi
     errors.push(forbiddenField(`${path}.default`, 'must not be set at the root'));
     return;
   }
-  const check = compileValueCheck({ type: 'object', properties: { default: asStructural(schema) } });
+  const check = compileValueCheck({ type: 'object', properties: { default: asStructural(schema) } }, false);
   try {
     for (const error of check({ default: schema['default'] })) {
       errors.push({ ...error, field: `${path}.${error.field}` });

@@ -2,7 +2,8 @@ import type { KindVersion } from '../../kinds/kind.ts';
 import { noSuchPath } from '../status.ts';
 import { respondJson, type ApiRequest } from '../request.ts';
 import { subresourcesOf as ownSubresources } from '../subresources.ts';
-import type { Resources, Served } from '../resources.ts';
+import { compareVersions } from '../versions.ts';
+import { verbsOf, type Resources, type Served } from '../resources.ts';
 
 /** What the server serves: `/api`, `/apis` and below, in the legacy and in the aggregated form. */
 
@@ -80,20 +81,6 @@ function groupsOf(resources: Resources): Group[] {
   return [...groups.values()];
 }
 
-/** Kubernetes' order of preference: v2, v1, v1beta2, v1beta1, v1alpha2... */
-function compareVersions(a: string, b: string): number {
-  const [majorA, stageA, minorA] = versionParts(a);
-  const [majorB, stageB, minorB] = versionParts(b);
-  return stageB - stageA || majorB - majorA || minorB - minorA;
-}
-
-function versionParts(version: string): [number, number, number] {
-  const groups = /^v(?<major>\d+)(?:(?<stage>alpha|beta)(?<minor>\d+))?$/.exec(version)?.groups;
-  if (groups === undefined) return [0, -1, 0];
-  const stage = groups['stage'] === undefined ? 2 : groups['stage'] === 'beta' ? 1 : 0;
-  return [Number(groups['major']), stage, Number(groups['minor'] ?? 0)];
-}
-
 function legacyGroup({ name, versions }: Group) {
   const list = versions.map((version) => ({ groupVersion: version.apiVersion, version: version.name }));
   return { name, versions: list, preferredVersion: list[0] };
@@ -105,7 +92,6 @@ function respondGroup(resources: Resources, request: ApiRequest, name: string): 
   respondJson(request, 200, { kind: 'APIGroup', apiVersion: 'v1', ...legacyGroup(group) });
 }
 
-const collectionVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const subresourceVerbs = ['get', 'patch', 'update'];
 
 function respondResources(request: ApiRequest, groupVersion: string, served: readonly Served[]): void {
@@ -116,7 +102,7 @@ function respondResources(request: ApiRequest, groupVersion: string, served: rea
       singularName: kind.singular,
       namespaced: kind.namespaced,
       kind: kind.kind,
-      verbs: kind.verbs ?? collectionVerbs,
+      verbs: verbsOf(kind),
       ...(kind.shortNames.length > 0 && { shortNames: kind.shortNames }),
       ...(kind.categories.length > 0 && { categories: kind.categories }),
     },
@@ -161,7 +147,7 @@ function aggregatedResource(kind: Served['kind'], version: KindVersion) {
     responseKind: { group: kind.group, version: version.name, kind: kind.kind },
     scope,
     singularResource: kind.singular,
-    verbs: kind.verbs ?? collectionVerbs,
+    verbs: verbsOf(kind),
     ...(kind.shortNames.length > 0 && { shortNames: kind.shortNames }),
     ...(kind.categories.length > 0 && { categories: kind.categories }),
     subresources: subresourcesOf(kind).map(({ name, response, verbs }) => ({

@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { respondJson, type ApiRequest } from '../request.ts';
 import type { Resources, Served } from '../resources.ts';
 import { respondOpenApiV2 } from './openapiv2.ts';
@@ -20,7 +21,9 @@ export function respondOpenApi(resources: Resources, request: ApiRequest): boole
   if (rest.length === 0) {
     const paths = [...new Set(resources.all.map((served) => pathOf(served)))];
     respondJson(request, 200, {
-      paths: Object.fromEntries(paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}` }])),
+      paths: Object.fromEntries(
+        paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(resources, path)}` }]),
+      ),
     });
     return true;
   }
@@ -28,6 +31,19 @@ export function respondOpenApi(resources: Resources, request: ApiRequest): boole
   if (served.length === 0) return false;
   respondJson(request, 200, documentOf(served));
   return true;
+}
+
+const numbers = new WeakMap<Served, string>();
+
+/** Changes whenever the document of a path may have changed: a definition that changes is served by a new object. */
+function hashOf(resources: Resources, path: string): string {
+  const hash = createHash('sha256');
+  for (const served of resources.all.filter((one) => pathOf(one) === path)) {
+    const number = numbers.get(served) ?? randomUUID();
+    numbers.set(served, number);
+    hash.update(number);
+  }
+  return hash.digest('hex').toUpperCase();
 }
 
 function pathOf({ kind, apiVersion }: Served): string {

@@ -1,6 +1,7 @@
 import { describeModel } from '../../kinds/kubernetes/descriptions.ts';
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import type { Served } from '../resources.ts';
+import { modelName, packageOf } from './modelnames.ts';
 
 /** The schemas of kinds as OpenAPI documents hold them, in the dialect of version 2 or 3. */
 
@@ -12,9 +13,16 @@ export interface Dialect {
 
 export type SchemaSet = Record<string, unknown>;
 
+interface Document {
+  schemas: SchemaSet;
+  dialect: Dialect;
+  /** The group whose types are being described. */
+  group: string;
+}
+
 export function schemaName({ kind, version }: Served): string {
-  const group = kind.group === '' ? 'core' : kind.group;
-  return `${group.split('.').toReversed().join('.')}.${version.name}.${kind.kind}`;
+  if (kind.builtin) return `${packageOf(kind.group)}.${version.name}.${kind.kind}`;
+  return `${kind.group.split('.').toReversed().join('.')}.${version.name}.${kind.kind}`;
 }
 
 export function groupVersionKind({ kind, version }: Served) {
@@ -24,7 +32,7 @@ export function groupVersionKind({ kind, version }: Served) {
 /** Adds the schema of a kind's objects, and the types of Kubernetes' own it refers to. */
 export function addSchemas(served: Served, schemas: SchemaSet, dialect: Dialect): void {
   const { structural } = served.schema();
-  const whole = convert(structural, schemas, dialect);
+  const whole = convert(structural, { schemas, dialect, group: served.kind.group });
   const properties = isRecord(whole['properties']) ? whole['properties'] : {};
   schemas[schemaName(served)] = {
     ...whole,
@@ -58,7 +66,8 @@ const hidden = new Set([
 /** Version 2 has no word for these. */
 const onlyInVersion3 = new Set(['oneOf', 'anyOf', 'not', 'nullable']);
 
-function convert(schema: StructuralSchema, schemas: SchemaSet, dialect: Dialect): Record<string, unknown> {
+function convert(schema: StructuralSchema, document: Document): Record<string, unknown> {
+  const { dialect } = document;
   const { properties, items, additionalProperties, required } = schema;
   const keywords = Object.fromEntries(
     Object.entries(schema).filter(
@@ -75,16 +84,14 @@ function convert(schema: StructuralSchema, schemas: SchemaSet, dialect: Dialect)
       properties: Object.fromEntries(
         Object.entries(properties).map(([name, field]) => {
           const description = described?.fields[name];
-          return [name, { ...(description !== undefined && { description }), ...reference(field, schemas, dialect) }];
+          return [name, { ...(description !== undefined && { description }), ...reference(field, document) }];
         }),
       ),
     }),
-    ...(items !== undefined && { items: reference(items, schemas, dialect) }),
+    ...(items !== undefined && { items: reference(items, document) }),
     ...(additionalProperties !== undefined && {
       additionalProperties:
-        typeof additionalProperties === 'object'
-          ? reference(additionalProperties, schemas, dialect)
-          : additionalProperties,
+        typeof additionalProperties === 'object' ? reference(additionalProperties, document) : additionalProperties,
     }),
   };
 }
@@ -100,22 +107,16 @@ function typeWords(schema: StructuralSchema, { version }: Dialect): object {
   return version === 2 ? { type: 'object' } : {};
 }
 
-/** `V1PodSpec` and `CoreV1EndpointPort` as `io.k8s.v1.PodSpec` and `io.k8s.core.v1.EndpointPort`: clients show the last part. */
-function modelName(model: string): string {
-  const [, group, version, type] = /^([A-Z][a-z]+)?(V\d+(?:(?:alpha|beta)\d+)?)(.+)$/.exec(model) ?? [];
-  if (version === undefined || type === undefined) return `io.k8s.${model}`;
-  return ['io.k8s', ...(group === undefined ? [] : [group.toLowerCase()]), version.toLowerCase(), type].join('.');
-}
-
 /** Kubernetes' own types become schemas of their own, once per document. */
-function reference(schema: StructuralSchema, schemas: SchemaSet, dialect: Dialect): Record<string, unknown> {
+function reference(schema: StructuralSchema, document: Document): Record<string, unknown> {
+  const { schemas, dialect } = document;
   const model = schema['x-model'];
-  if (model === undefined) return convert(schema, schemas, dialect);
-  const name = modelName(model);
+  if (model === undefined) return convert(schema, document);
+  const { name, group } = modelName(model, document.group);
   if (schemas[name] === undefined) {
     schemas[name] = {};
     const { default: _default, ...plain } = schema;
-    schemas[name] = convert(plain, schemas, dialect);
+    schemas[name] = convert(plain, { ...document, group });
   }
   const $ref = `${dialect.prefix}${name}`;
   if (dialect.version === 2) return { $ref };

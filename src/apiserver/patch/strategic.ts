@@ -47,7 +47,8 @@ function mergeObjects(schema: StructuralSchema | undefined, target: JsonObject, 
     if (!name.startsWith(orderPrefix)) continue;
     const field = name.slice(orderPrefix.length);
     if (Array.isArray(value) && Array.isArray(result[field])) {
-      result[field] = ordered(fieldOf(schema, field), result[field], value);
+      const key = fieldOf(schema, field)?.['x-kubernetes-patch-merge-key'];
+      result[field] = ordered(key, result[field], value, listAt(target, field));
     }
   }
   return result;
@@ -72,7 +73,10 @@ function mergeLists(
   const items = patch.filter((item) => !(isObject(item) && item['$patch'] === 'replace'));
   if (!merges || replaces) return items.map((item) => (isObject(item) ? withoutDirectives(item) : item));
   const key = schema?.['x-kubernetes-patch-merge-key'];
-  if (key === undefined) return [...target, ...items.filter((item) => !target.some((other) => equalJson(item, other)))];
+  if (key === undefined) {
+    const added = items.filter((item) => !target.some((other) => equalJson(item, other)));
+    return ordered(undefined, [...target, ...added], items, target);
+  }
   let result: unknown[] = [...target];
   for (const item of items) {
     if (!isObject(item) || item[key] === undefined) {
@@ -88,18 +92,32 @@ function mergeLists(
     if (at < 0) result.push(merged);
     else result[at] = merged;
   }
-  return result;
+  return ordered(key, result, items, target);
 }
 
-/** Entries in the order the patch lists them; those it does not know keep their place behind what stood before them. */
-function ordered(schema: StructuralSchema | undefined, list: readonly unknown[], order: readonly unknown[]): unknown[] {
-  const key = schema?.['x-kubernetes-patch-merge-key'];
+/**
+ * Entries in the order of the patch. Those it does not know go before the first known one that they stood before, else to
+ * the end (mergeSortedSlice of apimachinery's strategicpatch).
+ */
+function ordered(
+  key: string | undefined,
+  list: readonly unknown[],
+  order: readonly unknown[],
+  before: readonly unknown[],
+): unknown[] {
   const identity = (item: unknown) => (key !== undefined && isObject(item) ? item[key] : item);
-  const rank = (item: unknown) => order.findIndex((other) => equalJson(identity(other), identity(item)));
-  const known = list.filter((item) => rank(item) >= 0).toSorted((a, b) => rank(a) - rank(b));
+  const rankIn = (all: readonly unknown[], item: unknown) =>
+    all.findIndex((other) => equalJson(identity(other), identity(item)));
+  const byRank = (all: readonly unknown[]) => (a: unknown, b: unknown) => rankIn(all, a) - rankIn(all, b);
+  const known = list.filter((item) => rankIn(order, item) >= 0).toSorted(byRank(order));
+  const others = list.filter((item) => rankIn(order, item) < 0).toSorted(byRank(before));
   const result: unknown[] = [];
-  for (const item of list) result.push(rank(item) < 0 ? item : known.shift());
-  return result;
+  for (const item of known) {
+    const place = rankIn(before, item);
+    while (others.length > 0 && rankIn(before, others[0]) < place) result.push(others.shift());
+    result.push(item);
+  }
+  return [...result, ...others];
 }
 
 function withoutDirectives(value: JsonObject): JsonObject {

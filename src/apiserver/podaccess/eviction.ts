@@ -13,7 +13,7 @@ export async function evictPod(server: Server, request: ResourceRequest): Promis
   if (name !== undefined && name !== ref.name) throw badRequest('name in URL does not match name in Eviction object');
   const wanted = valueAt(body, 'deleteOptions') ?? {};
   const asked = valueAt(wanted, 'dryRun');
-  const dryRun = isDryRun(request.query) || (Array.isArray(asked) && asked.includes('All'));
+  const dryRun = isDryRun(request.query, 'CreateOptions') || (Array.isArray(asked) && asked.includes('All'));
   await server.objects.remove(request.served, ref, { ...parseDeleteOptions(wanted, request.query), dryRun });
   respondJson(request, 201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });
 }

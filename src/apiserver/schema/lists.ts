@@ -42,12 +42,24 @@ function checkUnique(
     const identity = type === 'set' ? item : keysOf(item, keys);
     const text = JSON.stringify(identity);
     if (seen.has(text)) {
-      const error = duplicate(`${path}[${index}]`, identity);
-      const prefix = builtin || !isObject(identity) ? '' : 'map[string]interface {}';
-      errors.push({ ...error, message: error.message.replace(': ', `: ${prefix}`) });
+      errors.push(
+        builtin ? builtinDuplicate(`${path}[${index}]`, identity) : customDuplicate(`${path}[${index}]`, identity),
+      );
     }
     seen.add(text);
   }
+}
+
+/** Kubernetes' own kinds name the one field that counts. */
+function builtinDuplicate(path: string, identity: unknown): FieldError {
+  const [only, ...more] = isObject(identity) ? Object.entries(identity) : [];
+  return only === undefined || more.length > 0 ? duplicate(path, identity) : duplicate(`${path}.${only[0]}`, only[1]);
+}
+
+function customDuplicate(path: string, identity: unknown): FieldError {
+  const error = duplicate(path, identity);
+  const prefix = isObject(identity) ? 'map[string]interface {}' : '';
+  return { ...error, message: error.message.replace(': ', `: ${prefix}`) };
 }
 
 /** The fields that identify an entry of a list map. */

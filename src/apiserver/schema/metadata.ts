@@ -50,7 +50,7 @@ export function checkMetadata(kind: Kind, object: unknown): FieldError[] {
   checkLabels(objectAt(object, 'metadata', 'labels') ?? {}, 'metadata.labels', errors);
   checkAnnotations(objectAt(object, 'metadata', 'annotations') ?? {}, errors);
   for (const [index, finalizer] of listAt(object, 'metadata', 'finalizers').entries()) {
-    const problem = typeof finalizer === 'string' ? qualifiedNameProblem(finalizer) : 'must be a string';
+    const problem = typeof finalizer === 'string' ? finalizerProblem(kind, finalizer) : 'must be a string';
     if (problem !== undefined) errors.push(invalidValue(`metadata.finalizers[${index}]`, finalizer, problem));
   }
   const owners = listAt(object, 'metadata', 'ownerReferences').filter(isObject);
@@ -58,6 +58,16 @@ export function checkMetadata(kind: Kind, object: unknown): FieldError[] {
     errors.push(invalidValue('metadata.ownerReferences', owners, 'Only one reference can have Controller set to true'));
   }
   return errors;
+}
+
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+function finalizerProblem(kind: Kind, finalizer: string): string | undefined {
+  const problem = qualifiedNameProblem(finalizer);
+  if (problem !== undefined || !kind.builtin || finalizer.includes('/') || standardFinalizers.has(finalizer)) {
+    return problem;
+  }
+  return 'name is neither a standard finalizer name nor is it fully qualified';
 }
 
 function checkName(rule: NameRule, name: string): FieldError[] {

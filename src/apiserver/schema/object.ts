@@ -35,7 +35,7 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
     type: 'object',
     properties: { apiVersion: string, kind: string, metadata, ...own.properties },
   };
-  const checkValue = compileValueCheck(structural);
+  const checkValue = compileValueCheck(structural, kind.builtin);
   const apiVersion = apiVersionOf(kind, version.name);
 
   return {

@@ -1,6 +1,7 @@
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { badRequest } from '../status.ts';
+import { isQuantity } from './quantity.ts';
 
 /** What applying a schema to a value found out beside the value. */
 export interface Decoding {
@@ -26,8 +27,9 @@ export function applySchema(schema: StructuralSchema, value: unknown, path: stri
     if (items === undefined) return value;
     return value.map((item: unknown, index) => applySchema(items, item, `${path}[${index}]`, decoding));
   }
-  if (decoding.builtin) checkGoType(schema, value, path, decoding);
-  return value;
+  if (!decoding.builtin) return value;
+  checkGoType(schema, value, path, decoding);
+  return typeof value === 'string' ? decodeGoText(schema, value, decoding) : value;
 }
 
 function applyToObject(schema: StructuralSchema, value: JsonObject, path: string, decoding: Decoding): JsonObject {
@@ -65,6 +67,21 @@ function applyToNull(schema: StructuralSchema, decoding: Decoding): unknown {
   if (schema.nullable === true) return null;
   if (schema.default !== undefined) return structuredClone(schema.default);
   return decoding.builtin ? undefined : null;
+}
+
+const quantityPattern = "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+/** Texts that Go types parse when they are decoded: what they cannot parse is no object at all (400). */
+function decodeGoText(schema: StructuralSchema, text: string, { kind, version }: Decoding): string {
+  const refuse = (why: string) => badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
+  if (schema.format === 'quantity' && !isQuantity(text)) {
+    throw refuse(`quantities must match the regular expression ${quantityPattern}`);
+  }
+  if (schema.format !== 'byte') return text;
+  const base64 = text.replaceAll(/[\r\n]/g, '');
+  if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) return base64;
+  const firstBad = text.search(/[^A-Za-z0-9+/\r\n]/);
+  throw refuse(`illegal base64 data at input byte ${firstBad < 0 ? text.length - (text.length % 4) : firstBad}`);
 }
 
 const goTypes: Readonly<Record<string, string>> = {

@@ -30,14 +30,14 @@ ajv.addKeyword({
 });
 
 /** Compiles on first use: a Pod's schema takes a while. */
-export function compileValueCheck(schema: StructuralSchema): ValueCheck {
+export function compileValueCheck(schema: StructuralSchema, builtin: boolean): ValueCheck {
   let compiled: ValidateFunction | undefined;
   return (value) => {
     compiled ??= ajv.compile(withSharedDefinitions(schema));
     if (compiled(value)) return [];
     return (compiled.errors ?? [])
       .filter((error) => !insideBranch(error.schemaPath))
-      .map((error) => fieldError(error, value));
+      .map((error) => (builtin ? builtinError(error, value) : undefined) ?? fieldError(error, value));
   };
 }
 
@@ -70,6 +70,27 @@ function withSharedDefinitions(root: StructuralSchema): object {
 /** Errors of the branches of anyOf and oneOf only repeat what the error of the whole says. */
 function insideBranch(schemaPath: string): boolean {
   return /\/(anyOf|oneOf|not)\//.test(schemaPath);
+}
+
+/** What the validation of Kubernetes' own kinds, which is written in Go, says otherwise than that of custom resources. */
+function builtinError(error: ErrorObject, root: unknown): FieldError | undefined {
+  const field = fieldPath(error.instancePath, root);
+  const { minimum, maximum } = (error.parentSchema ?? {}) as { minimum?: number; maximum?: number };
+  switch (error.keyword) {
+    case 'minItems':
+      return required(field);
+    case 'minimum':
+    case 'maximum': {
+      const value: unknown = error.data;
+      // 0 stands for a port that is not set.
+      if (maximum === 65535) return invalidValue(field, value, 'must be between 1 and 65535, inclusive');
+      if (minimum === undefined) return invalidValue(field, value, `must be less than or equal to ${maximum}`);
+      if (maximum === undefined) return invalidValue(field, value, `must be greater than or equal to ${minimum}`);
+      return invalidValue(field, value, `must be between ${minimum} and ${maximum}, inclusive`);
+    }
+    default:
+      return undefined;
+  }
 }
 
 function fieldError(error: ErrorObject, root: unknown): FieldError {

@@ -22,7 +22,7 @@ export function applyOptionsOf(server: Server, request: ResourceRequest) {
   const manager = fieldManagerOf(request, 'PatchOptions', true);
   const force = request.query.get('force');
   return {
-    dryRun: isDryRun(request.query),
+    dryRun: isDryRun(request.query, 'PatchOptions'),
     manager,
     force: force === 'true' || force === '1',
     beforeCreate: () => requireMayCreate(server, request),
@@ -30,7 +30,7 @@ export function applyOptionsOf(server: Server, request: ResourceRequest) {
 }
 
 /** Who may patch an object may not therefore create one. */
-function requireMayCreate({ authorizer }: Server, { user, served, resource }: ResourceRequest): void {
+export function requireMayCreate({ authorizer }: Server, { user, served, resource }: ResourceRequest): void {
   const attributes: Attributes = {
     verb: 'create',
     group: served.kind.group,

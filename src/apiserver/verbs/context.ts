@@ -3,7 +3,7 @@ import type { AdmissionPlugin } from '../admission/plugin.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Authorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceaccounttokens.ts';
-import { badRequest, invalidOptions, invalidValue, required, type FieldError } from '../status.ts';
+import { badRequest, invalidOptions, invalidValue, notSupported, required, type FieldError } from '../status.ts';
 import type { Objects } from '../objects.ts';
 import type { InFlight } from '../inflight.ts';
 import type { MetricsSource } from '../metricssource.ts';
@@ -50,18 +50,23 @@ export function refOf(request: ResourceRequest): { namespace: string | undefined
   return { namespace: request.resource.namespace, name: nameOf(request) };
 }
 
-export function isDryRun(query: URLSearchParams): boolean {
+/** The type that Kubernetes decodes the query of a write into; messages name it. */
+export type WriteOptionsName = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions';
+
+export function isDryRun(query: URLSearchParams, options: WriteOptionsName): boolean {
   const values = query.getAll('dryRun').filter((value) => value !== '');
   if (values.some((value) => value !== 'All')) {
-    throw badRequest(`dryRun: Unsupported value: "${values.join(',')}": supported values: "All"`);
+    const list = values.map((value) => JSON.stringify(value)).join(', ');
+    const message = `Unsupported value: []string{${list}}: supported values: "All"`;
+    throw invalidOptions(options, [{ reason: 'FieldValueNotSupported', field: 'dryRun', message }]);
   }
   return values.length > 0;
 }
 
-export function fieldValidationOf(query: URLSearchParams): FieldValidation {
+export function fieldValidationOf(query: URLSearchParams, options: WriteOptionsName): FieldValidation {
   const value = query.get('fieldValidation') || 'Warn';
   if (value === 'Strict' || value === 'Warn' || value === 'Ignore') return value;
-  throw badRequest(`fieldValidation: Unsupported value: "${value}": supported values: "Ignore", "Strict", "Warn"`);
+  throw invalidOptions(options, [notSupported('fieldValidation', value, ['', 'Ignore', 'Strict', 'Warn'])]);
 }
 
 const maxManagerBytes = 128;
@@ -70,11 +75,7 @@ const maxManagerBytes = 128;
  * Who makes the write, as metadata.managedFields shall name it: `fieldManager`, else what the user agent begins with. `options`
  * names the query parameters in messages.
  */
-export function fieldManagerOf(
-  { query, raw }: ApiRequest,
-  options: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
-  isApply = false,
-): string {
+export function fieldManagerOf({ query, raw }: ApiRequest, options: WriteOptionsName, isApply = false): string {
   const manager = query.get('fieldManager') ?? '';
   const errors: FieldError[] = [];
   if (manager === '' && isApply) errors.push(required('fieldManager', 'is required for apply patch'));

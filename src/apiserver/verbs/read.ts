@@ -1,5 +1,6 @@
 import type { Kind } from '../../kinds/kind.ts';
 import { keyOf } from '../../kinds/object.ts';
+import { isPlain } from '../negotiation.ts';
 import { respondBytes, respondJson, viewOf, type ApiRequest } from '../request.ts';
 import type { Served } from '../resources.ts';
 import { parseSelection } from '../selectors.ts';
@@ -73,7 +74,7 @@ const comma = Buffer.from(',');
 const listEnd = Buffer.from(']}');
 
 /** A list of the very bytes its objects are stored as. */
-function respondList({ response }: ApiRequest, head: Record<string, unknown>, items: readonly StoredObject[]): void {
+function respondList(request: ApiRequest, head: Record<string, unknown>, items: readonly StoredObject[]): void {
   const pieces = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
   for (const [index, item] of items.entries()) {
     if (index > 0) pieces.push(comma);
@@ -81,6 +82,11 @@ function respondList({ response }: ApiRequest, head: Record<string, unknown>, it
   }
   pieces.push(listEnd);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (!isPlain(request.raw, length)) {
+    respondBytes(request, 200, Buffer.concat(pieces));
+    return;
+  }
+  const { response } = request;
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': length });
   sendAll(response, pieces);
 }

@@ -42,7 +42,7 @@ export async function writeScale(server: Server, request: ResourceRequest, scale
     return withReplicas(served, current, wanted, scale);
   };
   const manager = fieldManagerOf(request, method === 'PATCH' ? 'PatchOptions' : 'UpdateOptions');
-  const options = { dryRun: isDryRun(query), subresource: 'scale' as const, manager };
+  const options = { dryRun: isDryRun(query, 'UpdateOptions'), subresource: 'scale' as const, manager };
   const updated = await server.objects.update(served, refOf(request), change, options);
   respondJson(request, 200, scaleOf(served, updated, scale));
 }

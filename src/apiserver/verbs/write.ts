@@ -1,11 +1,13 @@
+import { keyOf } from '../../kinds/object.ts';
 import { isBuiltIn } from '../crd/strategy.ts';
+import { duplicateFieldsOf } from '../duplicates.ts';
 import { patchOf } from '../patch/patch.ts';
 import { contentTypeOf, parseBody, readBody, respondJson, warn } from '../request.ts';
 import { parseSelection } from '../selectors.ts';
-import { badRequest } from '../status.ts';
+import { badRequest, invalid, invalidValue } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
-import { decodeBody, parseDeleteOptions } from '../writes.ts';
-import { applyContentType, applyObject } from './apply.ts';
+import { decodeBody, parseDeleteOptions, type FieldValidation } from '../writes.ts';
+import { applyContentType, applyObject, requireMayCreate } from './apply.ts';
 import {
   fieldManagerOf,
   fieldValidationOf,
@@ -14,6 +16,7 @@ import {
   refOf,
   type ResourceRequest,
   type Server,
+  type WriteOptionsName,
 } from './context.ts';
 import { listKindOf, respondObject } from './read.ts';
 
@@ -24,18 +27,45 @@ export async function createObject(server: Server, request: ResourceRequest): Pr
   if (served.kind.namespaced && resource.namespace === undefined) {
     throw badRequest('an object of a namespaced kind is created under /namespaces/<namespace>/');
   }
-  const object = decode(request, parseBody(await readBody(request), contentTypeOf(request)));
-  const options = { dryRun: isDryRun(query), manager: fieldManagerOf(request, 'CreateOptions') };
+  const object = await decodeWhole(request, 'CreateOptions');
+  const options = { dryRun: isDryRun(query, 'CreateOptions'), manager: fieldManagerOf(request, 'CreateOptions') };
   const created = await server.objects.create(served, object, resource.namespace, options);
   respondObject(request, served, created, 201);
 }
 
+/** Kinds of which a PUT creates what is not there (AllowCreateOnUpdate). */
+const createdOnUpdate = new Set([
+  '/endpoints',
+  '/events',
+  '/services',
+  'coordination.k8s.io/leases',
+  ...['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'].map(
+    (plural) => `rbac.authorization.k8s.io/${plural}`,
+  ),
+]);
+
 export async function updateObject(server: Server, request: ResourceRequest): Promise<void> {
   const { served, query } = request;
-  const object = decode(request, parseBody(await readBody(request), contentTypeOf(request)));
+  const object = await decodeWhole(request, 'UpdateOptions');
   const manager = fieldManagerOf(request, 'UpdateOptions');
-  const options = { dryRun: isDryRun(query), subresource: statusOrMain(request), manager };
-  const updated = await server.objects.update(served, refOf(request), () => object, options);
+  const subresource = statusOrMain(request);
+  const options = { dryRun: isDryRun(query, 'UpdateOptions'), subresource, manager };
+  const ref = refOf(request);
+  if (
+    subresource === undefined &&
+    createdOnUpdate.has(served.id) &&
+    server.store.get(served.id, keyOf(ref)) === undefined
+  ) {
+    requireMayCreate(server, request);
+    if (object.metadata.name !== ref.name) {
+      throw badRequest(
+        `the name of the object (${object.metadata.name}) does not match the name on the URL (${ref.name})`,
+      );
+    }
+    respondObject(request, served, await server.objects.create(served, object, ref.namespace, options), 201);
+    return;
+  }
+  const updated = await server.objects.update(served, ref, () => object, options);
   warnOfFixedSpec(request, updated);
   respondObject(request, served, updated, 200);
 }
@@ -49,8 +79,9 @@ export async function patchObject(server: Server, request: ResourceRequest): Pro
   }
   const manager = fieldManagerOf(request, 'PatchOptions');
   const patch = patchOf(served, contentType, parseBody(await readBody(request), contentType));
-  const change = (current: StoredObject) => decode(request, patch(current));
-  const options = { dryRun: isDryRun(query), subresource: statusOrMain(request), manager };
+  const validation = fieldValidationOf(query, 'PatchOptions');
+  const change = (current: StoredObject) => decodePatched(request, patch(current), validation);
+  const options = { dryRun: isDryRun(query, 'PatchOptions'), subresource: statusOrMain(request), manager };
   const updated = await server.objects.update(served, refOf(request), change, options);
   warnOfFixedSpec(request, updated);
   respondObject(request, served, updated, 200);
@@ -70,8 +101,26 @@ function statusOrMain({ resource }: ResourceRequest): 'status' | undefined {
   return resource.subresource === 'status' ? 'status' : undefined;
 }
 
-function decode(request: ResourceRequest, body: unknown): StoredObject {
-  const { object, warnings } = decodeBody(request.served, body, fieldValidationOf(request.query));
+async function decodeWhole(request: ResourceRequest, options: WriteOptionsName): Promise<StoredObject> {
+  const validation = fieldValidationOf(request.query, options);
+  const contentType = contentTypeOf(request);
+  const bytes = await readBody(request);
+  const body = parseBody(bytes, contentType);
+  const isJson = contentType === '' || contentType.endsWith('json');
+  const duplicates = isJson && validation !== 'Ignore' ? duplicateFieldsOf(bytes.toString('utf8')) : [];
+  const { object, warnings } = decodeBody(request.served, body, validation, duplicates);
+  for (const warning of warnings) warn(request, warning);
+  return object;
+}
+
+/** A patch is not at fault for what the whole object is like: with strict validation it is invalid, not undecodable. */
+function decodePatched(request: ResourceRequest, patched: unknown, validation: FieldValidation): StoredObject {
+  const { served } = request;
+  const { object, warnings } = decodeBody(served, patched, validation === 'Ignore' ? 'Ignore' : 'Warn');
+  if (validation === 'Strict' && warnings.length > 0) {
+    const why = `strict decoding error: ${warnings.join(', ')}`;
+    throw invalid(served.kind, nameOf(request), [invalidValue('patch', patched, why)]);
+  }
   for (const warning of warnings) warn(request, warning);
   return object;
 }
@@ -127,5 +176,5 @@ async function deleteOptionsOf(request: ResourceRequest) {
     'dryRun' in body &&
     Array.isArray(body.dryRun) &&
     body.dryRun.includes('All');
-  return { ...parseDeleteOptions(body, request.query), dryRun: dryRun || isDryRun(request.query) };
+  return { ...parseDeleteOptions(body, request.query), dryRun: dryRun || isDryRun(request.query, 'DeleteOptions') };
 }

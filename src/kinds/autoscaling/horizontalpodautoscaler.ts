@@ -1,6 +1,7 @@
 import type * as autoscaling from 'kubernetes-types/autoscaling/v2.js';
 import { defineBuiltin, type Builtin } from '../kubernetes/builtin.ts';
 import { age, column } from '../kubernetes/columns.ts';
+import { fromVersion2, toVersion2 } from './version1.ts';
 
 export type HorizontalPodAutoscaler = Builtin<autoscaling.HorizontalPodAutoscaler, 'spec'>;
 
@@ -10,6 +11,9 @@ export const HorizontalPodAutoscaler = defineBuiltin<HorizontalPodAutoscaler>({
   kind: 'HorizontalPodAutoscaler',
   plural: 'horizontalpodautoscalers',
   model: 'V2HorizontalPodAutoscaler',
+  otherVersions: [
+    { version: 'v1', model: 'V1HorizontalPodAutoscaler', toStorage: toVersion2, fromStorage: fromVersion2 },
+  ],
   shortNames: ['hpa'],
   categories: ['all'],
   columns: [

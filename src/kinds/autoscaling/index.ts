@@ -3,5 +3,5 @@ import { HorizontalPodAutoscaler } from './horizontalpodautoscaler.ts';
 
 export { HorizontalPodAutoscaler };
 
-/** The kinds of autoscaling/v2. */
+/** The kinds of autoscaling: v2, and v1 as a view of it. */
 export const kinds: readonly Kind[] = [HorizontalPodAutoscaler];

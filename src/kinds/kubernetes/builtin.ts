@@ -21,16 +21,42 @@ interface BuiltinOptions {
   scale?: ScaleSubresource;
   verbs?: readonly string[];
   columns: readonly PrinterColumn[];
+  /** Further versions that are served; objects are stored at `version`. */
+  otherVersions?: readonly OtherVersion[];
+}
+
+interface OtherVersion {
+  version: string;
+  model: string;
+  toStorage: (object: KubeObject) => KubeObject;
+  fromStorage: (object: KubeObject) => KubeObject;
 }
 
 /** Defines a kind that is built into Kubernetes; its schema comes from the generated models. */
 export function defineBuiltin<T extends KubeObject>(options: BuiltinOptions): Kind<T> {
-  const { version, model, columns, ...kind } = options;
+  const { version, model, columns, otherVersions = [], ...kind } = options;
+  const others = otherVersions.map((other) => ({
+    name: other.version,
+    served: true,
+    schema: () => objectModelSchema(other.model),
+    printerColumns: columns.map((column) => fromOther(column, other)),
+    toStorage: other.toStorage,
+    fromStorage: other.fromStorage,
+  }));
   return defineKind<T>({
     ...kind,
     builtin: true,
-    versions: [{ name: version, served: true, schema: () => objectModelSchema(model), printerColumns: columns }],
+    versions: [
+      { name: version, served: true, schema: () => objectModelSchema(model), printerColumns: columns },
+      ...others,
+    ],
   });
+}
+
+/** Cells are computed from objects of the storage version. */
+function fromOther(column: PrinterColumn, { toStorage }: OtherVersion): PrinterColumn {
+  const { cell } = column;
+  return cell === undefined ? column : { ...column, cell: (object, now) => cell(toStorage(object), now) };
 }
 
 /** The scale subresource as the apps group has it. */

@@ -332,6 +332,15 @@ export const modelRules: Readonly<Record<string, ModelRules>> = {
     required: ['scaleTargetRef', 'maxReplicas'],
     fields: { minReplicas: { default: 1, minimum: 0 }, maxReplicas: { minimum: 1 } },
   },
+  V1HorizontalPodAutoscalerSpec: {
+    required: ['scaleTargetRef', 'maxReplicas'],
+    fields: {
+      minReplicas: { default: 1, minimum: 0 },
+      maxReplicas: { minimum: 1 },
+      targetCPUUtilizationPercentage: { minimum: 1 },
+    },
+  },
+  V1CrossVersionObjectReference: { required: ['kind', 'name'] },
   V2CrossVersionObjectReference: { required: ['kind', 'name'] },
   V2MetricTarget: { required: ['type'], fields: { averageValue: quantity, value: quantity } },
 };
