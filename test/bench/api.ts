@@ -74,6 +74,7 @@ async function bundle(): Promise<string> {
     entryPoints: [join(root, 'test/bench/apiprocess.ts')],
     outdir,
     bundle: true,
+    splitting: true,
     platform: 'node',
     format: 'esm',
     target: 'node22.18',
