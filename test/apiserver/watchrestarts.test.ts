@@ -14,6 +14,7 @@ import type { InformerCache } from '../../src/kube/informer.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { hasKubectl, skipMessage } from '../e2e/kubectl.ts';
 
 /**
  * Random writes, restarts and kills, with a history so short that some watches resume and some must list again. In the end every
@@ -236,35 +237,40 @@ test(
   soaking ? plans * 120_000 : 60_000,
 );
 
-test('kubectl, a client-go program, sees every change of a watch, and waits, across a kill', async () => {
-  const kubeconfig = join(dataDir, 'kubeconfig');
-  await writeFile(kubeconfig, server.kubeconfig, { mode: 0o600 });
-  const kubectl = (args: readonly string[]) => {
-    const child = spawn('kubectl', ['--kubeconfig', kubeconfig, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    return { child, exited: once(child, 'exit') };
-  };
-  await put(1, 'before');
-  const path = `{.metadata.name}={.data.value}{"\\n"}`;
-  const watching = kubectl(['get', 'configmaps', '-l', 'test=restarts', '-w', '-o', `jsonpath=${path}`]);
-  const waiting = kubectl(['wait', 'configmap/object-1', '--for=jsonpath={.data.value}=done', '--timeout=50s']);
-  const lines: string[] = [];
-  createInterface({ input: watching.child.stdout }).on('line', (line) => lines.push(line));
-  try {
-    await vi.waitFor(() => {
-      expect(lines).toContain('object-1=before');
-    }, 20_000);
-    for (let index = 0; index < 30; index += 1) await put(1, `count-${index}`);
-    await vi.waitFor(() => {
-      const counted = lines.filter((line) => line.startsWith('object-1=count-'));
-      expect(counted).toEqual(Array.from({ length: 30 }, (_, index) => `object-1=count-${index}`));
-    }, 20_000);
-    await restart('SIGKILL');
-    await put(1, 'done');
-    const [code] = (await waiting.exited) as [number | null];
-    expect(code).toBe(0);
-  } finally {
-    watching.child.kill('SIGKILL');
-    waiting.child.kill('SIGKILL');
-    await Promise.all([watching.exited, waiting.exited]);
-  }
-}, 60_000);
+const kubectlTitle = `kubectl, a client-go program, sees every change of a watch, and waits, across a kill (${hasKubectl ? 'with kubectl' : skipMessage})`;
+test.skipIf(!hasKubectl)(
+  kubectlTitle,
+  async () => {
+    const kubeconfig = join(dataDir, 'kubeconfig');
+    await writeFile(kubeconfig, server.kubeconfig, { mode: 0o600 });
+    const kubectl = (args: readonly string[]) => {
+      const child = spawn('kubectl', ['--kubeconfig', kubeconfig, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+      return { child, exited: once(child, 'exit') };
+    };
+    await put(1, 'before');
+    const path = `{.metadata.name}={.data.value}{"\\n"}`;
+    const watching = kubectl(['get', 'configmaps', '-l', 'test=restarts', '-w', '-o', `jsonpath=${path}`]);
+    const waiting = kubectl(['wait', 'configmap/object-1', '--for=jsonpath={.data.value}=done', '--timeout=50s']);
+    const lines: string[] = [];
+    createInterface({ input: watching.child.stdout }).on('line', (line) => lines.push(line));
+    try {
+      await vi.waitFor(() => {
+        expect(lines).toContain('object-1=before');
+      }, 20_000);
+      for (let index = 0; index < 30; index += 1) await put(1, `count-${index}`);
+      await vi.waitFor(() => {
+        const counted = lines.filter((line) => line.startsWith('object-1=count-'));
+        expect(counted).toEqual(Array.from({ length: 30 }, (_, index) => `object-1=count-${index}`));
+      }, 20_000);
+      await restart('SIGKILL');
+      await put(1, 'done');
+      const [code] = (await waiting.exited) as [number | null];
+      expect(code).toBe(0);
+    } finally {
+      watching.child.kill('SIGKILL');
+      waiting.child.kill('SIGKILL');
+      await Promise.all([watching.exited, waiting.exited]);
+    }
+  },
+  60_000,
+);
