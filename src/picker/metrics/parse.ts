@@ -36,7 +36,8 @@ function readLine(
   if (labelsEnd < nameEnd) return;
   const [rawValue, rawTimestamp] = text.slice(labelsEnd, end).trim().split(/\s+/);
   const value = Number(rawValue);
-  if (rawValue === undefined || rawValue === '' || !Number.isFinite(value) || value < 0) return;
+  // Beyond what counts things: sums over endpoints must stay finite.
+  if (rawValue === undefined || rawValue === '' || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) return;
   const stamp = rawTimestamp === undefined ? 0 : Number(rawTimestamp);
   const labels = text.slice(nameEnd, labelsEnd);
   for (const meaning of meanings) {
