@@ -16,6 +16,7 @@ describe('parseMetrics', () => {
       { waiting: 2 },
     ],
     ['vllm:num_requests_waiting NaN\nvllm:num_requests_running -1\nvllm:kv_cache_usage_perc', {}],
+    ['vllm:num_requests_waiting 1e308\nvllm:num_requests_running +Inf', {}],
     ['vllm:num_requests_waiting{unclosed 4', {}],
     ['', {}],
   ])('%j', (text, expected) => {
