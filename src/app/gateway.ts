@@ -31,6 +31,8 @@ export interface GatewayOptions {
 export interface RunningGateway {
   /** The table that is served now. */
   table(): RouteTable;
+  /** The table has all that the caches hold. */
+  settled: () => boolean;
   /** Where a Gateway's declared port is really open. */
   portOf: (gatewayKey: string, port: number) => number | undefined;
   metricsUrl: string;
@@ -89,5 +91,10 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     pages: debugPages({ table: () => table, picker, trail }),
   });
   stack.defer(() => metrics.close());
-  return { table: () => table, portOf: (key, port) => sockets.portOf(key, port), metricsUrl: metrics.url };
+  return {
+    table: () => table,
+    settled: () => controllers.settled(),
+    portOf: (key, port) => sockets.portOf(key, port),
+    metricsUrl: metrics.url,
+  };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import type { Deployment } from '../kinds/apps/deployment.ts';
-import type { Pod } from '../kinds/core/pod.ts';
+import { isPodReady, type Pod } from '../kinds/core/pod.ts';
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import type { Condition, KubeObject } from '../kinds/object.ts';
@@ -39,19 +39,21 @@ export function pendingIn(cluster: Cluster): Pending[] {
 const pollMs = 50;
 
 /**
- * Waits until nothing is pending, and reports what is whenever that changes. Resolves with false when `signal` aborts first.
+ * Waits until nothing is pending and the gateway serves it all, and reports what is pending whenever that changes. Resolves with false when `signal` aborts first.
  * The caches are asked again and again: it takes microseconds, and what makes an object ready is spread over many kinds.
  */
 export async function whenReady(
   cluster: () => Cluster,
+  served: () => boolean,
   progress: (message: string) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
   let reported = '';
   while (!signal.aborted) {
     const pending = pendingIn(cluster());
-    if (pending.length === 0) return true;
-    const now = `waiting for ${pending.map(({ object }) => object).join(', ')}`;
+    if (pending.length === 0 && served()) return true;
+    const waiting = pending.length === 0 ? ['the gateway'] : pending.map(({ object }) => object);
+    const now = `waiting for ${waiting.join(', ')}`;
     if (now !== reported) progress(now);
     reported = now;
     await delay(pollMs, undefined, { signal }).catch(() => undefined);
@@ -63,18 +65,22 @@ function pendingDeployment(deployment: Deployment, pods: readonly Pod[]): Pendin
   const wanted = deployment.spec.replicas ?? 1;
   const { availableReplicas = 0, updatedReplicas = 0, observedGeneration = 0 } = deployment.status ?? {};
   const observed = observedGeneration >= (deployment.metadata.generation ?? 0);
-  if (observed && availableReplicas >= wanted && updatedReplicas >= wanted) return [];
-  const reason = `${availableReplicas} of ${wanted} replicas available${blockerOf(deployment, pods)}`;
+  const own = pods.filter(
+    ({ metadata }) =>
+      metadata.namespace === deployment.metadata.namespace && matchesLabels(deployment.spec.selector, metadata.labels),
+  );
+  // After a restart the Deployment's own status is that of the run before, until its controller has seen the Pods.
+  const available = Math.min(availableReplicas, own.filter(isPodReady).length);
+  if (observed && available >= wanted && updatedReplicas >= wanted) return [];
+  const reason = `${available} of ${wanted} replicas available${blockerOf(own)}`;
   return [{ object: `Deployment ${keyOf(deployment.metadata)}`, reason }];
 }
 
 /** Reasons that a starting container passes through anyway. */
 const passing = new Set(['ContainerCreating', 'PodInitializing']);
 
-function blockerOf(deployment: Deployment, pods: readonly Pod[]): string {
+function blockerOf(pods: readonly Pod[]): string {
   for (const pod of pods) {
-    if (pod.metadata.namespace !== deployment.metadata.namespace) continue;
-    if (!matchesLabels(deployment.spec.selector, pod.metadata.labels)) continue;
     for (const { state } of pod.status?.containerStatuses ?? []) {
       const waiting = state?.waiting;
       if (waiting?.reason !== undefined && !passing.has(waiting.reason)) {

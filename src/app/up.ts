@@ -138,7 +138,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   return {
     apiUrl: api.url,
     kubeconfig: dataDir.kubeconfig,
-    ready: (signal) => whenReady(cluster, progress, signal),
+    ready: (signal) => whenReady(cluster, gateway.settled, progress, signal),
     pending: () => pendingIn(cluster()),
     metricsUrl: gateway.metricsUrl,
     models: () => [...gateway.table().gateways.values()].flatMap(servedModels),

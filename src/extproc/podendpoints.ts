@@ -1,5 +1,5 @@
 /** Which endpoints the pods of a pool are (epp.md 4.6). */
-import type { Pod } from '../kinds/core/pod.ts';
+import { isPodReady, type Pod } from '../kinds/core/pod.ts';
 import { matchesLabels, type LabelSelector } from '../kube/labels.ts';
 import type { PickerEndpoint } from '../picker/request.ts';
 
@@ -19,7 +19,7 @@ export function podEndpoints(
 
 function isReady(pod: Pod): boolean {
   if (pod.metadata.deletionTimestamp !== undefined || (pod.status?.podIP ?? '') === '') return false;
-  return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+  return isPodReady(pod);
 }
 
 function endpointsOf(pod: Pod, ports: readonly number[]): PickerEndpoint[] {

@@ -15,7 +15,7 @@ import { startEndpointSliceController } from './endpointslices.ts';
 import { startJobController, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
 import type { Entry } from './launch.ts';
-import { killLeftovers, processRecords } from './leftovers.ts';
+import { killLeftovers, processRecords, reportStoppedPods } from './leftovers.ts';
 import { createNodeUsage, type NodeUsage } from './metrics.ts';
 import { createPodAccess, type PodAccess } from './podaccess.ts';
 import { createPodTokens } from './podtokens.ts';
@@ -66,6 +66,8 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const podsDir = join(dataDir, 'pods');
   const killed = await killLeftovers(processesDir);
   if (killed.length > 0) log.warn({ pids: killed }, 'killed processes that an earlier run left behind');
+
+  await reportStoppedPods(client, nodeName);
 
   const events = createEventRecorder(client, 'headgate-node', log);
   const pods = informers.informer(Pod);

@@ -134,6 +134,17 @@ function lastTermination(reported: ContainerStatus | undefined, now: Date): Cont
   };
 }
 
+/**
+ * The status of a Pod whose node was stopped or killed: nothing of it runs, so it is not ready, whatever the last report says.
+ * Undefined for Pods that have ended for good.
+ */
+export function stoppedPodStatus(pod: Pod, now: Date): PodStatus | undefined {
+  const { phase, podIP, hostIP, startTime = timestamp(now) } = pod.status ?? {};
+  if (phase === 'Succeeded' || phase === 'Failed') return undefined;
+  const addresses = podIP === undefined || hostIP === undefined ? undefined : { podIP, hostIP };
+  return podStatusOf({ pod, ...initialRecords(pod, now), addresses, startTime }, now);
+}
+
 export interface PodObservation {
   pod: Pod;
   init: readonly ContainerRecord[];

@@ -1,8 +1,9 @@
 import type { Service } from '../kinds/core/service.ts';
-import type { Pod } from '../kinds/core/pod.ts';
+import { isPodReady, type Pod } from '../kinds/core/pod.ts';
 import type { BackendEndpoint } from '../kinds/envoygateway/backend.ts';
 import type { InferencePool } from '../kinds/inference/inferencepool.ts';
 import { keyOf } from '../kinds/object.ts';
+import type { DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import type { Endpoint } from './table.ts';
 
@@ -52,8 +53,8 @@ function sliceEndpoints(lookup: Lookup, service: Service, port: ServicePort): En
 const byEndpointKey = (a: Endpoint, b: Endpoint): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 
 /** Every ready pod that the pool selects, once for each target port. */
-export function poolEndpoints(lookup: Lookup, pool: InferencePool): readonly Endpoint[] {
-  return remembered(lookup.poolEndpoints, keyOf(pool.metadata), () => selectedEndpoints(lookup, pool));
+export function poolEndpoints(lookup: Lookup, { key, pool }: DeclaredPool): readonly Endpoint[] {
+  return remembered(lookup.poolEndpoints, key, () => selectedEndpoints(lookup, pool));
 }
 
 function selectedEndpoints(lookup: Lookup, { metadata, spec }: InferencePool): Endpoint[] {
@@ -73,8 +74,7 @@ function selectedEndpoints(lookup: Lookup, { metadata, spec }: InferencePool): E
 }
 
 function isReady(pod: Pod): boolean {
-  if (pod.metadata.deletionTimestamp !== undefined) return false;
-  return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+  return pod.metadata.deletionTimestamp === undefined && isPodReady(pod);
 }
 
 const serviceDns = /^(?<name>[a-z0-9-]+)\.(?<namespace>[a-z0-9-]+)\.svc(?:\.cluster\.local)?\.?$/;

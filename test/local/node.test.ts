@@ -9,7 +9,7 @@ import { Job } from '../../src/kinds/batch/job.ts';
 import { ConfigMap } from '../../src/kinds/core/configmap.ts';
 import { Event } from '../../src/kinds/core/event.ts';
 import { Node } from '../../src/kinds/core/node.ts';
-import { Pod } from '../../src/kinds/core/pod.ts';
+import { isPodReady, Pod } from '../../src/kinds/core/pod.ts';
 import { Service } from '../../src/kinds/core/service.ts';
 import { EndpointSlice } from '../../src/kinds/discovery/endpointslice.ts';
 import { startApiServer, type ApiServer } from '../../src/apiserver/server.ts';
@@ -19,8 +19,9 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createCatalog } from '../../src/local/catalog.ts';
 import { revisionOf } from '../../src/local/deploymentplan.ts';
+import { reportStoppedPods } from '../../src/local/leftovers.ts';
 import { claimNetwork, type LoopbackNetwork } from '../../src/local/network.ts';
-import { startNode, type LocalNode } from '../../src/local/node.ts';
+import { nodeName, startNode, type LocalNode } from '../../src/local/node.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** The whole node on the embedded API: objects in, real processes out. */
@@ -369,6 +370,11 @@ test('after a restart of the node the same Pods run again, and no process outliv
   const address = before?.status?.podIP ?? '';
   await stop();
   await expect(get(address, 8080)).rejects.toThrow();
+  // The first thing a starting node does, so that nobody takes the Pod for what it last was.
+  await reportStoppedPods(api, nodeName);
+  const [stopped] = await pods();
+  expect(stopped === undefined || isPodReady(stopped)).toBe(false);
+  expect(stopped?.status?.podIP).toBe(address);
   await start();
   await expect
     .poll(async () => (await pods())[0]?.status?.containerStatuses?.[0], until)

@@ -33,6 +33,8 @@ export interface GatewayControllerOptions {
 }
 
 export interface GatewayController {
+  /** The data plane has all that the caches hold. */
+  settled(): boolean;
   /** Resolves when what was under way has ended. */
   stop(): Promise<void>;
 }
@@ -115,6 +117,7 @@ export async function startGatewayController(options: GatewayControllerOptions):
   routing.trigger();
 
   return {
+    settled: () => routing.idle(),
     stop: async () => {
       stopObserving();
       await routing.stop();

@@ -1,6 +1,8 @@
 /** Runs a function after it was triggered: one run at a time, triggers in between are one more run. */
 export interface Loop {
   trigger(): void;
+  /** No run is under way or to come. */
+  idle(): boolean;
   /** No more runs; resolves when the one under way has ended. */
   stop(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export function createLoop(options: LoopOptions): Loop {
     trigger: () => {
       schedule(options.debounceMs);
     },
+    idle: () => timer === undefined && running === undefined,
     stop: async () => {
       stopped = true;
       clearTimeout(timer);

@@ -27,6 +27,11 @@ export const Pod = defineBuiltin<Pod>({
   ],
 });
 
+/** The Pod's condition Ready is True. */
+export function isPodReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}
+
 function containerCounts(pod: Pod): { ready: number; total: number } {
   const statuses = pod.status?.containerStatuses ?? [];
   const ready = statuses.filter((status) => status.ready && status.state?.running !== undefined).length;
@@ -45,7 +50,7 @@ function podStatusText(pod: Pod): string {
       else if (status.ready && status.state?.running !== undefined) running = true;
     }
     if (reason === 'Completed' && running) {
-      reason = pod.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ? 'Running' : 'NotReady';
+      reason = isPodReady(pod) ? 'Running' : 'NotReady';
     }
   }
   if (pod.metadata.deletionTimestamp === undefined) return reason;
