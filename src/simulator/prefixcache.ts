@@ -13,49 +13,65 @@ export interface PrefixCache {
   usage(): number;
 }
 
-interface Block {
-  holders: number;
+class Block {
+  readonly hash: number;
+  holders = 0;
+  /** Neighbours among the blocks that nobody holds, in the order in which they were let go of; a block alone is its own. */
+  before: Block = this;
+  after: Block = this;
+
+  constructor(hash: number) {
+    this.hash = hash;
+  }
 }
 
 /** @param capacity blocks in all  @param blockSize tokens in a block */
 export function createPrefixCache(capacity: number, blockSize: number): PrefixCache {
-  /** In order of last use: a Map keeps the order of insertion. */
   const blocks = new Map<number, Block>();
+  const free = createFreeList();
   let held = 0;
 
-  const touch = (hash: number, block: Block): void => {
-    blocks.delete(hash);
-    blocks.set(hash, block);
-  };
-  const makeRoom = (): boolean => {
-    if (blocks.size < capacity) return true;
-    if (held >= capacity) return false;
-    for (const [hash, block] of blocks) {
-      if (block.holders > 0) continue;
-      blocks.delete(hash);
-      return true;
+  const hold = (block: Block): void => {
+    if (block.holders === 0) {
+      held++;
+      free.remove(block);
     }
-    return false;
-  };
-  const hold = (hash: number, block: Block): void => {
-    if (block.holders === 0) held++;
     block.holders++;
-    touch(hash, block);
+  };
+  const letGo = (block: Block): void => {
+    block.holders--;
+    if (block.holders > 0) return;
+    held--;
+    free.append(block);
+  };
+  /** A new block where there is room or one that can go; it is nobody's yet. */
+  const createBlock = (hash: number): Block | undefined => {
+    if (blocks.size >= capacity) {
+      const oldest = free.oldest();
+      if (oldest === undefined) return undefined;
+      free.remove(oldest);
+      blocks.delete(oldest.hash);
+    }
+    const block = new Block(hash);
+    free.append(block);
+    blocks.set(hash, block);
+    return block;
   };
 
   return {
     acquire(salt, tokens) {
       const hashes = blockHashes(salt, tokens, blockSize);
-      const taken: number[] = [];
+      const taken: Block[] = [];
       let cachedBlocks = 0;
       let hit = true;
       for (const hash of hashes) {
         const known = blocks.get(hash);
         hit &&= known !== undefined;
         if (hit) cachedBlocks++;
-        if (known === undefined && !makeRoom()) break;
-        hold(hash, known ?? { holders: 0 });
-        taken.push(hash);
+        const block = known ?? createBlock(hash);
+        if (block === undefined) break;
+        hold(block);
+        taken.push(block);
       }
       let released = false;
       return {
@@ -64,17 +80,29 @@ export function createPrefixCache(capacity: number, blockSize: number): PrefixCa
           if (released) return;
           released = true;
           // The last block first: of one prompt, the end is less likely to be shared and should go first.
-          for (const hash of taken.toReversed()) {
-            const block = blocks.get(hash);
-            if (block === undefined) continue;
-            block.holders--;
-            if (block.holders === 0) held--;
-            touch(hash, block);
-          }
+          for (const block of taken.toReversed()) letGo(block);
         },
       };
     },
     usage: () => (capacity === 0 ? 0 : held / capacity),
+  };
+}
+
+/** A ring through a block that stands for the list itself: taking one out of the middle costs as little as at its ends. */
+function createFreeList() {
+  const ends = new Block(NaN);
+  return {
+    append(block: Block): void {
+      block.before = ends.before;
+      block.after = ends;
+      ends.before.after = block;
+      ends.before = block;
+    },
+    remove(block: Block): void {
+      block.before.after = block.after;
+      block.after.before = block.before;
+    },
+    oldest: (): Block | undefined => (ends.after === ends ? undefined : ends.after),
   };
 }
 
