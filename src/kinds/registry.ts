@@ -1,5 +1,6 @@
 import { kinds as admissionregistration } from './admissionregistration/index.ts';
 import { kinds as aigateway } from './aigateway/index.ts';
+import { kinds as airunway } from './airunway/index.ts';
 import { kinds as apiextensions } from './apiextensions/index.ts';
 import { kinds as apps } from './apps/index.ts';
 import { kinds as authentication } from './authentication/index.ts';
@@ -34,4 +35,5 @@ export const allKinds: readonly Kind[] = [
   ...inference,
   ...aigateway,
   ...envoygateway,
+  ...airunway,
 ];
