@@ -56,7 +56,7 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
   };
   try {
     if (api !== undefined) closers.push(() => api.client.close());
-    const picker = createPoolPicker({ config, pool, flags, given, log });
+    const picker = createPoolPicker({ config, pool, flags, given, address, log });
     closers.push(() => picker.close());
     const source = await openPool({ flags, pool, picker, api, log });
     if (source !== undefined) closers.push(() => source.close());
@@ -138,7 +138,10 @@ async function openPool({ flags, pool, picker, api, log }: PoolOptions): Promise
   return watchKubePool({
     client: api.client,
     namespace: pool.namespace,
-    pool: selected === '' ? { name: pool.name } : { selector, ports: flags['endpoint-target-ports'] },
+    pool:
+      selected === ''
+        ? { name: pool.name, group: flags['pool-group'] }
+        : { selector, ports: flags['endpoint-target-ports'] },
     listener,
     log,
   });

@@ -1,4 +1,5 @@
 import { InferencePool } from '../kinds/inference/inferencepool.ts';
+import { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import {
   booleanFlag,
   durationFlag,
@@ -21,7 +22,7 @@ export const eppFlags = {
   'metrics-port': port(9090),
   'pool-name': stringFlag(''),
   'pool-namespace': stringFlag(''),
-  'pool-group': stringFlag('inference.networking.k8s.io'),
+  'pool-group': oneOfFlag([InferencePool.group, XInferencePool.group], InferencePool.group),
   'endpoint-selector': stringFlag(''),
   'endpoint-target-ports': listFlag(targetPort),
   'disable-endpoint-subset-filter': booleanFlag(false),
@@ -78,9 +79,6 @@ export function readEppFlags(argv: readonly string[]): { flags: EppFlags; given:
   }
   if ((values['pool-name'] === '') === (values['endpoint-selector'] === '')) {
     throw new FlagError('exactly one of the flags --pool-name and --endpoint-selector is required');
-  }
-  if (values['pool-group'] !== InferencePool.group) {
-    throw new FlagError(`flag --pool-group: only ${InferencePool.group} is supported: declare the pool there`);
   }
   if (values['endpoint-selector'] !== '' && values['endpoint-target-ports'].length === 0) {
     throw new FlagError('flag --endpoint-selector needs --endpoint-target-ports');

@@ -3,8 +3,12 @@ import { Pod } from '../kinds/core/pod.ts';
 import { InferenceModelRewrite } from '../kinds/inference/inferencemodelrewrite.ts';
 import { InferenceObjective } from '../kinds/inference/inferenceobjective.ts';
 import { InferencePool } from '../kinds/inference/inferencepool.ts';
+import { poolOfX } from '../kinds/inference/poolconversion.ts';
+import { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { createInformerCache } from '../kube/cache.ts';
+import type { ObjectRef } from '../kinds/object.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { InformerCache } from '../kube/informer.ts';
 import type { LabelSelector } from '../kube/labels.ts';
 import type { Log } from '../telemetry/log.ts';
 import { podEndpoints } from './podendpoints.ts';
@@ -14,8 +18,8 @@ import type { PoolListener, PoolSource } from './poolsource.ts';
 export interface KubePoolOptions {
   client: KubeClient;
   namespace: string;
-  /** The pool's name, or what to select pods by without a pool (--endpoint-selector). */
-  pool: { name: string } | { selector: LabelSelector; ports: readonly number[] };
+  /** The pool's name and API group, or what to select pods by without a pool (--endpoint-selector). */
+  pool: { name: string; group: string } | { selector: LabelSelector; ports: readonly number[] };
   listener: PoolListener;
   log: Log;
 }
@@ -25,13 +29,13 @@ export function watchKubePool({ client, namespace, pool, listener, log }: KubePo
   const scoped = selecting(client, { namespace });
   const cache = createInformerCache(scoped, log);
   const pods = cache.informer(Pod);
-  const pools = 'name' in pool ? cache.informer(InferencePool) : undefined;
+  const pools = 'name' in pool ? watchPools(cache, pool.group) : undefined;
   let listed = false;
   let known: boolean | undefined;
 
   const findPool = (): { selector: LabelSelector; ports: readonly number[] } | undefined => {
     if (!('name' in pool)) return pool;
-    const spec = pools?.get({ namespace, name: pool.name })?.spec;
+    const spec = pools?.spec({ namespace, name: pool.name });
     return spec && { selector: spec.selector, ports: spec.targetPorts.map(({ number }) => number) };
   };
   const updateEndpoints = (): void => {
@@ -65,5 +69,24 @@ export function watchKubePool({ client, namespace, pool, listener, log }: KubePo
     close: async () => {
       await Promise.all([cache.stop(), optional.stop()]);
     },
+  };
+}
+
+/** Pools of one API group, in the shape of v1. */
+function watchPools(
+  cache: InformerCache,
+  group: string,
+): { spec(ref: ObjectRef): InferencePool['spec'] | undefined; onChange(listener: () => void): void } {
+  if (group === InferencePool.group) {
+    const pools = cache.informer(InferencePool);
+    return { spec: (ref) => pools.get(ref)?.spec, onChange: (listener) => void pools.onChange(listener) };
+  }
+  const before = cache.informer(XInferencePool);
+  return {
+    spec: (ref) => {
+      const pool = before.get(ref);
+      return pool && poolOfX(pool).spec;
+    },
+    onChange: (listener) => void before.onChange(listener),
   };
 }

@@ -4,6 +4,7 @@ import { keyOf, type ObjectRef } from '../kinds/object.ts';
 import { backendEndpoints, poolEndpoints, serviceEndpoints } from './endpoints.ts';
 import { isPermitted, type Referrer } from './grants.ts';
 import { poolPicker } from './poolpicker.ts';
+import { isPoolGroup } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import type { BackendTarget, Endpoint, EndpointsTarget, InvalidTarget, PoolTarget } from './table.ts';
 
@@ -41,14 +42,14 @@ export function resolveBackend(lookup: Lookup, from: Referrer, reference: Backen
       `backendRef ${keyOf(ref)}: no ReferenceGrant permits ${kind}s of namespace ${ref.namespace} here`,
     );
   }
-  return resolve(lookup, ref, port);
+  return resolve(lookup, ref, port, group);
 }
 
-type Resolver = (lookup: Lookup, ref: ObjectRef, port: number | undefined) => BackendTarget;
+type Resolver = (lookup: Lookup, ref: ObjectRef, port: number | undefined, group: string) => BackendTarget;
 
 function resolverOf(group: string, kind: string): Resolver | undefined {
   if (group === '' && kind === 'Service') return resolveService;
-  if (group === poolGroup && kind === 'InferencePool') return resolvePool;
+  if (isPoolGroup(group) && kind === 'InferencePool') return resolvePool;
   if (group === backendGroup && kind === 'Backend') return resolveDeclaredBackend;
   return undefined;
 }
@@ -98,16 +99,20 @@ function protocolOf(appProtocol: string | undefined): EndpointsTarget['protocol'
   }
 }
 
-const resolvePool: Resolver = (lookup, ref): PoolTarget | InvalidTarget => {
-  const pool = lookup.pool(ref);
-  if (pool === undefined) return invalid('BackendNotFound', `InferencePool ${keyOf(ref)} not found`);
+const resolvePool: Resolver = (lookup, ref, _port, group): PoolTarget | InvalidTarget => {
+  const declared = lookup.pool(group, ref);
+  if (declared === undefined) {
+    const which = group === poolGroup ? '' : ` of ${group}`;
+    return invalid('BackendNotFound', `InferencePool ${keyOf(ref)}${which} not found`);
+  }
+  const { spec } = declared.pool;
   return {
     type: 'pool',
-    key: keyOf(ref),
-    failureMode: pool.spec.endpointPickerRef?.failureMode ?? 'FailClose',
-    protocol: pool.spec.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http',
-    endpoints: poolEndpoints(lookup, pool),
-    ...(pool.spec.endpointPickerRef === undefined ? {} : { picker: poolPicker(lookup, pool) }),
+    key: declared.key,
+    failureMode: spec.endpointPickerRef?.failureMode ?? 'FailClose',
+    protocol: spec.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http',
+    endpoints: poolEndpoints(lookup, declared),
+    ...(spec.endpointPickerRef === undefined ? {} : { picker: poolPicker(lookup, declared) }),
   };
 };
 

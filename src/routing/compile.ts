@@ -44,7 +44,7 @@ export function compile(resources: RouteResources, options: CompileOptions): Com
         .filter(({ metadata }) => options.programmed.has(keyOf(metadata)) && !gateways.has(keyOf(metadata)))
         .map((gateway) => unservedStatus(gateway, options.now)),
       ...outcomes.flatMap((outcome) => routeStatus(outcome, claimed, options.now)),
-      ...poolStatuses(lookup, poolParents(outcomes), claimed, options.now),
+      ...poolStatuses(lookup, poolParents(outcomes), { controllers: claimed, gateways }, options.now),
       ...backendStatuses(lookup, outcomes, options.now),
       ...policyStatuses(resources, [...gateways.values()], outcomes, claimed, options.now),
     ],
@@ -65,7 +65,7 @@ export interface CompileOptions {
 
 export interface Compiled {
   readonly table: RouteTable;
-  /** Endpoints of the InferencePools in use, by `namespace/name`: what the picker watches. */
+  /** Endpoints of the InferencePools in use, by `poolKey`: what the picker watches. */
   readonly pools: ReadonlyMap<string, readonly Endpoint[]>;
   /** Who chooses among them; pools that name no picker may be absent. */
   readonly pickers: ReadonlyMap<string, PoolPicker>;

@@ -4,6 +4,7 @@ import type { InferencePool } from '../kinds/inference/inferencepool.ts';
 import { keyOf } from '../kinds/object.ts';
 import { serviceEndpoints } from './endpoints.ts';
 import { podConfig } from './podconfig.ts';
+import type { DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import { no, yes, type Finding } from './statuses.ts';
 import type { PoolPicker } from './table.ts';
@@ -12,8 +13,7 @@ const defaultPort = 9002;
 const bodyModeAnnotation = 'aigateway.envoyproxy.io/processing-body-mode';
 
 /** The picker of a pool, found once for each table. */
-export function poolPicker(lookup: Lookup, pool: InferencePool): PoolPicker {
-  const key = keyOf(pool.metadata);
+export function poolPicker(lookup: Lookup, { key, pool }: DeclaredPool): PoolPicker {
   let found = lookup.poolPickers.get(key);
   if (found === undefined) lookup.poolPickers.set(key, (found = findPicker(lookup, pool)));
   return found;
@@ -75,10 +75,10 @@ const ageOf = ({ metadata }: Pod): string => `${metadata.creationTimestamp ?? ''
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** What users read of a pool's picker in its status; undefined for a pool that names none. */
-export function pickerReadyFinding(lookup: Lookup, pool: InferencePool): Finding | undefined {
-  const reference = pool.spec.endpointPickerRef;
+export function pickerReadyFinding(lookup: Lookup, declared: DeclaredPool): Finding | undefined {
+  const reference = declared.pool.spec.endpointPickerRef;
   if (reference === undefined) return undefined;
-  const picker = poolPicker(lookup, pool);
+  const picker = poolPicker(lookup, declared);
   if (picker.type === 'inProcess') {
     return yes(
       'PickerReady',

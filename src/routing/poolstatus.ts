@@ -1,6 +1,9 @@
 import { InferencePool } from '../kinds/inference/inferencepool.ts';
+import { xStatusOf } from '../kinds/inference/poolconversion.ts';
+import { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { keyOf } from '../kinds/object.ts';
 import { pickerReadyFinding } from './poolpicker.ts';
+import type { DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import type { RouteOutcome } from './routestatus.ts';
 import { findings, mergeEntries, no, wantStatus, yes, type Finding, type WantedStatus } from './statuses.ts';
@@ -14,7 +17,7 @@ export interface PoolParent {
   readonly accepted: boolean;
 }
 
-/** The Gateways through which routes lead to each pool, by the pool's `namespace/name`. */
+/** The Gateways through which routes lead to each pool, by the pool's key. */
 export function poolParents(outcomes: readonly RouteOutcome[]): Map<string, PoolParent[]> {
   const byPool = new Map<string, Map<string, PoolParent>>();
   for (const { parents, pools } of outcomes) {
@@ -36,28 +39,43 @@ export function poolParents(outcomes: readonly RouteOutcome[]): Map<string, Pool
   return new Map([...byPool].map(([pool, found]) => [pool, [...found.values()]]));
 }
 
+type ParentEntry = NonNullable<NonNullable<InferencePool['status']>['parents']>[number];
+
+export interface Claims {
+  /** Names of controllers that are ours. */
+  readonly controllers: ReadonlySet<string>;
+  /** `namespace/name` of the Gateways that are ours. */
+  readonly gateways: { has(key: string): boolean };
+}
+
 /** Status of every pool: one entry per Gateway, none where no route leads to it (epp.md 1.1, aigateway.md 1.7). */
 export function poolStatuses(
   lookup: Lookup,
   parents: ReadonlyMap<string, readonly PoolParent[]>,
-  claimed: ReadonlySet<string>,
+  claims: Claims,
   now: Date,
 ): WantedStatus[] {
-  return lookup.resources.inferencePools.flatMap((pool) => {
-    const wanted = parents.get(keyOf(pool.metadata)) ?? [];
+  const existingGateways = new Set(lookup.resources.gateways.map(({ metadata }) => keyOf(metadata)));
+  return lookup.pools.flatMap((declared) => {
+    const { key, pool, before } = declared;
+    const wanted = parents.get(key) ?? [];
     const existing = pool.status?.parents;
-    const isOurs = ({ controllerName }: { controllerName?: string }): boolean =>
-      controllerName !== undefined && claimed.has(controllerName);
+    // Entries of before v1 do not say whose they are: ours are those of our Gateways, and of Gateways that are gone.
+    const isOurs = ({ controllerName, parentRef }: ParentEntry): boolean => {
+      if (before === undefined) return controllerName !== undefined && claims.controllers.has(controllerName);
+      const gateway = keyOf({ namespace: parentRef.namespace ?? pool.metadata.namespace, name: parentRef.name });
+      return parentRef.kind === 'Gateway' && (claims.gateways.has(gateway) || !existingGateways.has(gateway));
+    };
     if (wanted.length === 0 && existing?.some(isOurs) !== true) return [];
     const reference = pickerFinding(lookup, pool);
-    const ready = pickerReadyFinding(lookup, pool);
+    const ready = pickerReadyFinding(lookup, declared);
     const picker = ready === undefined ? [reference] : [reference, ready];
     const entries = mergeEntries(
       existing,
       isOurs,
       wanted.map((parent) => ({
         isSame: ({ controllerName, parentRef }) =>
-          controllerName === parent.controllerName &&
+          (before !== undefined || controllerName === parent.controllerName) &&
           parentRef.name === parent.name &&
           parentRef.namespace === parent.namespace,
         build: (previous) => ({
@@ -72,8 +90,14 @@ export function poolStatuses(
         }),
       })),
     );
-    return [wantStatus(InferencePool, pool, { ...pool.status, parents: entries })];
+    return [wantedStatus(declared, { ...pool.status, parents: entries })];
   });
+}
+
+function wantedStatus({ pool, before }: DeclaredPool, status: NonNullable<InferencePool['status']>): WantedStatus {
+  return before === undefined
+    ? wantStatus(InferencePool, pool, status)
+    : wantStatus(XInferencePool, before, xStatusOf(status));
 }
 
 const saidBy = (reason: string): string => `InferencePool has been ${reason} by controller ai-gateway-controller:`;

@@ -15,7 +15,9 @@ import type { GatewayClass } from '../kinds/gateway/gatewayclass.ts';
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import type { ReferenceGrant } from '../kinds/gateway/referencegrant.ts';
 import type { InferencePool } from '../kinds/inference/inferencepool.ts';
+import type { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
+import { declaredPools, poolKey, type DeclaredPool } from './pools.ts';
 import type { Endpoint, PoolPicker } from './table.ts';
 
 /** All objects that routing depends on, as the caches hold them. */
@@ -29,6 +31,8 @@ export interface RouteResources {
   readonly endpointSlices: readonly EndpointSlice[];
   readonly pods: readonly Pod[];
   readonly inferencePools: readonly InferencePool[];
+  /** Those of before v1. */
+  readonly xInferencePools: readonly XInferencePool[];
   readonly backends: readonly Backend[];
   readonly httpRouteFilters: readonly HTTPRouteFilter[];
   readonly clientTrafficPolicies: readonly ClientTrafficPolicy[];
@@ -50,6 +54,7 @@ export const noResources: RouteResources = {
   endpointSlices: [],
   pods: [],
   inferencePools: [],
+  xInferencePools: [],
   backends: [],
   httpRouteFilters: [],
   clientTrafficPolicies: [],
@@ -82,7 +87,9 @@ export interface Lookup {
   podsWith(namespace: string, labels: Readonly<Record<string, string>>): readonly Pod[];
   pod(ref: ObjectRef): Pod | undefined;
   configMap(ref: ObjectRef): ConfigMap | undefined;
-  pool(ref: ObjectRef): InferencePool | undefined;
+  /** The pool of this API group. */
+  pool(group: string, ref: ObjectRef): DeclaredPool | undefined;
+  readonly pools: readonly DeclaredPool[];
   backend(ref: ObjectRef): Backend | undefined;
   filter(ref: ObjectRef): HTTPRouteFilter | undefined;
   aiRoute(ref: ObjectRef): AIGatewayRoute | undefined;
@@ -100,7 +107,8 @@ export interface Lookup {
 
 export function lookupOf(resources: RouteResources, pickers: PickerKnowledge = noKnowledge): Lookup {
   const services = byKey(resources.services);
-  const pools = byKey(resources.inferencePools);
+  const pools = declaredPools(resources.inferencePools, resources.xInferencePools);
+  const poolsByKey = new Map(pools.map((pool) => [pool.key, pool]));
   const backends = byKey(resources.backends);
   const filters = byKey(resources.httpRouteFilters);
   const aiRoutes = byKey(resources.aiGatewayRoutes);
@@ -122,7 +130,8 @@ export function lookupOf(resources: RouteResources, pickers: PickerKnowledge = n
     podsWith: podIndex(resources.pods),
     pod: lazyIndex(resources.pods),
     configMap: lazyIndex(resources.configMaps),
-    pool: (ref) => pools.get(keyOf(ref)),
+    pool: (group, ref) => poolsByKey.get(poolKey(group, ref)),
+    pools,
     backend: (ref) => backends.get(keyOf(ref)),
     filter: (ref) => filters.get(keyOf(ref)),
     aiRoute: (ref) => aiRoutes.get(keyOf(ref)),

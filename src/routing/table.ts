@@ -140,7 +140,7 @@ export interface EndpointsTarget {
 /** An InferencePool: a picker chooses the endpoint for each request. Empty endpoints: 503. */
 export interface PoolTarget {
   readonly type: 'pool';
-  /** `namespace/name` of the InferencePool. */
+  /** `namespace/name` of the InferencePool; of one of before v1 followed by its group. */
   readonly key: string;
   readonly failureMode: 'FailOpen' | 'FailClose';
   readonly protocol: 'http' | 'h2c';

@@ -7,7 +7,7 @@ import { startAIGatewayControllers } from '../../src/controllers/aigateway/contr
 import { embeddedClasses, ensureGatewayClasses } from '../../src/controllers/gateway/classes.ts';
 import { startGatewayController } from '../../src/controllers/gateway/controller.ts';
 import { apiVersionOf, type Kind } from '../../src/kinds/kind.ts';
-import type { KubeObject, ObjectRef } from '../../src/kinds/object.ts';
+import { groupOf, type KubeObject, type ObjectRef } from '../../src/kinds/object.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
 import { createInformerCache } from '../../src/kube/cache.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
@@ -113,7 +113,9 @@ function takeNotes(gateways: readonly GatewaySockets[]): Map<string, ProgrammedG
 }
 
 async function create(client: KubeClient, object: KubeObject): Promise<void> {
-  const kind = allKinds.find((candidate) => candidate.kind === object.kind);
+  // Older versions of our kinds are written at the one that is stored.
+  const named = allKinds.filter((candidate) => candidate.kind === object.kind);
+  const kind = named.find((candidate) => candidate.group === groupOf(object.apiVersion)) ?? named[0];
   if (kind === undefined) throw new Error(`unknown kind ${object.kind}`);
   const metadata = kind.namespaced ? { namespace: 'default', ...object.metadata } : object.metadata;
   await client.create(kind, { ...object, apiVersion: apiVersionOf(kind), metadata });

@@ -9,6 +9,7 @@ import { GatewayClass } from '../../src/kinds/gateway/gatewayclass.ts';
 import { HTTPRoute } from '../../src/kinds/gateway/httproute.ts';
 import { ReferenceGrant } from '../../src/kinds/gateway/referencegrant.ts';
 import { InferencePool } from '../../src/kinds/inference/inferencepool.ts';
+import { XInferencePool } from '../../src/kinds/inference/xinferencepool.ts';
 import type { Kind } from '../../src/kinds/kind.ts';
 import type { Condition } from '../../src/kinds/object.ts';
 import { heredoc, seedSteps } from '../e2e/seed.ts';
@@ -206,6 +207,36 @@ spec:
     await cluster.client.delete(ReferenceGrant, { namespace: 'other', name: 'grant' });
     await cluster.eventually(AIGatewayRoute, inDefault('cross'), isRefused);
     await cluster.eventually(InferencePool, remote, (pool) => pool?.status?.parents?.length === 0);
+  });
+
+  it('reaches a pool of before v1, whose status is in its own shape', async () => {
+    const ref = '{ name: before, group: inference.networking.x-k8s.io, kind: InferencePool }';
+    await cluster.apply(`apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferencePool
+metadata: { name: before }
+spec: { selector: { app: before }, targetPortNumber: 8000, extensionRef: { name: missing } }
+---${gatewayYaml('before-gw')}---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: before }
+spec:
+  parentRefs: [{ name: before-gw }]
+  rules: [{ backendRefs: [${ref}] }]`);
+    const pool = await cluster.eventually(XInferencePool, inDefault('before'), (object) =>
+      says(object?.status?.parent?.[0]?.conditions, 'Accepted'),
+    );
+    expect(pool?.status?.parent).toMatchObject([
+      {
+        parentRef: { kind: 'Gateway', name: 'before-gw', namespace: 'default' },
+        conditions: [
+          { type: 'Accepted' },
+          { type: 'ResolvedRefs', status: 'False', reason: 'InvalidExtensionRef' },
+          {},
+        ],
+      },
+    ]);
+    await cluster.client.delete(HTTPRoute, inDefault('before'));
+    await cluster.eventually(XInferencePool, inDefault('before'), (object) => object?.status?.parent?.length === 0);
   });
 
   it('may have 15 rules and no more', async () => {

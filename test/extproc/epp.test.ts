@@ -149,7 +149,7 @@ describe('the endpoint picker command line', () => {
     [[], /exactly one of the flags --pool-name and --endpoint-selector/],
     [['--pool-name', 'p', '--endpoint-selector', 'a=b'], /exactly one/],
     [['--endpoint-selector', 'a=b'], /needs --endpoint-target-ports/],
-    [['--pool-name', 'p', '--pool-group', 'inference.networking.x-k8s.io'], /only inference\.networking\.k8s\.io/],
+    [['--pool-name', 'p', '--pool-group', 'example.com'], /--pool-group: one of inference\.networking\.k8s\.io/],
     [['--pool-name', 'p', '--endpoint-target-ports', '1,2,3,4,5,6,7,8,9'], /at most 8/],
   ])('refuses %j', (argv, message) => {
     expect(() => readEppFlags(argv)).toThrow(message);

@@ -130,6 +130,19 @@ describe('a pool of a Kubernetes API', () => {
     expect(await pick(epp)).toBe('127.0.9.4:8000');
   });
 
+  it('can be of the group and shape of before v1', async () => {
+    await create(pods, pod('before-1', 'before', '127.0.9.30'));
+    await create('/apis/inference.networking.x-k8s.io/v1alpha2/namespaces/default/inferencepools', {
+      apiVersion: 'inference.networking.x-k8s.io/v1alpha2',
+      kind: 'InferencePool',
+      metadata: { name: 'before' },
+      spec: { selector: { app: 'before' }, targetPortNumber: 8000, extensionRef: { name: 'picker' } },
+    } as never);
+    const epp = await start(['--pool-name', 'before', '--pool-group', 'inference.networking.x-k8s.io']);
+    await vi.waitFor(async () => expect(await health(epp)).toBe('SERVING'), { timeout: 30_000 });
+    expect(await pick(epp)).toBe('127.0.9.30:8000');
+  });
+
   it('can be a selector without a pool', async () => {
     await create(pods, pod('c-1', 'c', '127.0.9.5'));
     const epp = await start(['--endpoint-selector', 'app=c', '--endpoint-target-ports', '8000,8001'], {

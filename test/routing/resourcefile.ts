@@ -13,7 +13,6 @@ const listOf: Readonly<Record<string, keyof RouteResources>> = {
   Service: 'services',
   EndpointSlice: 'endpointSlices',
   Pod: 'pods',
-  InferencePool: 'inferencePools',
   Backend: 'backends',
   HTTPRouteFilter: 'httpRouteFilters',
   ClientTrafficPolicy: 'clientTrafficPolicies',
@@ -23,6 +22,9 @@ const listOf: Readonly<Record<string, keyof RouteResources>> = {
   BackendSecurityPolicy: 'backendSecurityPolicies',
   ConfigMap: 'configMaps',
 };
+
+const listOfPool = ({ apiVersion }: KubeObject): keyof RouteResources =>
+  apiVersion.startsWith('inference.networking.x-k8s.io/') ? 'xInferencePools' : 'inferencePools';
 
 const clusterScoped = new Set(['GatewayClass', 'Namespace']);
 
@@ -34,7 +36,7 @@ export function resourcesOf(yaml: string): RouteResources {
     for (const error of document.errors) throw error;
     const object = document.toJS() as KubeObject | null;
     if (object === null) continue;
-    const list = listOf[object.kind];
+    const list = object.kind === 'InferencePool' ? listOfPool(object) : listOf[object.kind];
     if (list === undefined) throw new Error(`no routing resource: ${object.kind}`);
     const metadata = {
       uid: `uid-${i}`,

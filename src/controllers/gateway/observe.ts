@@ -16,6 +16,7 @@ import { GatewayClass } from '../../kinds/gateway/gatewayclass.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
 import { ReferenceGrant } from '../../kinds/gateway/referencegrant.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
+import { XInferencePool } from '../../kinds/inference/xinferencepool.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import type { Change, InformerCache } from '../../kube/informer.ts';
@@ -44,6 +45,7 @@ export function observeRouting(informers: InformerCache): Observed {
   const endpointSlices = informers.informer(EndpointSlice);
   const pods = informers.informer(Pod);
   const inferencePools = informers.informer(InferencePool);
+  const xInferencePools = informers.informer(XInferencePool);
   const backends = informers.informer(Backend);
   const httpRouteFilters = informers.informer(HTTPRouteFilter);
   const clientTrafficPolicies = informers.informer(ClientTrafficPolicy);
@@ -62,9 +64,10 @@ export function observeRouting(informers: InformerCache): Observed {
     endpointSlices,
     pods,
   };
-  const policiesOf = { inferencePools, backends, httpRouteFilters, clientTrafficPolicies, backendTrafficPolicies };
+  const poolsOf = { inferencePools, xInferencePools };
+  const policiesOf = { backends, httpRouteFilters, clientTrafficPolicies, backendTrafficPolicies };
   const aiOf = { aiGatewayRoutes, aiServiceBackends, backendSecurityPolicies };
-  const all = { ...informersOf, ...policiesOf, ...aiOf };
+  const all = { ...informersOf, ...poolsOf, ...policiesOf, ...aiOf };
   return {
     resources: () => ({
       gatewayClasses: gatewayClasses.list(),
@@ -76,6 +79,7 @@ export function observeRouting(informers: InformerCache): Observed {
       endpointSlices: endpointSlices.list(),
       pods: pods.list(),
       inferencePools: inferencePools.list(),
+      xInferencePools: xInferencePools.list(),
       backends: backends.list(),
       httpRouteFilters: httpRouteFilters.list(),
       clientTrafficPolicies: clientTrafficPolicies.list(),

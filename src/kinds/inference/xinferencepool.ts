@@ -6,7 +6,7 @@ import { conditions, int32, mapOf, objectSchema, stringEnum } from '../schema.ts
 
 /**
  * InferencePool as it was before v1: another kind of the same name, in a group of its own (epp.md 1.2), as upstream has it. Its
- * objects are not those of v1, and nothing converts between them: routes of Headgate refer to pools of v1.
+ * objects are not those of v1; HTTPRoutes may refer to either.
  */
 
 const spec = Type.Object({
@@ -77,7 +77,7 @@ export const XInferencePool = defineKind<XInferencePool>({
         'inference.networking.x-k8s.io/v1alpha2 InferencePool is deprecated; use inference.networking.k8s.io/v1 instead',
       schema: describeFields(
         objectSchema({ spec, status: Type.Optional(status) }),
-        'InferencePool of before v1. Routes refer to pools of inference.networking.k8s.io/v1.',
+        'InferencePool of before v1. AIGatewayRoutes refer to pools of inference.networking.k8s.io/v1 only, HTTPRoutes to either.',
         descriptions,
       ),
       printerColumns: [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
