@@ -3,8 +3,10 @@ import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import type { Catalog } from '../local/catalog.ts';
 import type { AddressPool } from '../local/network.ts';
+import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
+import { createHttpRender } from '../picker/tokens/httprender.ts';
 import type { RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
@@ -51,7 +53,15 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   const scrape = createHttpScrape();
   stack.defer(() => scrape.close());
   const trail = createDecisionTrail(trailLength);
-  const picker = createPicker({ scrape: (url, signal) => scrape.scrape(url, signal), observer: trail.observer, log });
+  const rendering = createHttpRender();
+  stack.defer(() => rendering.close());
+  const picker = createPicker({
+    scrape: (url, signal) => scrape.scrape(url, signal),
+    observer: trail.observer,
+    kvEvents: createZmqSource(log, options.nodeAddress),
+    render: rendering.render,
+    log,
+  });
   stack.defer(() => {
     picker.stop();
   });

@@ -8,6 +8,7 @@ import type { HeaderView } from '../envoy/headermap.ts';
 import type { Decision, Dispatch } from '../picker/decision.ts';
 import type { Director, ScheduledRequest } from '../picker/director.ts';
 import { promptApiOf, type PromptApi } from '../picker/prefix/prompthasher.ts';
+import type { Renderable } from '../picker/request.ts';
 import type { Log } from '../telemetry/log.ts';
 import { EppResponse } from './eppresponse.ts';
 import { destinationHeader, destinationMetadata, readSubsetHint } from './protocol.ts';
@@ -44,6 +45,7 @@ export class EppExchange implements CallHandler {
   #requestId = '';
   #generatedId = false;
   #body: RequestBody | undefined;
+  #api: PromptApi | undefined;
   /** The request has been handed to the director, or answered without it. */
   #decided = false;
   /** The director's answer has been sent on. */
@@ -173,6 +175,7 @@ export class EppExchange implements CallHandler {
         streaming: facts.streaming,
         bodyBytes: body.bytes,
         prompt: facts.prompt,
+        renderable: director.rendersPrompts ? this.#renderable(body, facts.model) : undefined,
         ...(detectMultimodal ? { multimodal: isMultimodal(body.joined()) } : {}),
         subset: this.#subset(),
       },
@@ -279,10 +282,20 @@ export class EppExchange implements CallHandler {
     return this.#options.ignoreSubset ? undefined : readSubsetHint(this.#metadataContext);
   }
 
+  #renderable(body: RequestBody, incomingModel: string): Renderable | undefined {
+    const api = this.#api;
+    if (api !== 'chat-completions' && api !== 'completions') return undefined;
+    return {
+      api,
+      body: (model) => (model === incomingModel ? body.joined() : Buffer.concat(body.withModel(model))),
+    };
+  }
+
   #bodyReader(headers: HeaderView): BodyReader {
     const { parser, director } = this.#options;
     if (parser === 'passthrough') return { type: 'opaque' };
     const api = promptApi(headers);
+    this.#api = api;
     if (api === undefined) return { type: 'lenient' };
     return { type: 'model-api', hasher: (scan) => director.promptHasher(api, scan) };
   }

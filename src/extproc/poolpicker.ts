@@ -1,10 +1,13 @@
 /** The picker of one pool at work: the director, what it learns of its endpoints, and what it tells (epp.md 6). */
 import type { PickerConfig } from '../picker/config/config.ts';
 import { createDirector, type Director } from '../picker/director.ts';
+import { cacheReports } from '../picker/kvevents/reports.ts';
+import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createScraper, type MetricsSource } from '../picker/metrics/scraper.ts';
 import { metricsSourceOf } from '../picker/metrics/source.ts';
 import { realTimers } from '../picker/ports.ts';
+import { createHttpRender } from '../picker/tokens/httprender.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EppFlags } from './eppflags.ts';
 import { createEppMetrics, type EppMetrics } from './eppmetrics.ts';
@@ -16,6 +19,8 @@ export interface PoolPickerOptions {
   flags: EppFlags;
   /** Flags that stood on the command line. */
   given: ReadonlySet<string>;
+  /** Where this program listens. */
+  address: string;
   log: Log;
 }
 
@@ -27,17 +32,20 @@ export interface PoolPicker {
   close(): Promise<void>;
 }
 
-export function createPoolPicker({ config, pool, flags, given, log }: PoolPickerOptions): PoolPicker {
+export function createPoolPicker({ config, pool, flags, given, address, log }: PoolPickerOptions): PoolPicker {
   const now = (): number => performance.now();
   const metrics = createEppMetrics(pool);
+  const rendering = createHttpRender();
   const created = createDirector({
     config,
     pool,
     clock: now,
     random: Math.random,
     timers: realTimers,
-    observer: metrics.observer,
+    observer: { ...metrics.observer, ...cacheReports(log) },
     log,
+    kvEvents: createZmqSource(log, address),
+    render: rendering.render,
     metricsIntervalMs: flags['refresh-metrics-interval'],
   });
   metrics.showStats(() => created.stats());
@@ -74,7 +82,7 @@ export function createPoolPicker({ config, pool, flags, given, log }: PoolPicker
     close: async () => {
       scraper.stop();
       created.stop();
-      await close();
+      await Promise.all([close(), rendering.close()]);
     },
   };
 }

@@ -12,7 +12,7 @@ import type { KvEventSource } from './kvevents/events.ts';
 import type { EndpointMetrics } from './metrics/engines.ts';
 import type { DirectorObserver } from './observer.ts';
 import type { Cycle, HeaderChanges, Plugin, SchedulingResult } from './plugin.ts';
-import type { Chance, MonotonicClock, Timers } from './ports.ts';
+import type { Chance, MonotonicClock, Render, Timers } from './ports.ts';
 import { PromptHasher, type PromptApi } from './prefix/prompthasher.ts';
 import { requestHeaders, type InferenceRequest, type PickerEndpoint } from './request.ts';
 import { compileRewrites } from './rewrites.ts';
@@ -38,7 +38,9 @@ export interface DirectorOptions {
   /** Time between two scrapes of an endpoint, 50 by default: stale is what missed several. */
   readonly metricsIntervalMs?: number;
   /** Where the precise prefix scorer hears of caches; undefined: it knows none. */
-  readonly kvEvents?: KvEventSource;
+  readonly kvEvents?: KvEventSource | undefined;
+  /** How model servers are asked for token ids; undefined: they are not. */
+  readonly render?: Render | undefined;
 }
 
 export interface Director {
@@ -50,9 +52,11 @@ export interface Director {
   applyObjects(objectives: readonly InferenceObjective[], rewrites: readonly InferenceModelRewrite[]): void;
   /** Hashes a body as it comes in; undefined when no plugin of this configuration wants it. `scan`: when the caller scans the body itself. */
   promptHasher(api: PromptApi, scan?: JsonScan): PromptHasher | undefined;
+  /** Requests should say what they can be rendered from (`InferenceRequest.renderable`): token ids are asked for. */
+  readonly rendersPrompts: boolean;
   /**
    * Decides on a request. `settle` is called exactly once with the decision: before this returns, unless flow control queues
-   * the request. A dispatched request counts as running until its `completed` was called.
+   * the request or a model server is asked for token ids. A dispatched request counts as running until its `completed` was called.
    */
   schedule(request: InferenceRequest, settle: (decision: Decision) => void): ScheduledRequest;
   /** What `schedule` would decide now, and why. Nothing is accounted for, queued or remembered. */
@@ -96,11 +100,13 @@ const defaultFlow = 'default-flow';
 export function createDirector(options: DirectorOptions): Director {
   const { config, pool, clock, random, timers, observer, alternatives = 0, metricsIntervalMs = 50 } = options;
   const { store = new EndpointStore() } = options;
-  const surroundings = { store, random, clock, observer, alternatives, metricsIntervalMs, kvEvents: options.kvEvents };
+  const { kvEvents, render } = options;
+  const surroundings = { store, random, clock, observer, alternatives, metricsIntervalMs, kvEvents, render };
   const assembly = assemble(config, surroundings);
   const { plugins, handler, detector } = assembly;
   const scheduler = createScheduler({ profiles: assembly.profiles, handler, observer, clock });
   const producers = plugins.filter(({ produce }) => produce !== undefined);
+  const tokenize = plugins.find((plugin) => plugin.tokenize !== undefined)?.tokenize;
   const admitters = plugins.filter(({ admit }) => admit !== undefined);
   const saturation = (): number => detector.saturation(store, clock());
   const flow =
@@ -199,6 +205,7 @@ export function createDirector(options: DirectorOptions): Director {
       const hashing = assembly.hashing?.(store);
       return hashing === undefined ? undefined : new PromptHasher(api, hashing, scan);
     },
+    rendersPrompts: tokenize !== undefined,
     schedule(request, settle) {
       const priority = priorityOf(request);
       const fairnessId = request.header(requestHeaders.fairnessId) || defaultFlow;
@@ -211,21 +218,41 @@ export function createDirector(options: DirectorOptions): Director {
         observer.trace?.(request, decision.type === 'drop' ? [] : scheduler.traces, decision);
         settle(decision);
       };
-      if (isAnonymous) finish(drops.noModel);
+      const admit = (): void => {
+        if (flow === undefined) {
+          finish(decide(running));
+          return;
+        }
+        const labels = { fairnessId, priority, incomingModel: request.incomingModel, targetModel };
+        running.leaveQueue = flow.enqueue({
+          request: running.request,
+          labels,
+          settle: (drop) => {
+            finish(drop ?? decide(running));
+          },
+        });
+      };
+      if (isAnonymous) {
+        finish(drops.noModel);
+        return running;
+      }
+      observer.received?.(request.incomingModel, targetModel, priority);
+      if (store.ready.length === 0) finish(drops.noEndpoints);
+      else if (flow === undefined && priority < 0 && saturation() >= 1) finish(drops.shed);
+      else if (tokenize === undefined || request.tokens !== undefined) admit();
       else {
-        observer.received?.(request.incomingModel, targetModel, priority);
-        if (store.ready.length === 0) finish(drops.noEndpoints);
-        else if (flow !== undefined) {
-          const labels = { fairnessId, priority, incomingModel: request.incomingModel, targetModel };
-          running.leaveQueue = flow.enqueue({
-            request,
-            labels,
-            settle: (drop) => {
-              finish(drop ?? decide(running));
-            },
-          });
-        } else if (priority < 0 && saturation() >= 1) finish(drops.shed);
-        else finish(decide(running));
+        let waits = true;
+        const cancel = tokenize(request, targetModel, (tokens) => {
+          waits = false;
+          if (tokens !== undefined) running.request = { ...request, tokens };
+          admit();
+        });
+        const giveUp = (): void => {
+          cancel();
+          finish(drops.cancelled);
+        };
+        // It may have gone on at once, into the queue.
+        if (waits) running.leaveQueue = giveUp;
       }
       return running;
     },

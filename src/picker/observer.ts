@@ -71,6 +71,10 @@ export interface DirectorObserver {
   flowCycle?(durationMs: number): void;
   /** A batch of KV events could not be read. */
   kvEventsRefused?(topic: string, reason: string): void;
+  /** So many batches of KV events of a publisher never came. */
+  kvEventsMissed?(topic: string, batches: number): void;
+  /** A model server did not say the token ids of a prompt. */
+  renderFailed?(url: string, reason: string): void;
   /** Scores of every candidate; makes decisions slower while it is listened to. */
   trace?(request: InferenceRequest, profiles: readonly ProfileTrace[], decision: Decision): void;
 }

@@ -30,8 +30,6 @@ export const unsupportedPlugins: Readonly<Record<string, string>> = {
   'predicted-latency-producer':
     'latency predictions are not supported yet; remove it and latency-scorer scores by load and prefix',
   'request-attribute-reporter': 'dynamic metadata from attributes is not supported yet; remove it',
-  'token-producer': 'rendering prompts to tokens is not supported yet; remove it',
-  tokenizer: 'rendering prompts to tokens is not supported yet; remove it',
   'models-data-source': 'model lists of endpoints are not supported yet; remove it',
   'models-data-extractor': 'model lists of endpoints are not supported yet; remove it',
   'k8s-notification-source': 'notification sources are not supported; pods and pools are always watched; remove it',

@@ -5,16 +5,19 @@
 import type { InferenceModelRewrite } from '../kinds/inference/inferencemodelrewrite.ts';
 import type { InferenceObjective } from '../kinds/inference/inferenceobjective.ts';
 import type { JsonScan } from '../llm/scan.ts';
+import { replaceModel } from '../llm/splice.ts';
 import type { Log } from '../telemetry/log.ts';
 import { parseConfig } from './config/parse.ts';
 import { drops, type Decision } from './decision.ts';
 import { createDirector, type Director } from './director.ts';
+import type { KvEventSource } from './kvevents/events.ts';
+import { cacheReports } from './kvevents/reports.ts';
 import { createScraper, type Scrape, type Scraper } from './metrics/scraper.ts';
 import { metricsSourceOf } from './metrics/source.ts';
 import type { DirectorObserver } from './observer.ts';
-import { realTimers } from './ports.ts';
-import { promptApiOf } from './prefix/prompthasher.ts';
-import type { InferenceRequest, PickerEndpoint } from './request.ts';
+import { realTimers, type Render } from './ports.ts';
+import { promptApiOf, type PromptApi } from './prefix/prompthasher.ts';
+import type { InferenceRequest, PickerEndpoint, Renderable } from './request.ts';
 import type { ScheduledRequest } from './running.ts';
 import { EndpointStore } from './store.ts';
 import type { PickExplanation } from './trace.ts';
@@ -37,6 +40,9 @@ export interface PickerOptions {
   /** Time between two scrapes of an endpoint. */
   readonly intervalMs?: number;
   readonly observer?: DirectorObserver;
+  /** Where precise prefix scorers hear of caches, and how model servers are asked for token ids; undefined: not at all. */
+  readonly kvEvents?: KvEventSource;
+  readonly render?: Render;
 }
 
 export interface Picker {
@@ -50,7 +56,7 @@ export interface Picker {
   applyObjects(objectives: readonly InferenceObjective[], rewrites: readonly InferenceModelRewrite[]): void;
   /**
    * Decides where a request to a pool goes, among `candidates`. `settle` is called once: before this returns, unless flow control
-   * queues the request. It gets the endpoints to try, best first, none when the request is dropped. The request counts as running
+   * queues the request or a model server is asked for token ids. It gets the endpoints to try, best first, none when the request is dropped. The request counts as running
    * until `completed` of what is returned was called; `cancel` takes it out of the queue.
    */
   pick<E extends PickerEndpoint>(
@@ -83,7 +89,8 @@ interface Pool {
 
 export function createPicker(options: PickerOptions): Picker {
   const { scrape, log, random = Math.random, now = () => performance.now(), intervalMs = 100 } = options;
-  const { observer = {} } = options;
+  const { kvEvents, render } = options;
+  const observer = { ...cacheReports(log), ...options.observer };
   const pools = new Map<string, Pool>();
   /** By the text of the configuration, which says where metrics are and what they are called. */
   const scrapers = new Map<string, Scraper>();
@@ -100,6 +107,8 @@ export function createPicker(options: PickerOptions): Picker {
       timers: realTimers,
       observer,
       log,
+      kvEvents,
+      render,
       store,
       alternatives,
       metricsIntervalMs: intervalMs * intervalsUntilStale,
@@ -268,5 +277,18 @@ function inferenceRequest(director: Director, request: PickRequest): InferenceRe
     streaming: false,
     bodyBytes: body?.bytes.length ?? 0,
     prompt: hasher?.finish(),
+    renderable: director.rendersPrompts ? renderableOf(body, api, request.model) : undefined,
+  };
+}
+
+function renderableOf(
+  body: ReturnType<NonNullable<PickRequest['scannedBody']>>,
+  api: PromptApi | undefined,
+  incomingModel: string | undefined,
+): Renderable | undefined {
+  if (body === undefined || (api !== 'chat-completions' && api !== 'completions')) return undefined;
+  return {
+    api,
+    body: (model) => (model === incomingModel ? body.bytes : replaceModel(body.bytes, body.scan, model)),
   };
 }

@@ -5,7 +5,7 @@
 import type { Parameters } from './config/parameters.ts';
 import type { KvEventSource } from './kvevents/events.ts';
 import type { DirectorObserver } from './observer.ts';
-import type { Chance, MonotonicClock } from './ports.ts';
+import type { Chance, MonotonicClock, Render } from './ports.ts';
 import type { PickerEndpoint, InferenceRequest } from './request.ts';
 import type { EndpointStore } from './store.ts';
 
@@ -72,6 +72,15 @@ export interface Plugin {
   readonly admit?: (cycle: Cycle, slots: Int32Array, count: number) => boolean;
   /** Says whether to run a further profile of a disaggregated request. `decode`: the slot that was picked for decoding. */
   readonly decide?: (cycle: Cycle, decode: number) => boolean;
+  /**
+   * Finds the token ids of a request's prompt, before it is admitted. `done` is called once, soon or late but within a bound,
+   * unless what is returned cancels it; without token ids where none could be had.
+   */
+  readonly tokenize?: (
+    request: InferenceRequest,
+    targetModel: string,
+    done: (tokens: ArrayLike<number> | undefined) => void,
+  ) => () => void;
   /** Finds out before the profiles run; the result is read from `matches`. */
   readonly produce?: (cycle: Cycle) => void;
   readonly matches?: PrefixMatches;
@@ -125,6 +134,8 @@ export interface PluginContext {
   readonly metricsIntervalMs: number;
   /** Where KV events come from; undefined: nowhere. */
   readonly kvEvents?: KvEventSource | undefined;
+  /** How model servers are asked for token ids; undefined: they are not. */
+  readonly render?: Render | undefined;
   /** Another plugin of the configuration by name, made before this one's methods are called. */
   find(name: string): Plugin | undefined;
   /** The first plugin that has what `test` looks for. */

@@ -34,6 +34,7 @@ import { queueScorer } from './scorers/queue.ts';
 import { runningRequestsScorer } from './scorers/runningrequests.ts';
 import { sessionAffinityScorer } from './scorers/sessionaffinity.ts';
 import { tokenLoadScorer } from './scorers/tokenload.ts';
+import { tokenProducer } from './tokens/producer.ts';
 
 const factories: readonly PluginFactory[] = [
   ...roleFilters,
@@ -56,6 +57,7 @@ const factories: readonly PluginFactory[] = [
   noHitLruScorer,
   latencyScorer,
   approxPrefixCacheProducer,
+  tokenProducer,
   maxScorePicker,
   randomPicker,
   weightedRandomPicker,

@@ -47,11 +47,12 @@ interface Hold {
 }
 
 export class Running implements ScheduledRequest {
-  readonly request: InferenceRequest;
+  /** Token ids are added once they are known. */
+  request: InferenceRequest;
   readonly targetModel: string;
   readonly priority: number;
   readonly fairnessId: string;
-  /** Takes the request out of flow control's queue. */
+  /** Takes the request out of flow control's queue, or ends the wait for its token ids. */
   leaveQueue: () => void = () => undefined;
   readonly #surroundings: Surroundings;
   readonly #startedMs: number;

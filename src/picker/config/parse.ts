@@ -300,4 +300,6 @@ function injectProducer(plugins: PluginList): void {
   if (consumed && !plugins.all().some(({ matches }) => matches !== undefined)) {
     plugins.declare('approx-prefix-cache-producer');
   }
+  const precise = plugins.specs.some(({ type }) => type === 'precise-prefix-cache-scorer');
+  if (precise && !plugins.all().some(({ tokenize }) => tokenize !== undefined)) plugins.declare('token-producer');
 }

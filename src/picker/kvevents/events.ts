@@ -20,8 +20,10 @@ export type KvEvent =
 export interface KvMessage {
   /** `kv@<pod>@<model>` */
   readonly topic: string;
-  /** Address of the pod it came from, where the transport knows it. */
+  /** The URL that was connected to; undefined for publishers that have dialled in. */
   readonly from: string | undefined;
+  /** Grows by one with each message of a publisher, and begins anew when it restarts. */
+  readonly sequence: number | undefined;
   readonly payload: Uint8Array;
 }
 
@@ -39,15 +41,38 @@ export interface KvSubscription {
   close(): void;
 }
 
+export interface KvBatch {
+  readonly events: readonly KvEvent[];
+  /** Of the data-parallel rank that they are of; undefined: the publisher has but one. */
+  readonly rank: number | undefined;
+}
+
 /** The events of a payload; those of unknown kinds are left out. Throws when it is no batch of events. */
-export function readEvents(payload: Uint8Array): readonly KvEvent[] {
-  const batch = decodeMsgpack(payload);
-  const events: unknown = Array.isArray(batch) ? batch[1] : undefined;
+export function readBatch(payload: Uint8Array): KvBatch {
+  const batch: unknown = decodeMsgpack(payload);
+  const items: readonly unknown[] = Array.isArray(batch) ? batch : [];
+  const [, events, rank] = items;
   if (!Array.isArray(events)) throw new Error('not a batch of KV events: [timestamp, [events...]] expected');
-  return events.flatMap((event: unknown) => {
-    const read = Array.isArray(event) ? readEvent(event) : undefined;
-    return read === undefined ? [] : [read];
-  });
+  return {
+    events: events.flatMap((event: unknown) => {
+      const read = Array.isArray(event) ? readEvent(event) : event instanceof Map ? readNamed(event) : undefined;
+      return read === undefined ? [] : [read];
+    }),
+    rank: typeof rank === 'number' ? rank : undefined,
+  };
+}
+
+/** Fields of an event by position, where it comes as a map (llm-d-inference-sim --use-vllm-map-event-format). */
+const positions: Readonly<Record<string, readonly string[]>> = {
+  BlockStored: ['block_hashes', 'parent_block_hash', 'token_ids', 'block_size', 'lora_id', 'medium', 'lora_name'],
+  BlockRemoved: ['block_hashes', 'medium'],
+  AllBlocksCleared: [],
+};
+
+function readNamed(event: ReadonlyMap<unknown, unknown>): KvEvent | undefined {
+  const tag = event.get('type');
+  const names = typeof tag === 'string' && Object.hasOwn(positions, tag) ? positions[tag] : undefined;
+  return names && readEvent([tag, ...names.map((name) => event.get(name))]);
 }
 
 function readEvent(event: readonly unknown[]): KvEvent | undefined {

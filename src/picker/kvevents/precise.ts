@@ -5,7 +5,8 @@
 import type { Parameters } from '../config/parameters.ts';
 import type { Cycle, Plugin, PluginContext, SchedulingResult } from '../plugin.ts';
 import { BlockIndex } from '../prefix/blockindex.ts';
-import { readEvents, type EngineHash, type KvEvent, type KvMessage } from './events.ts';
+import type { EndpointStore } from '../store.ts';
+import { readBatch, type EngineHash, type KvBatch, type KvEvent, type KvMessage } from './events.ts';
 import { firstKey, nextKey, type BlockKey } from './blockkeys.ts';
 
 interface Settings {
@@ -19,8 +20,9 @@ interface Settings {
   readonly speculativeMs: number;
 }
 
-/** Blocks of one endpoint that events can name. */
-const maxNamedBlocks = 1024 * 1024;
+/** Blocks that events can name, of one endpoint and of all: about 130 bytes each. Beyond it the endpoint's oldest is forgotten. */
+const maxNamedPerEndpoint = 512 * 1024;
+const maxNamed = 2 * 1024 * 1024;
 const maxPairs = 4 * 1024 * 1024;
 
 export function createPrecisePrefix(
@@ -36,6 +38,11 @@ export function createPrecisePrefix(
   const speculative = new BlockIndex(maxPairs);
   const expiring: { atMs: number; slot: number; keys: readonly BlockKey[] }[] = [];
   const named = new Map<number, Map<EngineHash, BlockKey>>();
+  let namedInAll = 0;
+  /** The number of the last message, by slot. */
+  const sequences = new Map<number, number>();
+  /** Slots of the endpoints by the URL at which their events are heard. */
+  let slotsByUrl: ReadonlyMap<string, number> = new Map();
   const matches = { matched: new Float64Array(store.capacity), totalBlocks: 0, blockTokens };
   let runs = new Int32Array(store.capacity);
   let keys: BlockKey[] = [];
@@ -50,7 +57,22 @@ export function createPrecisePrefix(
   const tierOf = (medium: string): BlockIndex => (medium === 'cpu' ? cpu : gpu);
   const forget = (slot: number): void => {
     for (const index of [gpu, cpu, speculative]) index.clear(slot);
+    namedInAll -= named.get(slot)?.size ?? 0;
     named.delete(slot);
+  };
+  const remember = (slot: number, names: Map<EngineHash, BlockKey>, hash: EngineHash, key: BlockKey): void => {
+    if (!names.has(hash)) {
+      namedInAll += 1;
+      const [oldest] = names;
+      if (oldest !== undefined && (names.size >= maxNamedPerEndpoint || namedInAll > maxNamed)) {
+        unname(names, oldest[0]);
+        for (const index of [gpu, cpu]) index.remove(slot, oldest[1].low, oldest[1].high);
+      }
+    }
+    names.set(hash, key);
+  };
+  const unname = (names: Map<EngineHash, BlockKey>, hash: EngineHash): void => {
+    if (names.delete(hash)) namedInAll -= 1;
   };
 
   const apply = (slot: number, model: string, event: KvEvent): void => {
@@ -65,7 +87,7 @@ export function createPrecisePrefix(
         const key = names.get(hash);
         if (key === undefined) continue;
         tier.remove(slot, key.low, key.high);
-        if (!gpu.has(slot, key.low, key.high) && !cpu.has(slot, key.low, key.high)) names.delete(hash);
+        if (!gpu.has(slot, key.low, key.high) && !cpu.has(slot, key.low, key.high)) unname(names, hash);
       }
       return;
     }
@@ -74,36 +96,42 @@ export function createPrecisePrefix(
     let key = event.parent === undefined ? firstKey(event.lora ?? model) : names.get(event.parent);
     if (key === undefined) return;
     for (const [at, hash] of event.hashes.entries()) {
-      if ((at + 1) * blockTokens > event.tokens.length || names.size >= maxNamedBlocks) return;
+      if ((at + 1) * blockTokens > event.tokens.length) return;
       key = nextKey(key, event.tokens, at * blockTokens, blockTokens);
-      names.set(hash, key);
-      tier.add(slot, key.low, key.high, maxNamedBlocks);
+      remember(slot, names, hash, key);
+      tier.add(slot, key.low, key.high, maxNamedPerEndpoint);
     }
   };
 
-  const slotOf = (pod: string, from: string | undefined): number | undefined => {
-    const known = store.find(pod);
+  /** Whose events these are: the endpoint that is connected to, else the one that the topic names by address, pod or name. */
+  const slotOf = (pod: string, from: string | undefined, rank = 0): number | undefined => {
+    const known = (from === undefined ? undefined : slotsByUrl.get(from)) ?? store.find(pod);
     if (known !== undefined) return known;
-    for (const slot of store.ready) {
+    const ranks = Array.from(store.ready).filter((slot) => {
       const endpoint = store.endpoints[slot];
-      if (endpoint === undefined) continue;
-      if (endpoint.address === pod || endpoint.podName === pod || endpoint.name === pod) return slot;
-      if (from !== undefined && endpoint.address === from) return slot;
-    }
-    return undefined;
+      return endpoint !== undefined && [endpoint.address, endpoint.podName, endpoint.name].includes(pod);
+    });
+    return ranks[rank] ?? ranks[0];
   };
-  const onMessage = ({ topic, from, payload }: KvMessage): void => {
+  const onMessage = ({ topic, from, sequence, payload }: KvMessage): void => {
     const [, pod = '', ...model] = topic.split('@');
-    const slot = slotOf(pod, from);
-    if (slot === undefined) return;
-    let events: readonly KvEvent[];
+    let batch: KvBatch;
     try {
-      events = readEvents(payload);
+      batch = readBatch(payload);
     } catch (error) {
       observer.kvEventsRefused?.(topic, error instanceof Error ? error.message : String(error));
       return;
     }
-    for (const event of events) apply(slot, model.join('@'), event);
+    const slot = slotOf(pod, from, batch.rank);
+    if (slot === undefined) return;
+    if (sequence !== undefined) {
+      const last = sequences.get(slot);
+      // A publisher that begins anew has an empty cache. After a gap, what is known stays: blocks that it has lost are few.
+      if (last !== undefined && sequence <= last) forget(slot);
+      else if (last !== undefined && sequence > last + 1) observer.kvEventsMissed?.(topic, sequence - last - 1);
+      sequences.set(slot, sequence);
+    }
+    for (const event of batch.events) apply(slot, model.join('@'), event);
   };
 
   const subscription = kvEvents?.subscribe(settings.topic, onMessage);
@@ -153,21 +181,35 @@ export function createPrecisePrefix(
     preRequest(_: Cycle, { primary }: SchedulingResult) {
       if (speculativeMs === 0 || keys.length === 0) return;
       const [slot] = primary.picked;
-      for (const { low, high } of keys) speculative.add(slot, low, high, maxNamedBlocks);
+      for (const { low, high } of keys) speculative.add(slot, low, high, maxNamedPerEndpoint);
       expiring.push({ atMs: clock() + speculativeMs, slot, keys });
     },
     endpointsChanged() {
       if (!settings.discoversPods) return;
-      const addresses = new Set(Array.from(store.ready, (slot) => store.endpoints[slot]?.address ?? ''));
-      const hostOf = (address: string): string => (address.includes(':') ? `[${address}]` : address);
-      subscription?.connect([...addresses].map((address) => `tcp://${hostOf(address)}:${settings.podPort}`));
+      slotsByUrl = publishers(store, settings.podPort);
+      subscription?.connect([...slotsByUrl.keys()]);
     },
-    forget,
+    forget(slot) {
+      forget(slot);
+      sequences.delete(slot);
+    },
     indexSize: () => gpu.size + cpu.size,
     stop() {
       subscription?.close();
     },
   };
+}
+
+/** Where pods publish: data-parallel ranks, which share an address, on ports that follow one another as theirs do. */
+function publishers(store: EndpointStore, podPort: number): Map<string, number> {
+  const byAddress = Map.groupBy(store.ready, (slot) => store.endpoints[slot]?.address ?? '');
+  const urls = new Map<string, number>();
+  for (const [address, slots] of byAddress) {
+    const host = address.includes(':') ? `[${address}]` : address;
+    const ranks = slots.toSorted((a, b) => (store.endpoints[a]?.port ?? 0) - (store.endpoints[b]?.port ?? 0));
+    for (const [rank, slot] of ranks.entries()) urls.set(`tcp://${host}:${podPort + rank}`, slot);
+  }
+  return urls;
 }
 
 function readSettings(name: string, parameters: Parameters): Settings {
@@ -181,6 +223,9 @@ function readSettings(name: string, parameters: Parameters): Settings {
   const events = parameters.map('kvEventsConfig');
   const topic = events.text('topicFilter', 'kv@');
   const bindUrl = events.text('zmqEndpoint', '');
+  if (bindUrl !== '' && !bindUrl.startsWith('tcp://')) {
+    events.fail('zmqEndpoint', 'an address to listen on such as tcp://*:5557 expected', bindUrl);
+  }
   events.oneOf('engineType', ['vllm'], 'vllm');
   // Events are applied as they come, on one thread.
   events.ignore('concurrency');

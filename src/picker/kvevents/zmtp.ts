@@ -1,115 +1,71 @@
 /**
- * A ZMQ SUB socket that connects: ZMTP 3.0 over TCP with the NULL mechanism (rfc.zeromq.org/spec/23), as much of it as reading vLLM's KV
- * events takes. Binding is not supported: publishers that dial a central subscriber need a broker.
+ * The wire format of ZMQ: ZMTP 3.0 over TCP with the NULL mechanism (rfc.zeromq.org/spec/23), as much of it as publishing and hearing KV
+ * events takes. Both ends send the greeting, then READY, then messages of frames.
  */
-import { connect, type Socket } from 'node:net';
-import type { Log } from '../../telemetry/log.ts';
-import type { KvEventSource, KvMessage } from './events.ts';
 
-const reconnectMs = 5_000;
-const maxFrameBytes = 16 * 1024 * 1024;
+/** Longest frame, and longest message, that is accepted. */
+const maxMessageBytes = 16 * 1024 * 1024;
+const maxFrames = 16;
 const greetingBytes = 64;
 
-const greeting = Buffer.alloc(greetingBytes);
+const more = 0x01;
+const long = 0x02;
+const command = 0x04;
+
+/** What either end sends first. */
+export const greeting = Buffer.alloc(greetingBytes);
 greeting[0] = 0xff;
 greeting[9] = 0x7f;
 greeting[10] = 3;
 greeting.write('NULL', 12, 'latin1');
 
-/** A READY command that says we are a SUB socket. */
-const ready = commandFrame(
-  Buffer.concat([Buffer.from('\u0005READY\u000bSocket-Type', 'latin1'), Buffer.from([0, 0, 0, 3]), Buffer.from('SUB')]),
-);
-
-function commandFrame(body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([0x04, body.length]), body]);
+/** The command that says what kind of socket we are. */
+export function readyCommand(socketType: 'PUB' | 'SUB' | 'ROUTER'): Buffer {
+  const type = Buffer.from(socketType);
+  const body = Buffer.from(`\u0005READY\u000bSocket-Type\0\0\0${String.fromCharCode(type.length)}`, 'latin1');
+  return Buffer.concat([Buffer.from([command, body.length + type.length]), body, type]);
 }
 
-export function createZmqSource(log: Log): KvEventSource {
-  return {
-    subscribe(topic, onMessage) {
-      const peers = new Map<string, { close(): void }>();
-      return {
-        connect(urls) {
-          for (const [url, peer] of peers) {
-            if (urls.includes(url)) continue;
-            peer.close();
-            peers.delete(url);
-          }
-          for (const url of urls) if (!peers.has(url)) peers.set(url, openPeer(url, topic, onMessage, log));
-        },
-        bind(url) {
-          log.error({ url }, 'cannot take KV events: binding a ZMQ endpoint is not supported, discoverPods is');
-        },
-        close() {
-          for (const peer of peers.values()) peer.close();
-          peers.clear();
-        },
-      };
-    },
-  };
+/** One message of these frames. */
+export function messageOf(frames: readonly Uint8Array[]): Buffer {
+  const parts: Uint8Array[] = [];
+  for (const [at, frame] of frames.entries()) {
+    const flags = at < frames.length - 1 ? more : 0;
+    if (frame.length <= 255) parts.push(Buffer.from([flags, frame.length]));
+    else {
+      const head = Buffer.alloc(9);
+      head[0] = flags | long;
+      head.writeBigUInt64BE(BigInt(frame.length), 1);
+      parts.push(head);
+    }
+    parts.push(frame);
+  }
+  return Buffer.concat(parts);
 }
 
-/** Stays connected to one publisher until it is closed. */
-function openPeer(url: string, topic: string, onMessage: (message: KvMessage) => void, log: Log): { close(): void } {
-  const { hostname, port } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  let socket: Socket | undefined;
-  let retry: NodeJS.Timeout | undefined;
-  let closed = false;
-
-  const open = (): void => {
-    const reader = new FrameReader((frames) => {
-      const [name, , payload] = frames;
-      if (name !== undefined && payload !== undefined) onMessage({ topic: name.toString(), from: host, payload });
-    });
-    const opened = connect({ host, port: Number(port) });
-    socket = opened;
-    opened.setKeepAlive(true, 30_000);
-    opened.write(greeting);
-    let subscribed = false;
-    opened.on('data', (chunk) => {
-      try {
-        reader.push(chunk);
-      } catch (error) {
-        opened.destroy(error instanceof Error ? error : new Error(String(error)));
-        return;
-      }
-      if (subscribed || !reader.greeted) return;
-      subscribed = true;
-      const filter = Buffer.from(`\u0001${topic}`);
-      opened.write(Buffer.concat([ready, Buffer.from([0x00, filter.length]), filter]));
-    });
-    opened.on('error', (error) => {
-      log.debug({ url, reason: error.message }, 'KV events connection failed');
-    });
-    opened.on('close', () => {
-      if (closed) return;
-      retry = setTimeout(open, reconnectMs);
-      retry.unref();
-    });
-  };
-  open();
-  return {
-    close() {
-      closed = true;
-      clearTimeout(retry);
-      socket?.destroy();
-    },
-  };
+/** A SUB socket asks for messages whose first frame begins with `topic`. */
+export function subscribeMessage(topic: string): Buffer {
+  return messageOf([Buffer.from(`\u0001${topic}`)]);
 }
 
-/** Cuts a ZMTP stream into messages of frames; commands are passed over. */
+/** Cuts a ZMTP stream into messages of frames. */
 export class FrameReader {
   /** The peer's greeting was read. */
   greeted = false;
   readonly #onMessage: (frames: readonly Buffer[]) => void;
+  readonly #onCommand: (body: Buffer) => void;
   #pending: Buffer[] = [];
   #size = 0;
   #frames: Buffer[] = [];
+  #messageBytes = 0;
 
-  constructor(onMessage: (frames: readonly Buffer[]) => void) {
+  /** @param onCommand commands of the peer, READY among them; passed over by default */
+  constructor(
+    onMessage: (frames: readonly Buffer[]) => void,
+    onCommand: (body: Buffer) => void = (): undefined => undefined,
+  ) {
     this.#onMessage = onMessage;
+    this.#onCommand = onCommand;
   }
 
   /** @throws Error when the peer does not speak ZMTP 3 without security, or sends too much */
@@ -135,19 +91,26 @@ export class FrameReader {
     if (this.#size < 2) return false;
     const head = this.#peek(Math.min(9, this.#size));
     const flags = head[0] ?? 0;
-    const isLong = (flags & 0x02) !== 0;
+    const isLong = (flags & long) !== 0;
     if (isLong && head.length < 9) return false;
     const length = isLong ? Number(head.readBigUInt64BE(1)) : (head[1] ?? 0);
     const headBytes = isLong ? 9 : 2;
-    if (length > maxFrameBytes) throw new Error(`a frame of ${length} bytes is more than ${maxFrameBytes}`);
+    if (this.#messageBytes + length > maxMessageBytes) {
+      throw new Error(`a message of ${this.#messageBytes + length} bytes is more than ${maxMessageBytes}`);
+    }
     if (this.#size < headBytes + length) return false;
     const body = this.#take(headBytes + length).subarray(headBytes);
-    if ((flags & 0x04) !== 0) return true;
+    if ((flags & command) !== 0) {
+      this.#onCommand(body);
+      return true;
+    }
     this.#frames.push(body);
-    if (this.#frames.length > 16) throw new Error('more than 16 frames in a message');
-    if ((flags & 0x01) !== 0) return true;
+    this.#messageBytes += length;
+    if (this.#frames.length > maxFrames) throw new Error(`more than ${maxFrames} frames in a message`);
+    if ((flags & more) !== 0) return true;
     const frames = this.#frames;
     this.#frames = [];
+    this.#messageBytes = 0;
     this.#onMessage(frames);
     return true;
   }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { readEvents } from '../../../src/picker/kvevents/events.ts';
+import { readBatch } from '../../../src/picker/kvevents/events.ts';
 import { pack } from './pack.ts';
 
-const read = (...events: readonly unknown[]) => readEvents(pack([1.5, events, 0]));
+const read = (...events: readonly unknown[]) => readBatch(pack([1.5, events, 0])).events;
 
 describe('KV events (epp.md 5.6)', () => {
   it('are read by position, with whatever follows ignored', () => {
@@ -42,6 +42,6 @@ describe('KV events (epp.md 5.6)', () => {
   });
 
   it.each([[pack('text')], [pack([1.5])], [pack([1.5, 'events'])]])('that are no batch are an error', (payload) => {
-    expect(() => readEvents(payload)).toThrow(/not a batch of KV events/);
+    expect(() => readBatch(payload)).toThrow(/not a batch of KV events/);
   });
 });

@@ -32,7 +32,7 @@ function heard(parameters: object = {}) {
   });
   const fixture = scored(config, pool, source, { kvEventsRefused: (topic) => void refused.push(topic) });
   const events = (pod: string, ...list: readonly unknown[]): void => {
-    tell({ topic: `kv@${pod}@m`, from: undefined, payload: pack([0, list]) });
+    tell({ topic: `kv@${pod}@m`, from: undefined, sequence: undefined, payload: pack([0, list]) });
   };
   return {
     ...fixture,
@@ -87,7 +87,7 @@ describe('precise-prefix-cache-scorer (epp.md 5.6)', () => {
     const { events, scores, tell, refused } = heard();
     events('nobody', stored([1], null, 0));
     events('pod-1', stored([2], 99, 0), ['BlockStored', [3], null, tokens.slice(0, 4), 4]);
-    tell({ topic: 'kv@pod-1@m', from: undefined, payload: Buffer.from([0xc1]) });
+    tell({ topic: 'kv@pod-1@m', from: undefined, sequence: undefined, payload: Buffer.from([0xc1]) });
     expect(scores({ tokens })).toEqual([0, 0]);
     expect(refused).toEqual(['kv@pod-1@m']);
   });

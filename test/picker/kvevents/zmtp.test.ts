@@ -1,7 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { KvMessage, KvSubscription } from '../../../src/picker/kvevents/events.ts';
-import { createZmqSource, FrameReader } from '../../../src/picker/kvevents/zmtp.ts';
+import { createZmqSource } from '../../../src/picker/kvevents/zmqsource.ts';
+import { FrameReader } from '../../../src/picker/kvevents/zmtp.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 
 const greeting = (mechanism = 'NULL'): Buffer => {
@@ -71,7 +72,7 @@ describe('a SUB socket', () => {
     for (let at = 0; at < 80; at += 1) sockets[0]?.write(stream.subarray(at, at + 1));
     sockets[0]?.write(stream.subarray(80));
     await vi.waitUntil(() => messages.length === 2);
-    expect(messages[0]).toEqual({ topic: 'kv@pod@m', from: '127.0.0.1', payload: Buffer.from('one') });
+    expect(messages[0]).toEqual({ topic: 'kv@pod@m', from: url, sequence: 0, payload: Buffer.from('one') });
     expect(large.equals(messages[1]?.payload ?? Buffer.alloc(0))).toBe(true);
   });
 
