@@ -109,23 +109,27 @@ function createFreeList() {
 /** Chained hashes of the whole blocks of a prompt; the incomplete last block has none, as in vLLM. */
 function blockHashes(salt: string, tokens: readonly string[], blockSize: number): number[] {
   const hashes: number[] = [];
-  let previous = hash53(salt, 0);
+  let previous = hash53([salt], 0, 1, 0);
   for (let end = blockSize; end <= tokens.length; end += blockSize) {
-    previous = hash53(tokens.slice(end - blockSize, end).join('\u0000'), previous);
+    previous = hash53(tokens, end - blockSize, end, previous);
     hashes.push(previous);
   }
   return hashes;
 }
 
 /** Two multiplicative 32-bit hashes side by side, as one 53-bit number: enough that a collision never decides a test. */
-function hash53(text: string, seed: number): number {
+function hash53(tokens: readonly string[], from: number, to: number, seed: number): number {
   let low = 0x811c9dc5 ^ (seed % 0x100000000);
   let high = 0x41c6ce57 ^ Math.floor(seed / 0x100000000);
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    low = Math.imul(low ^ code, 0x01000193);
-    high = Math.imul(high ^ code, 0x5f356495);
-    high ^= high >>> 15;
+  for (let index = from; index < to; index++) {
+    const token = tokens[index] ?? '';
+    for (let at = 0; at <= token.length; at++) {
+      // A zero ends each token, so that "a", "b" is not "ab".
+      const code = at < token.length ? token.charCodeAt(at) : 0;
+      low = Math.imul(low ^ code, 0x01000193);
+      high = Math.imul(high ^ code, 0x5f356495);
+      high ^= high >>> 15;
+    }
   }
   low = Math.imul(low ^ (low >>> 16), 0x85ebca6b);
   high = Math.imul(high ^ (high >>> 13), 0xc2b2ae35) ^ low;
