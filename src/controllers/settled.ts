@@ -8,6 +8,7 @@ export interface Settled {
   /** True when writing `wanted` could not change `stored`. */
   isSettled(key: string, wanted: unknown, stored: unknown): boolean;
   wrote(key: string, wanted: unknown, stored: unknown): void;
+  forget(key: string): void;
   /** Forgets all keys but these. */
   retain(keys: ReadonlySet<string>): void;
 }
@@ -22,6 +23,9 @@ export function createSettled(): Settled {
     },
     wrote: (key, wanted, stored) => {
       writes.set(key, { wanted, stored });
+    },
+    forget: (key) => {
+      writes.delete(key);
     },
     retain: (keys) => {
       for (const key of writes.keys()) if (!keys.has(key)) writes.delete(key);

@@ -37,6 +37,7 @@ interface Index<T> {
 class CachedInformer<T extends KubeObject> implements Informer<T>, Store<T> {
   readonly kind: Kind<T>;
   readonly synced: Promise<void>;
+  served = true;
   readonly #objects = new Map<string, T>();
   readonly #namespaces: Index<T> = { keys: (object) => [object.metadata.namespace ?? ''], files: new Map() };
   readonly #indexes = new Map<string, Index<T>>();
@@ -87,7 +88,13 @@ class CachedInformer<T extends KubeObject> implements Informer<T>, Store<T> {
       this.#put(item);
     }
     for (const object of gone.values()) this.#remove(object);
+    this.served = true;
     this.#markSynced();
+  }
+
+  unserved(): void {
+    this.replace([]);
+    this.served = false;
   }
 
   apply(event: Exclude<WatchEvent<T>, { type: 'BOOKMARK' }>): void {

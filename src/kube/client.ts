@@ -37,10 +37,22 @@ export interface ObjectList<T> {
   resourceVersion: string;
 }
 
-export interface Patch {
+export type Patch = PlainPatch | ApplyPatch;
+
+interface PlainPatch {
   type: 'json' | 'merge' | 'strategic';
   body: unknown;
   subresource?: 'status' | 'scale';
+}
+
+/** Server-side apply: creates the object or makes the fields in `body` the manager's own. */
+interface ApplyPatch {
+  type: 'apply';
+  body: unknown;
+  fieldManager: string;
+  /** Takes fields over from other managers, which is a conflict (409) otherwise. */
+  force?: boolean;
+  subresource?: 'status';
 }
 
 export interface DeleteOptions {

@@ -32,15 +32,17 @@ export interface ControllerOptions {
   /** Brings the object with this key to what it declares. Level-based: it is told which object, never what happened. */
   reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | void>;
   log: Log;
+  /** Keys worked on at the same time, each by one worker only; 1. */
+  workers?: number;
   backOff?: BackOff;
 }
 
 export interface Controller {
-  /** Takes no more work, and resolves when the reconcile under way has ended. */
+  /** Takes no more work, and resolves when what was under way has ended. */
   stop(): Promise<void>;
 }
 
-/** Runs reconcile for every key that a watch names, one at a time; a failure is logged and retried with back-off. */
+/** Runs reconcile for every key that a watch names; a failure is logged and retried with back-off. */
 export function startController(options: ControllerOptions): Controller {
   const log = options.log.child({ controller: options.name });
   const queue = createWorkQueue(options.backOff);
@@ -69,14 +71,14 @@ export function startController(options: ControllerOptions): Controller {
       }
     }
   };
-  const worker = work();
+  const workers = Array.from({ length: options.workers ?? 1 }, work);
 
   return {
     stop: async () => {
       for (const stop of stops) stop();
       stopping.abort();
       queue.shutDown();
-      await worker;
+      await Promise.all(workers);
     },
   };
 }

@@ -34,6 +34,8 @@ const patchTypes = {
   json: 'application/json-patch+json',
   merge: 'application/merge-patch+json',
   strategic: 'application/strategic-merge-patch+json',
+  // JSON is YAML, too.
+  apply: 'application/apply-patch+yaml',
 } as const;
 
 interface ApiRequest {
@@ -154,6 +156,7 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
       call<T>({
         method: 'PATCH',
         path: objectPath(kind, ref, patch.subresource),
+        ...(patch.type === 'apply' ? { query: applyQuery(patch) } : {}),
         body: patch.body,
         contentType: patchTypes[patch.type],
       }),
@@ -179,6 +182,10 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
       await agent.destroy();
     },
   };
+}
+
+function applyQuery({ fieldManager, force = false }: Extract<Patch, { type: 'apply' }>): Record<string, string> {
+  return { fieldManager, ...(force ? { force: 'true' } : {}) };
 }
 
 interface ListBody<T> {

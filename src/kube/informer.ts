@@ -7,6 +7,8 @@ import type { KubeObject, ObjectRef } from '../kinds/object.ts';
  */
 export interface Informer<T extends KubeObject> {
   readonly kind: Kind<T>;
+  /** False while the API does not know the kind: its CustomResourceDefinition is not installed. */
+  readonly served: boolean;
   get(ref: ObjectRef): T | undefined;
   /** All objects, or those of one namespace. */
   list(namespace?: string): readonly T[];

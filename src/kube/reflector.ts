@@ -9,6 +9,8 @@ export interface Store<T> {
   /** The complete state: whatever is not in it is gone. */
   replace(items: readonly T[]): void;
   apply(event: Exclude<WatchEvent<T>, { type: 'BOOKMARK' }>): void;
+  /** The API does not know the kind: there are no objects until it does. */
+  unserved(): void;
 }
 
 const firstRetryMs = 50;
@@ -63,7 +65,7 @@ export async function reflect<T extends KubeObject>(
         unknown += 1;
         if (unknown === (listed ? absentAfter : 1)) {
           log.info({ kind: kind.kind, group: kind.group }, 'the API does not have this kind, going on without it');
-          store.replace([]);
+          store.unserved();
         }
       }
       log.debug({ kind: kind.kind, error: String(error) }, 'watch interrupted, retrying');

@@ -25,7 +25,7 @@ export function createWorkQueue(backOff: BackOff = { firstMs: 20, lastMs: 30_000
   const again = new Set<string>();
   const failures = new Map<string, number>();
   const timers = new Map<string, { due: number; timer: NodeJS.Timeout }>();
-  let wake: (() => void) | undefined;
+  const idle: (() => void)[] = [];
   let down = false;
 
   const add = (key: string): void => {
@@ -35,7 +35,7 @@ export function createWorkQueue(backOff: BackOff = { firstMs: 20, lastMs: 30_000
       return;
     }
     waiting.add(key);
-    wake?.();
+    idle.shift()?.();
   };
   const addAfter = (key: string, delayMs: number): void => {
     if (down) return;
@@ -78,9 +78,8 @@ export function createWorkQueue(backOff: BackOff = { firstMs: 20, lastMs: 30_000
           return key;
         }
         await new Promise<void>((resolve) => {
-          wake = resolve;
+          idle.push(resolve);
         });
-        wake = undefined;
       }
     },
     done: (key) => {
@@ -91,7 +90,7 @@ export function createWorkQueue(backOff: BackOff = { firstMs: 20, lastMs: 30_000
       down = true;
       for (const { timer } of timers.values()) clearTimeout(timer);
       timers.clear();
-      wake?.();
+      for (const wake of idle.splice(0)) wake();
     },
   };
 }

@@ -1,0 +1,121 @@
+import { apiVersionOf, type Kind } from '../../kinds/kind.ts';
+import { keyOf, type KubeObject, type ObjectRef, type OwnerReference } from '../../kinds/object.ts';
+import { managedByLabel, nameLabel, propagatedLabels, type LabelPropagation } from './labels.ts';
+
+/** The objects that an AIM object makes, and when they need writing (aim.md 2.4, 3.2, 3.3). */
+
+export interface Child {
+  readonly kind: Kind;
+  /** The fields that the controller owns; apiVersion, kind, labels and owner of its parent are added. */
+  readonly object: DesiredObject;
+  /** Controlled by the parent and deleted with it; otherwise it outlives it. */
+  readonly owned: boolean;
+}
+
+export type DesiredObject = Omit<KubeObject, 'apiVersion' | 'kind'> & Record<string, unknown>;
+
+export interface Parent {
+  readonly kind: Kind;
+  readonly object: KubeObject;
+  /** `service`, `model`, `template-cache`, ... */
+  readonly controller: string;
+  readonly labelPropagation?: LabelPropagation | undefined;
+}
+
+/** Checks the object against its kind's type where the child is made. */
+export function child<T extends KubeObject>(
+  kind: Kind<T>,
+  object: Omit<T, 'apiVersion' | 'kind'>,
+  options: { owned: boolean },
+): Child {
+  return { kind, object, owned: options.owned };
+}
+
+export const fieldManagerOf = (controller: string): string => `aim-${controller}-controller`;
+
+/** The whole object to apply. */
+export function completeChild({ kind, object, owned }: Child, parent: Parent): KubeObject {
+  const { metadata } = parent.object;
+  const { group } = parent.kind;
+  const inherited = {
+    ...propagatedLabels(metadata.labels, group, parent.labelPropagation),
+    [`${group}/${parent.controller}.name`]: nameLabel(metadata.name),
+  };
+  const labels = { [managedByLabel]: fieldManagerOf(parent.controller), ...inherited, ...object.metadata.labels };
+  const complete = {
+    ...withPodLabels(object, inherited),
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: {
+      ...object.metadata,
+      labels,
+      ...(owned ? { ownerReferences: [ownerOf(parent)] } : {}),
+    },
+  };
+  // As it will be on the wire: fields that are undefined are not there.
+  return JSON.parse(JSON.stringify(complete)) as KubeObject;
+}
+
+/** A Job's pods carry what the Job inherits. */
+function withPodLabels(object: DesiredObject, inherited: Record<string, string>): DesiredObject {
+  const { spec } = object;
+  if (!isRecord(spec) || !isRecord(spec['template'])) return object;
+  const { template } = spec;
+  const metadata = isRecord(template['metadata']) ? template['metadata'] : {};
+  const own = isRecord(metadata['labels']) ? metadata['labels'] : {};
+  const labelled = { ...template, metadata: { ...metadata, labels: { ...inherited, ...own } } };
+  return { ...object, spec: { ...spec, template: labelled } };
+}
+
+function ownerOf({ kind, object }: Parent): OwnerReference {
+  const { name, uid } = object.metadata;
+  if (uid === undefined) throw new Error(`${kind.kind} ${name} has no uid: it does not come from an API server`);
+  return { apiVersion: apiVersionOf(kind), kind: kind.kind, name, uid, controller: true };
+}
+
+/** The order of writes, so that passes are alike: group, version, kind, namespace, name. */
+export function inOrder(children: readonly Child[]): Child[] {
+  const sortKey = ({ kind, object }: Child): string =>
+    [kind.group, kind.storageVersion, kind.kind, object.metadata.namespace ?? '', object.metadata.name].join('\0');
+  return [...children].sort((one, other) => (sortKey(one) < sortKey(other) ? -1 : 1));
+}
+
+export const describeChild = (kind: Kind, ref: ObjectRef): string => `${kind.kind} ${keyOf(ref)}`;
+
+const bookkeeping = new Set(['apiVersion', 'kind', 'metadata', 'status']);
+
+/** What of an object counts when a wanted one is compared with a stored one: all but its status and metadata. */
+export function bodyOf(object: KubeObject): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([field]) => !bookkeeping.has(field)));
+}
+
+/**
+ * True when the metadata of `stored` says all that is wanted, and nothing more in the manager's name. Others may have added
+ * theirs.
+ */
+export function hasMetadata(stored: KubeObject, wanted: KubeObject, manager: string): boolean {
+  const owners = wanted.metadata.ownerReferences ?? [];
+  return (
+    owners.every(({ uid }) => stored.metadata.ownerReferences?.some((owner) => owner.uid === uid) === true) &&
+    (['labels', 'annotations'] as const).every(
+      (field) =>
+        Object.entries(wanted.metadata[field] ?? {}).every(([key, value]) => stored.metadata[field]?.[key] === value) &&
+        ownedKeys(stored, manager, field).every((key) => wanted.metadata[field]?.[key] !== undefined),
+    )
+  );
+}
+
+/** Keys of a metadata map that the manager applied before (metav1.FieldsV1). */
+function ownedKeys(stored: KubeObject, manager: string, field: 'labels' | 'annotations'): string[] {
+  const entry = (stored.metadata.managedFields ?? [])
+    .filter(isRecord)
+    .find((candidate) => candidate['manager'] === manager && candidate['operation'] === 'Apply');
+  const fields = entry?.['fieldsV1'];
+  const metadata = isRecord(fields) ? fields['f:metadata'] : undefined;
+  const keys = isRecord(metadata) ? metadata[`f:${field}`] : undefined;
+  return isRecord(keys) ? Object.keys(keys).flatMap((key) => (key.startsWith('f:') ? [key.slice(2)] : [])) : [];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
