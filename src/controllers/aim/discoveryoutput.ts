@@ -10,7 +10,7 @@ import {
   type Precision,
   type ProfileType,
 } from '../../kinds/aim/fields.ts';
-import { binaryQuantity } from '../../kube/quantity.ts';
+import { binaryQuantity } from '../../kinds/quantity.ts';
 
 /** What a discovery job prints, and what a template keeps of it (aim.md 7.4). */
 
