@@ -7,8 +7,8 @@ import { createEventClock } from './eventclock.ts';
 import type { Policy } from './policies.ts';
 import type { Workload } from './workloads.ts';
 
-/** An 8B model on one large accelerator: 20,000 prompt tokens/s, 12 ms per token, three times slower with all slots busy. */
-const latency: LatencySettings = {
+/** An 8B model on one large accelerator: 20,000 prompt tokens/s, 12 ms per token, four times slower with all slots busy. */
+export const latency: LatencySettings = {
   calculator: 'per-token',
   timeToFirstToken: 0,
   timeToFirstTokenStdDev: 0,
@@ -23,11 +23,23 @@ const latency: LatencySettings = {
   kvCacheTransferTimeStdDev: 0,
   timeFactorUnderLoad: 4,
 };
-const settings = { maxNumSeqs: 32, maxWaitingQueueLength: 100_000, maxLoras: 4 };
-const blockSize = 16;
+export const settings = { maxNumSeqs: 32, maxWaitingQueueLength: 100_000, maxLoras: 4 };
+export const blockSize = 16;
 /** 480,000 tokens: 60 GB of cache at 128 KB a token. */
-const cacheBlocks = 30_000;
+export const cacheBlocks = 30_000;
 const scrapeMs = 50;
+
+export interface FleetRun {
+  readonly endpoints: number;
+  /** Requests per second and endpoint. */
+  readonly rate: number;
+  readonly requests: number;
+  readonly seed: number;
+  /** Blocks of each endpoint's cache, where the workload is scaled down too. */
+  readonly cacheBlocks?: number;
+  /** Milliseconds per token, where answers have fewer. */
+  readonly tokenMs?: number;
+}
 
 export interface Outcome {
   readonly ttftMs: { readonly p50: number; readonly p90: number; readonly p99: number };
@@ -37,20 +49,18 @@ export interface Outcome {
   readonly hitRate: number;
 }
 
-export function runFleet(
-  policy: Policy,
-  workload: Workload,
-  run: { endpoints: number; rate: number; requests: number; seed: number },
-): Outcome {
+export function runFleet(policy: Policy, workload: Workload, run: FleetRun): Outcome {
+  const blocks = run.cacheBlocks ?? cacheBlocks;
+  const runLatency = { ...latency, interTokenLatency: run.tokenMs ?? latency.interTokenLatency };
   const clock = createEventClock();
   const chooser = policy.start(run.endpoints, clock, run.seed);
   const engines = Array.from({ length: run.endpoints }, (_, at) =>
     createEngine({
       settings,
-      latency: () => latency,
+      latency: () => runLatency,
       clock,
       random: createRandom(run.seed + at),
-      cache: createPrefixCache(cacheBlocks, blockSize),
+      cache: createPrefixCache(blocks, blockSize),
     }),
   );
   const ttfts: number[] = [];
@@ -60,7 +70,14 @@ export function runFleet(
   const scrape = (at: number, engine: Engine): void => {
     const { running, waiting, kvCacheUsage, runningLoras, waitingLoras } = engine.load();
     const lora = { max: settings.maxLoras, active: runningLoras, waiting: waitingLoras };
-    chooser.scraped(at, { running, waiting, kvUsage: kvCacheUsage, lora, cacheBlockSize: blockSize, cacheBlocks });
+    chooser.scraped(at, {
+      running,
+      waiting,
+      kvUsage: kvCacheUsage,
+      lora,
+      cacheBlockSize: blockSize,
+      cacheBlocks: blocks,
+    });
     clock.after(scrapeMs, () => {
       scrape(at, engine);
     });
@@ -99,12 +116,15 @@ export function runFleet(
   arriveNext();
   clock.runUntil(() => ttfts.length === run.requests);
 
-  const sorted = Float64Array.from(ttfts).sort();
-  const percentile = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
   return {
-    ttftMs: { p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99) },
+    ttftMs: percentiles(ttfts),
     tokensPerSecond: (outputTokens / clock.now()) * 1_000,
     hitRate: cachedTokens / promptTokens,
   };
+}
+
+export function percentiles(values: readonly number[]): { p50: number; p90: number; p99: number } {
+  const sorted = Float64Array.from(values).sort();
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
 }

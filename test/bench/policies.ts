@@ -1,4 +1,4 @@
-/** What the routing benchmark compares. A policy that lives in another process (the upstream EPP) would be one more of these. */
+/** What the routing benchmark compares on a virtual clock. Pickers that are processes of their own are compared in realfleet.ts. */
 import { parseConfig } from '../../src/picker/config/parse.ts';
 import { createDirector } from '../../src/picker/director.ts';
 import type { EndpointMetrics } from '../../src/picker/metrics/engines.ts';
@@ -21,26 +21,21 @@ export interface Policy {
 
 const nothing = (): void => undefined;
 
-const roundRobin: Policy = {
-  name: 'round robin',
-  start(endpoints) {
-    let next = 0;
-    return {
-      choose: () => ({ at: next++ % endpoints, ended: nothing }),
-      scraped: nothing,
-    };
-  },
-};
+type Plugins = readonly (readonly [type: string, weight: number])[];
 
-/** Headgate's director with this configuration, fed as in production: hashed bodies, scraped metrics. */
-function configured(name: string, plugins: readonly (readonly [type: string, weight: number])[]): Policy {
-  const text = JSON.stringify({
+/** An EndpointPickerConfig with these plugins in one profile. */
+function configText(plugins: Plugins): string {
+  return JSON.stringify({
     apiVersion: 'llm-d.ai/v1alpha1',
     kind: 'EndpointPickerConfig',
     plugins: plugins.map(([type]) => ({ type })),
     schedulingProfiles: [{ name: 'default', plugins: plugins.map(([pluginRef, weight]) => ({ pluginRef, weight })) }],
   });
-  const config = parseConfig(text, name);
+}
+
+/** Headgate's director with these plugins, or as it is without any configuration, fed as in production: hashed bodies, scraped metrics. */
+function configured(name: string, plugins?: Plugins): Policy {
+  const config = parseConfig(plugins === undefined ? undefined : configText(plugins), name);
   return {
     name,
     start(endpoints, clock, seed) {
@@ -93,37 +88,59 @@ function configured(name: string, plugins: readonly (readonly [type: string, wei
   };
 }
 
-export const defaultProfile = 'default profile (queue, kv, prefix)';
+export const roundRobin: Policy = {
+  name: 'round robin',
+  start(endpoints) {
+    let next = 0;
+    return {
+      choose: () => ({ at: next++ % endpoints, ended: nothing }),
+      scraped: nothing,
+    };
+  },
+};
+export const leastQueue = configured('least queue', [['queue-scorer', 1]]);
+/** What the picker does without any configuration, which is upstream's default too. */
+export const defaultProfile = configured('default profile (queue 2, kv 2, prefix 3)');
 
 export const policies: readonly Policy[] = [
   configured('random', [['random-picker', 1]]),
   roundRobin,
-  configured('least queue', [['queue-scorer', 1]]),
-  configured(defaultProfile, [
+  leastQueue,
+  configured('least requests in flight', [['active-request-scorer', 1]]),
+  defaultProfile,
+  configured('queue 1, kv 1, prefix 1', [
     ['queue-scorer', 1],
     ['kv-cache-utilization-scorer', 1],
     ['prefix-cache-scorer', 1],
   ]),
-  configured('upstream default (2, 2, 3)', [
-    ['queue-scorer', 2],
-    ['kv-cache-utilization-scorer', 2],
-    ['prefix-cache-scorer', 3],
-  ]),
-  configured('prefix 2 + active requests 1', [
+  configured('prefix 2, in flight 1', [
     ['active-request-scorer', 1],
     ['prefix-cache-scorer', 2],
   ]),
-  configured('prefix 2 + running 1 + queue 1', [
+  configured('prefix 2, running 1, queue 1', [
     ['running-requests-size-scorer', 1],
     ['queue-scorer', 1],
     ['prefix-cache-scorer', 2],
   ]),
 ];
 
+/** The default profile knows no adapters, neither here nor upstream. */
 export const loraPolicies: readonly Policy[] = [
-  configured('lora 1 + queue 1 + kv 1', [
+  configured('lora 1, queue 1, kv 1', [
     ['lora-affinity-scorer', 1],
     ['queue-scorer', 1],
     ['kv-cache-utilization-scorer', 1],
+  ]),
+  configured('default profile, lora 2', [
+    ['queue-scorer', 2],
+    ['kv-cache-utilization-scorer', 2],
+    ['prefix-cache-scorer', 3],
+    ['lora-affinity-scorer', 2],
+  ]),
+  configured('default profile, lora 4', [
+    ['queue-scorer', 2],
+    ['kv-cache-utilization-scorer', 2],
+    ['prefix-cache-scorer', 3],
+    ['lora-affinity-scorer', 4],
   ]),
 ];

@@ -1,10 +1,11 @@
 /**
  * Routing quality: time to first token, throughput and cache hits of picking policies on simulated fleets with a virtual clock. Repeatable:
- * `npm run bench:routing -- [--endpoints 8,32] [--requests 3200] [--seed 1] [--rates all] [--only WORKLOAD]`. What is simulated and how: docs/performance.md.
+ * `npm run bench:routing -- [--endpoints 8,32] [--requests 3200] [--seeds 1,2,3] [--rates all] [--only WORKLOAD]`. With `--real` once more in
+ * real time through Envoy, scaled down (realrouting.ts). What is simulated and how: docs/performance.md.
  */
 import { parseArgs } from 'node:util';
 import { runFleet, type Outcome } from './fleet.ts';
-import { defaultProfile, loraPolicies, policies, type Policy } from './policies.ts';
+import { defaultProfile, leastQueue, loraPolicies, policies, roundRobin, type Policy } from './policies.ts';
 import { sharedPrefix, skewedLora, unrelated, type Workload } from './workloads.ts';
 
 const { values } = parseArgs({
@@ -13,11 +14,13 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '3200' },
     /** Every rate of a workload, or the one in the middle. */
     rates: { type: 'string', default: 'middle' },
-    seed: { type: 'string', default: '1' },
+    /** With several, the median of each figure is shown, and the range of p90. */
+    seeds: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
   },
 });
-const seed = Number(values.seed);
+const requests = Number(values.requests);
+const seeds = values.seeds.split(',').map(Number);
 const startedMs = performance.now();
 
 for (const endpoints of values.endpoints.split(',').map(Number)) {
@@ -30,23 +33,39 @@ for (const endpoints of values.endpoints.split(',').map(Number)) {
 console.log(`\n(${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
 
 function compare(workload: Workload, rate: number, endpoints: number): void {
-  const requests = Number(values.requests);
-  console.log(
-    `\n${workload.name}, ${endpoints} endpoints, ${rate * endpoints} requests/s, ${requests} requests, seed ${seed}\n`,
-  );
+  const asked = `${endpoints} endpoints, ${rate * endpoints} requests/s, ${requests} requests`;
+  console.log(`\n${workload.name}, ${asked}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}\n`);
   console.log('| Policy | TTFT p50 | p90 | p99 ms | tokens/s | cache hits |\n|---|--:|--:|--:|--:|--:|');
-  const outcomes = new Map<string, Outcome>();
+  const p90s = new Map<Policy, readonly number[]>();
   const compared: readonly Policy[] = workload === skewedLora ? [...policies, ...loraPolicies] : policies;
   for (const policy of compared) {
-    const outcome = runFleet(policy, workload, { endpoints, rate, requests, seed });
-    outcomes.set(policy.name, outcome);
-    const { p50, p90, p99 } = outcome.ttftMs;
-    const cells = [p50, p90, p99, outcome.tokensPerSecond].map((value) => value.toFixed(0));
-    console.log(`| ${policy.name} | ${cells.join(' | ')} | ${(outcome.hitRate * 100).toFixed(0)} % |`);
+    const outcomes = seeds.map((seed) => runFleet(policy, workload, { endpoints, rate, requests, seed }));
+    const p90 = outcomes.map(({ ttftMs }) => ttftMs.p90);
+    p90s.set(policy, p90);
+    const figure = (read: (outcome: Outcome) => number): string => median(outcomes.map(read)).toFixed(0);
+    const range = seeds.length === 1 ? '' : ` (${Math.min(...p90).toFixed(0)}-${Math.max(...p90).toFixed(0)})`;
+    const cells = [
+      figure(({ ttftMs }) => ttftMs.p50),
+      figure(({ ttftMs }) => ttftMs.p90) + range,
+      figure(({ ttftMs }) => ttftMs.p99),
+      figure(({ tokensPerSecond }) => tokensPerSecond),
+      `${figure(({ hitRate }) => hitRate * 100)} %`,
+    ];
+    console.log(`| ${policy.name} | ${cells.join(' | ')} |`);
   }
-  const p90 = (name: string): number => outcomes.get(name)?.ttftMs.p90 ?? NaN;
-  const ratio = (name: string): string => (p90(name) / p90(defaultProfile)).toFixed(2);
+  /** The policy's p90 as a multiple of the default profile's, seed by seed. */
+  const ratio = (policy: Policy): string => {
+    const own = p90s.get(defaultProfile) ?? [];
+    const ratios = (p90s.get(policy) ?? []).map((p90, at) => p90 / (own[at] ?? NaN)).sort((one, other) => one - other);
+    const [least = NaN, most = NaN] = [ratios[0], ratios.at(-1)];
+    return least === most ? least.toFixed(2) : `${least.toFixed(2)} to ${most.toFixed(2)}`;
+  };
   console.log(
-    `\ndefault profile's TTFT p90 is ${ratio('round robin')} times better than round robin's, ${ratio('least queue')} times least queue's`,
+    `\nTTFT p90 against the default profile's: round robin ${ratio(roundRobin)}, least queue ${ratio(leastQueue)}`,
   );
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }

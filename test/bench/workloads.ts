@@ -46,25 +46,33 @@ function* times(perSecond: number, requests: number, random: Random): Generator<
   }
 }
 
-/** epp.md 11: 150 groups of 5 users share a 6,000-token prefix; each asks 1,200 tokens. Answers are 100 tokens here. */
-export const sharedPrefix: Workload = {
-  name: 'shared prefix',
-  rates: [2, 4, 5],
-  *arrivals(rate, requests, seed) {
-    const random = createRandom(seed);
-    const groups = Array.from({ length: 150 }, () => words(6_000, random));
-    const users = groups.flatMap((group) => {
-      const text = group.join(' ');
-      return Array.from({ length: 5 }, () => ({ group, text }));
-    });
-    for (const atMs of times(rate, requests, random)) {
-      const { group, text } = users[Math.floor(random.next() * users.length)] ?? { group: [], text: '' };
-      const question = words(1_200, random);
-      const body = bodyOf(baseModel, text, question);
-      yield { atMs, model: baseModel, lora: undefined, tokens: group.concat(question), outputTokens: 100, body };
-    }
-  },
-};
+/** epp.md 11: groups of 5 users share a 6,000-token prefix; each asks 1,200 tokens. */
+export function sharedPrefixOf(groupCount: number, outputTokens: number): Workload {
+  return {
+    name: 'shared prefix',
+    rates: [2, 4, 5],
+    *arrivals(rate, requests, seed) {
+      const random = createRandom(seed);
+      const groups = Array.from({ length: groupCount }, () => words(6_000, random));
+      const users = groups.flatMap((group) => {
+        const text = group.join(' ');
+        return Array.from({ length: 5 }, () => ({ group, text }));
+      });
+      for (const atMs of times(rate, requests, random)) {
+        const { group, text } = users[Math.floor(random.next() * users.length)] ?? { group: [], text: '' };
+        const question = words(1_200, random);
+        const body = bodyOf(baseModel, text, question);
+        yield { atMs, model: baseModel, lora: undefined, tokens: group.concat(question), outputTokens, body };
+      }
+    },
+  };
+}
+
+export const sharedPrefix = sharedPrefixOf(150, 100);
+
+/** The same, scaled down to end sooner: 40 groups, and a cache of each server that is as much smaller (128,000 tokens). */
+export const scaledGroups = 40;
+export const scaledCacheBlocks = 8_000;
 
 /** Nothing in common: 200 to 3,000 tokens in, 20 to 300 out. */
 export const unrelated: Workload = {
