@@ -1,4 +1,5 @@
 import type { Static, TSchema } from 'typebox';
+import type { FieldError } from './fielderror.ts';
 import type { KubeObject } from './object.ts';
 
 /** A column of `kubectl get` (CustomResourceDefinition additionalPrinterColumns). */
@@ -37,6 +38,24 @@ export interface KindVersion {
   fromStorage?: (object: KubeObject) => KubeObject;
 }
 
+/** What a kind's own rules find in an object. */
+export interface Review {
+  errors: readonly FieldError[];
+  /** Shown to the user with the answer. */
+  warnings: readonly string[];
+}
+
+/**
+ * Rules of a kind that no schema can express, which its project has in admission webhooks. Pure: the embedded API calls them in
+ * process, and a controller on a cluster can serve them as webhooks.
+ */
+export interface KindAdmission<T extends KubeObject = KubeObject> {
+  /** The object with what the rules fill in. */
+  complete(object: T): T;
+  /** Called for creations (`old` absent) and updates. */
+  review(object: T, old: T | undefined): Review;
+}
+
 /**
  * One resource kind: the single definition from which validation, discovery, printer columns, CRD YAML and reference docs
  * are made (design rule 5). `T` is the TypeScript type of its objects at the storage version.
@@ -58,10 +77,13 @@ export interface Kind<T extends KubeObject = KubeObject> {
   builtin: boolean;
   /** The only verbs served, for kinds that are answered or measured and never stored; absent: all verbs of stored objects. */
   verbs?: readonly string[];
+  /** The kind whose objects these are: they are one set of objects, served in two groups. */
+  storedAs?: Kind;
   /** Defined by a user, who may redefine it: objects may have been stored under an older definition. */
   userDefined?: boolean;
   /** Kind of lists of these objects; absent: the kind with `List` appended. */
   listKind?: string;
+  admission?: KindAdmission<T>;
   /** Fields that field selectors may name, beside metadata.name and metadata.namespace. */
   selectableFields?: readonly string[];
   /** Labels and annotations of the kind's CustomResourceDefinition. */

@@ -1,6 +1,7 @@
 import { kinds as admissionregistration } from './admissionregistration/index.ts';
 import { kinds as aigateway } from './aigateway/index.ts';
 import { kinds as airunway } from './airunway/index.ts';
+import { kinds as aim } from './aim/index.ts';
 import { kinds as apiextensions } from './apiextensions/index.ts';
 import { kinds as apps } from './apps/index.ts';
 import { kinds as authentication } from './authentication/index.ts';
@@ -11,11 +12,14 @@ import { kinds as coordination } from './coordination/index.ts';
 import { kinds as core } from './core/index.ts';
 import { kinds as discovery } from './discovery/index.ts';
 import { kinds as envoygateway } from './envoygateway/index.ts';
+import { kinds as events } from './events/index.ts';
 import { kinds as gateway } from './gateway/index.ts';
 import { kinds as inference } from './inference/index.ts';
 import type { Kind } from './kind.ts';
+import { kinds as kserve } from './kserve/index.ts';
 import { kinds as metrics } from './metrics/index.ts';
 import { kinds as rbac } from './rbac/index.ts';
+import { kinds as storage } from './storage/index.ts';
 
 /** Every kind that Headgate knows: what the embedded API serves and `headgate crds` prints. */
 export const allKinds: readonly Kind[] = [
@@ -25,6 +29,8 @@ export const allKinds: readonly Kind[] = [
   ...batch,
   ...coordination,
   ...discovery,
+  ...events,
+  ...storage,
   ...rbac,
   ...authentication,
   ...authorization,
@@ -35,5 +41,7 @@ export const allKinds: readonly Kind[] = [
   ...inference,
   ...aigateway,
   ...envoygateway,
+  ...kserve,
+  ...aim,
   ...airunway,
 ];

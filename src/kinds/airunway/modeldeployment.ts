@@ -3,6 +3,7 @@ import { count, orderedEnvVars, quantity, tolerations } from '../core/fields.ts'
 import { describeFields, under } from '../describe.ts';
 import { defineKind, type Kind, type ObjectOf } from '../kind.ts';
 import { conditions, freeForm, int32, listMap, objectSchema, stringEnum, stringMap } from '../schema.ts';
+import { modelDeploymentAdmission } from './admission.ts';
 import { airunway, kubeairunway, type AirunwayDialect } from './dialect.ts';
 
 /** ModelDeployment: "serve this model"; engine and provider are chosen unless named (airunway.md 1). */
@@ -231,11 +232,12 @@ const descriptions = {
   'status.observedGeneration': 'Generation that was looked at.',
 };
 
-function modelDeploymentIn({ group }: AirunwayDialect): Kind<ModelDeployment> {
+function modelDeploymentIn(dialect: AirunwayDialect): Kind<ModelDeployment> {
   return defineKind<ModelDeployment>({
-    group,
+    group: dialect.group,
     kind: 'ModelDeployment',
     plural: 'modeldeployments',
+    admission: modelDeploymentAdmission(dialect),
     versions: [
       {
         name: 'v1alpha1',

@@ -39,7 +39,7 @@ export function defineBuiltin<T extends KubeObject>(options: BuiltinOptions): Ki
     name: other.version,
     served: true,
     schema: () => objectModelSchema(other.model),
-    printerColumns: columns.map((column) => fromOther(column, other)),
+    printerColumns: columnsOfOther(columns, other.toStorage),
     toStorage: other.toStorage,
     fromStorage: other.fromStorage,
   }));
@@ -53,10 +53,15 @@ export function defineBuiltin<T extends KubeObject>(options: BuiltinOptions): Ki
   });
 }
 
-/** Cells are computed from objects of the storage version. */
-function fromOther(column: PrinterColumn, { toStorage }: OtherVersion): PrinterColumn {
-  const { cell } = column;
-  return cell === undefined ? column : { ...column, cell: (object, now) => cell(toStorage(object), now) };
+/** Columns of the storage version, whose cells are computed from its objects, for objects of another. */
+export function columnsOfOther(
+  columns: readonly PrinterColumn[],
+  toStorage: (object: KubeObject) => KubeObject,
+): PrinterColumn[] {
+  return columns.map((column) => {
+    const { cell } = column;
+    return cell === undefined ? column : { ...column, cell: (object, now) => cell(toStorage(object), now) };
+  });
 }
 
 /** The scale subresource as the apps group has it. */

@@ -219,6 +219,14 @@ export const modelRules: Readonly<Record<string, ModelRules>> = {
     },
   },
 
+  V1StorageClass: {
+    required: ['provisioner'],
+    fields: {
+      reclaimPolicy: { default: 'Delete', enum: ['Delete', 'Recycle', 'Retain'] },
+      volumeBindingMode: { default: 'Immediate', enum: ['Immediate', 'WaitForFirstConsumer'] },
+    },
+  },
+
   V1DeploymentSpec: {
     required: ['selector', 'template'],
     fields: {
