@@ -27,6 +27,8 @@ const metadata = Type.Object({
 
 const entry = Type.Object({
   profile: Type.Object({
+    model: Type.Optional(Type.String()),
+    quantized_model: Type.Optional(Type.String()),
     metadata: Type.Optional(metadata),
     engine_args: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     env_vars: Type.Optional(Type.Record(Type.String(), Type.String())),
@@ -50,6 +52,8 @@ export interface DiscoveredSource {
 }
 
 export interface DiscoveredProfile {
+  model?: string;
+  quantized_model?: string;
   engine_args?: Record<string, unknown>;
   env_vars?: Record<string, string>;
   metadata: {
@@ -126,14 +130,18 @@ function nonEmptyArray(text: string): readonly unknown[] | undefined {
 }
 
 function profileOf(profile: Static<typeof entry>['profile']): DiscoveredProfile {
-  const { engine, gpu, gpu_count: gpuCount, metric, precision, type } = profile.metadata ?? {};
+  const { metadata: said = {}, ...rest } = profile;
+  const { engine, gpu, gpu_count: gpuCount, metric, precision, type } = said;
+  const { model, quantized_model: quantizedModel, engine_args: engineArgs, env_vars: envVars } = rest;
   return {
-    ...(profile.engine_args === undefined ? {} : { engine_args: profile.engine_args }),
-    ...(profile.env_vars === undefined ? {} : { env_vars: profile.env_vars }),
+    ...optional('model', model),
+    ...optional('quantized_model', quantizedModel),
+    ...optional('engine_args', engineArgs),
+    ...optional('env_vars', envVars),
     metadata: {
-      ...(engine === undefined ? {} : { engine }),
-      ...(gpu === undefined ? {} : { gpu }),
-      ...(gpuCount === undefined ? {} : { gpuCount }),
+      ...optional('engine', engine),
+      ...optional('gpu', gpu),
+      ...optional('gpuCount', gpuCount),
       ...optional('metric', oneOf('metric', metrics, metric)),
       ...optional('precision', oneOf('precision', precisions, precision)),
       ...optional('type', oneOf('type', profileTypes, type)),

@@ -1,6 +1,6 @@
 import type { NodeAffinity } from 'kubernetes-types/core/v1.js';
 import type { Node } from '../../kinds/core/node.ts';
-import { parseQuantity } from '../../kube/quantity.ts';
+import { parseQuantity } from '../../kinds/quantity.ts';
 
 /** Which AMD GPUs the nodes have, read from the labels that AMD's node labeller writes (aim.md 7.6). */
 

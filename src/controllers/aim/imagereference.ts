@@ -1,64 +1,60 @@
-/** A container image reference, as the parts that names and registries need (aim.md 2.3; OCI distribution, "name"). */
+/** A container image as users write it, in the parts that names and registries need (aim.md 2.3). */
 export interface ImageReference {
+  readonly text: string;
   /** Host and port to ask: `docker.io` when the reference names none. */
   readonly registry: string;
   /** Path inside the registry: `library/nginx`, `silogen/aim-dummy`. */
   readonly repository: string;
-  readonly tag: string | undefined;
-  /** `sha256:...` */
-  readonly digest: string | undefined;
-  /** Last path segment: `aim-dummy`. */
+  /** What a registry is asked for: the digest, else the tag, else `latest`. */
+  readonly version: string;
+  /** The last part of the repository. */
   readonly basename: string;
-  /** What names of objects use as the tag: the tag, `latest` without one, six hex digits of a digest. */
-  readonly nameTag: string;
+  /** What names of objects use: `latest` where there is none, the first six digits of a digest. */
+  readonly tag: string;
 }
 
-/** A reference that no registry would understand; the message says what is wrong with which reference. */
-export class InvalidImageReference extends Error {
-  override readonly name = 'InvalidImageReference';
-}
-
-const component = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/;
+// References are lower-case by rule, but the operator takes others, too.
+const component = /^[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*$/;
 const tagShape = /^\w[\w.-]{0,127}$/;
-const digestShape = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]+$/;
+const digestShape = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{6,}$/;
 const hostShape =
   /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;
 const longestName = 255;
 
-/** @throws InvalidImageReference */
-export function parseImageReference(image: string): ImageReference {
-  const refuse = (why: string): never => {
-    throw new InvalidImageReference(
-      `image "${image}" is not a valid reference: ${why}; write [REGISTRY/]REPOSITORY[:TAG] or [REGISTRY/]REPOSITORY@sha256:DIGEST`,
-    );
-  };
-  const at = image.indexOf('@');
-  const digest = at < 0 ? undefined : image.slice(at + 1);
-  if (digest !== undefined && !digestShape.test(digest)) refuse(`"${digest}" is not a digest`);
-  const named = at < 0 ? image : image.slice(0, at);
-  const lastSlash = named.lastIndexOf('/');
-  const colon = named.indexOf(':', lastSlash + 1);
-  const tag = colon < 0 ? undefined : named.slice(colon + 1);
-  if (tag !== undefined && !tagShape.test(tag)) refuse(`"${tag}" is not a tag`);
-  const name = colon < 0 ? named : named.slice(0, colon);
+/** undefined for what is not an image reference, such as `:::invalid` or `name:`. */
+export function parseImageReference(text: string): ImageReference | undefined {
+  const at = text.indexOf('@');
+  const digest = at < 0 ? undefined : text.slice(at + 1);
+  if (digest !== undefined && !digestShape.test(digest)) return undefined;
+  const { name, tag } = splitTag(at < 0 ? text : text.slice(0, at));
+  if (tag !== undefined && !tagShape.test(tag)) return undefined;
   const { registry, path } = splitRegistry(name);
-  if (path === '' || path.length > longestName) refuse('the repository must have 1 to 255 characters');
-  if (!hostShape.test(registry)) refuse(`"${registry}" is not a registry host`);
-  const odd = path.split('/').find((part) => !component.test(part));
-  // Reference names are lower-case by rule; people and the operator's own vectors write upper-case ones, which only names use.
-  if (odd !== undefined && !component.test(odd.toLowerCase())) refuse(`"${odd}" is not allowed in a repository`);
-  const repository = registry === dockerHub && !path.includes('/') ? `library/${path}` : path;
+  const parts = path.split('/');
+  if (path.length > longestName || !hostShape.test(registry) || !parts.every((part) => component.test(part))) {
+    return undefined;
+  }
   return {
+    text,
     registry,
-    repository,
-    tag,
-    digest,
-    basename: path.slice(path.lastIndexOf('/') + 1),
-    nameTag: digest === undefined ? (tag ?? 'latest') : digest.slice(digest.indexOf(':') + 1, digest.indexOf(':') + 7),
+    repository: registry === dockerHub && parts.length === 1 ? `library/${path}` : path,
+    version: digest ?? tag ?? 'latest',
+    basename: parts.at(-1) ?? '',
+    tag: digest?.slice(digest.indexOf(':') + 1).slice(0, 6) ?? tag ?? 'latest',
   };
 }
 
+/** What to tell whoever wrote something that is no reference. */
+export function invalidImage(text: string): string {
+  return `image "${text}" is not a valid reference: write [REGISTRY/]REPOSITORY[:TAG] or [REGISTRY/]REPOSITORY@sha256:DIGEST`;
+}
+
 export const dockerHub = 'docker.io';
+
+/** A colon in the last segment begins the tag; one before it is a host's port. */
+export function splitTag(text: string): { name: string; tag: string | undefined } {
+  const colon = text.indexOf(':', text.lastIndexOf('/') + 1);
+  return colon < 0 ? { name: text, tag: undefined } : { name: text.slice(0, colon), tag: text.slice(colon + 1) };
+}
 
 /** The first segment is a host when it has a dot or a port, or is `localhost`. */
 export function splitRegistry(name: string): { registry: string; path: string } {

@@ -1,4 +1,4 @@
-import { dockerHub, splitRegistry } from './imagereference.ts';
+import { dockerHub, splitRegistry, splitTag } from './imagereference.ts';
 import { tagSatisfies } from './versions.ts';
 
 /** Filters of an AIMClusterModelSource: which images of a registry become models (aim.md 10). */
@@ -27,15 +27,13 @@ export function filterQuery(
   filter: SourceFilter,
   source: { readonly registry: string; readonly versions?: readonly string[] },
 ): FilterQuery {
-  const lastSlash = filter.image.lastIndexOf('/');
-  const colon = filter.image.indexOf(':', lastSlash + 1);
-  const name = colon < 0 ? filter.image : filter.image.slice(0, colon);
+  const { name, tag } = splitTag(filter.image);
   const { registry, path } = splitRegistry(name);
   const namesRegistry = path !== name;
   return {
     registry: namesRegistry ? registry : source.registry,
     repository: path,
-    tag: colon < 0 ? undefined : filter.image.slice(colon + 1),
+    tag,
     exclude: filter.exclude ?? [],
     versions: filter.versions !== undefined && filter.versions.length > 0 ? filter.versions : (source.versions ?? []),
   };

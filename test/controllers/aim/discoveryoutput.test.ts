@@ -16,6 +16,8 @@ const entry = {
 const parsed = {
   modelSources: [{ modelId: 'org/model', sourceUri: 'hf://org/model', size: '512Mi' }],
   profile: {
+    model: 'org/model',
+    quantized_model: '',
     engine_args: entry.profile.engine_args,
     env_vars: { A: '1' },
     metadata: { engine: 'vllm', gpu: 'MI300X', precision: 'fp16', gpuCount: 1, metric: 'latency', type: 'optimized' },

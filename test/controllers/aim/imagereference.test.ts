@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidImageReference, parseImageReference } from '../../../src/controllers/aim/imagereference.ts';
+import { invalidImage, parseImageReference } from '../../../src/controllers/aim/imagereference.ts';
 
 describe('image references', () => {
   it.each([
@@ -19,15 +19,16 @@ describe('image references', () => {
     ['ghcr.io/org/img@sha256:abcdef0123456789', 'ghcr.io', 'org/img', 'img', 'abcdef'],
     ['ghcr.io/org/img:1@sha256:abcdef0123456789', 'ghcr.io', 'org/img', 'img', 'abcdef'],
     ['docker.io/org/Model_Name-v2:tag', 'docker.io', 'org/Model_Name-v2', 'Model_Name-v2', 'tag'],
-  ])('%s', (image, registry, repository, basename, nameTag) => {
-    expect(parseImageReference(image)).toMatchObject({ registry, repository, basename, nameTag });
+  ])('%s', (text, registry, repository, basename, tag) => {
+    expect(parseImageReference(text)).toMatchObject({ text, registry, repository, basename, tag });
   });
 
-  it('keeps the digest', () => {
-    expect(parseImageReference('a/b:1@sha256:abcdef0123456789')).toMatchObject({
-      tag: '1',
-      digest: 'sha256:abcdef0123456789',
-    });
+  it.each([
+    ['a/b:1@sha256:abcdef0123456789', 'sha256:abcdef0123456789'],
+    ['a/b:1', '1'],
+    ['a/b', 'latest'],
+  ])('asks for the digest, the tag or latest: %s', (image, version) => {
+    expect(parseImageReference(image)?.version).toBe(version);
   });
 
   it.each([
@@ -42,7 +43,7 @@ describe('image references', () => {
     '-x.y/img',
     'h.y:z/img',
   ])('refuses "%s" and says so', (image) => {
-    expect(() => parseImageReference(image)).toThrow(InvalidImageReference);
-    expect(() => parseImageReference(image)).toThrow(`image "${image}"`);
+    expect(parseImageReference(image)).toBeUndefined();
+    expect(invalidImage(image)).toContain(`image "${image}" is not a valid reference`);
   });
 });
