@@ -1,4 +1,15 @@
+import type { FieldError } from '../kinds/fielderror.ts';
 import type { Kind } from '../kinds/kind.ts';
+
+export {
+  duplicate,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+  shown,
+  type FieldError,
+} from '../kinds/fielderror.ts';
 
 /** An answer other than success: what a client gets as `metav1.Status`. The texts are kube-apiserver's. */
 export class ApiError extends Error {
@@ -31,21 +42,6 @@ export interface StatusCause {
   reason: string;
   message: string;
   field?: string;
-}
-
-/** One thing wrong with one field (field.Error). `message` does not repeat the field. */
-export interface FieldError {
-  reason:
-    | 'FieldValueRequired'
-    | 'FieldValueInvalid'
-    | 'FieldValueNotSupported'
-    | 'FieldValueDuplicate'
-    | 'FieldValueForbidden'
-    | 'FieldValueTooLong'
-    | 'FieldValueTooMany'
-    | 'FieldValueTypeInvalid';
-  field: string;
-  message: string;
 }
 
 export function statusOf(error: ApiError): Record<string, unknown> {
@@ -135,37 +131,4 @@ export function notAcceptable(types: readonly string[]): ApiError {
 
 export function unsupportedMediaType(message: string): ApiError {
   return new ApiError(415, 'UnsupportedMediaType', message);
-}
-
-/** `"x"`, `5`, `{"a":1}`: a value as messages show it, cut when long. */
-export function shown(value: unknown): string {
-  const text = value === undefined ? 'null' : JSON.stringify(value);
-  return text.length > 400 ? `${text.slice(0, 400)}...` : text;
-}
-
-export function invalidValue(field: string, value: unknown, why: string): FieldError {
-  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${shown(value)}: ${why}` };
-}
-
-export function required(field: string, why = ''): FieldError {
-  return { reason: 'FieldValueRequired', field, message: why === '' ? 'Required value' : `Required value: ${why}` };
-}
-
-export function forbiddenField(field: string, why: string): FieldError {
-  return { reason: 'FieldValueForbidden', field, message: `Forbidden: ${why}` };
-}
-
-export function duplicate(field: string, value: unknown): FieldError {
-  return { reason: 'FieldValueDuplicate', field, message: `Duplicate value: ${shown(value)}` };
-}
-
-export function notSupported(field: string, value: unknown, allowed: readonly unknown[]): FieldError {
-  const list = allowed
-    .map((one) => (typeof one === 'string' ? JSON.stringify(one) : `"${JSON.stringify(one)}"`))
-    .join(', ');
-  return {
-    reason: 'FieldValueNotSupported',
-    field,
-    message: `Unsupported value: ${shown(value)}: supported values: ${list}`,
-  };
 }

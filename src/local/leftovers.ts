@@ -2,9 +2,6 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Pod } from '../kinds/core/pod.ts';
-import { isNotFound, type KubeClient } from '../kube/client.ts';
-import { stoppedPodStatus } from './podstatus.ts';
 
 /**
  * The processes this node has running, on disk: what is still recorded when a node starts was left by one that was killed
@@ -51,23 +48,6 @@ export async function killLeftovers(directory: string): Promise<number[]> {
     await rm(join(directory, name), { force: true });
   }
   return killed;
-}
-
-/**
- * Reports the Pods of a node that was stopped or killed as not ready, before anybody acts on what it last wrote: until
- * they run again, routes must not lead to them, nor may `headgate up` take them for ready.
- */
-export async function reportStoppedPods(client: KubeClient, nodeName: string): Promise<void> {
-  const { items } = await client.list(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
-  for (const pod of items) {
-    const status = stoppedPodStatus(pod, new Date());
-    if (status === undefined) continue;
-    await client
-      .patch(Pod, pod.metadata, { type: 'merge', body: { status }, subresource: 'status' })
-      .catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
-  }
 }
 
 /** Signals a process and all it started; false when none of them is there any more. */

@@ -15,7 +15,7 @@ import { startEndpointSliceController } from './endpointslices.ts';
 import { startJobController, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
 import type { Entry } from './launch.ts';
-import { killLeftovers, processRecords, reportStoppedPods } from './leftovers.ts';
+import { killLeftovers, processRecords } from './leftovers.ts';
 import { createNodeUsage, type NodeUsage } from './metrics.ts';
 import { createPodAccess, type PodAccess } from './podaccess.ts';
 import { createPodTokens } from './podtokens.ts';
@@ -25,6 +25,7 @@ import { nodeObject, registerNode } from './nodeobject.ts';
 import { indexPodsByOwner, startReplicaSetController } from './replicaset.ts';
 import { startScheduler } from './scheduler.ts';
 import { startServiceProxy } from './serviceproxy.ts';
+import { reportStoppedPods } from './stoppedpods.ts';
 
 export interface NodeOptions {
   client: KubeClient;

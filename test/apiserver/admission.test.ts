@@ -194,3 +194,27 @@ test('Pods are given their ServiceAccount and its token, unless they decline', a
     'pods "lost" is forbidden: error looking up service account default/nobody: serviceaccount "nobody" not found',
   );
 });
+
+test('a kind’s own rules complete, refuse and warn, and leave its status alone', async () => {
+  const path = '/apis/kubeairunway.ai/v1alpha1/namespaces/default/modeldeployments';
+  const create = (name: string, spec: object) =>
+    api.call('POST', path, {
+      body: { apiVersion: 'kubeairunway.ai/v1alpha1', kind: 'ModelDeployment', metadata: { name }, spec },
+    });
+  const created = await create('qwen3', { model: { id: 'Qwen/Qwen3-0.6B' }, engine: { trustRemoteCode: true } });
+  expect(created.status).toBe(201);
+  expect(created.body.spec).toMatchObject({ resources: { gpu: { count: 1, type: 'nvidia.com/gpu' } } });
+  expect(created.headers['warning']).toContain('trustRemoteCode');
+
+  const refused = await create('nameless', { model: {} });
+  expect(refused.status).toBe(422);
+  expect(refused.body.message).toBe(
+    'ModelDeployment.kubeairunway.ai "nameless" is invalid: spec.model.id: Required value: model.id is required when source is huggingface',
+  );
+  const patch = { contentType: 'application/merge-patch+json', body: { spec: { model: { id: 'other/model' } } } };
+  expect((await api.call('PATCH', `${path}/qwen3`, patch)).body.message).toContain(
+    'spec.model.id is immutable'.slice(5),
+  );
+  const status = { ...patch, body: { status: { phase: 'Running' } } };
+  expect((await api.call('PATCH', `${path}/qwen3/status`, status)).status).toBe(200);
+});

@@ -19,7 +19,7 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createCatalog } from '../../src/local/catalog.ts';
 import { revisionOf } from '../../src/local/deploymentplan.ts';
-import { reportStoppedPods } from '../../src/local/leftovers.ts';
+import { reportStoppedPods } from '../../src/local/stoppedpods.ts';
 import { claimNetwork, type LoopbackNetwork } from '../../src/local/network.ts';
 import { nodeName, startNode, type LocalNode } from '../../src/local/node.ts';
 import { createLog } from '../../src/telemetry/log.ts';

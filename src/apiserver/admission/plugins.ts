@@ -2,6 +2,7 @@ import type { Authorizer } from '../auth/rbac.ts';
 import type { Resources } from '../resources.ts';
 import type { Store } from '../store/store.ts';
 import { escalationAdmission } from './escalation.ts';
+import { kindRules } from './kindrules.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import { serviceAccountAdmission } from './serviceaccount.ts';
 import type { WebhookClient } from './webhookclient.ts';
@@ -19,5 +20,5 @@ export function createAdmission(dependencies: Dependencies): AdmissionPlugin[] {
   const { store, resources, authorizer } = dependencies;
   // Tests start servers without ServiceAccounts.
   const accounts = resources.find('', 'v1', 'serviceaccounts') === undefined ? [] : [serviceAccountAdmission(store)];
-  return [...accounts, escalationAdmission(authorizer), ...webhookAdmission(dependencies)];
+  return [...accounts, kindRules, escalationAdmission(authorizer), ...webhookAdmission(dependencies)];
 }

@@ -1,4 +1,4 @@
-import { parseQuantity } from '../../kube/quantity.ts';
+import { parseQuantity } from '../../kinds/quantity.ts';
 
 /** Kubernetes quantities (`500m`, `1Gi`, `2e3`) as CEL sees them, compared by value. */
 export class Quantity {

@@ -2,7 +2,7 @@ import { forbiddenField, invalidValue, required, type FieldError } from '../fiel
 import type { KindAdmission } from '../kind.ts';
 import { parseQuantity } from '../quantity.ts';
 import { kubeairunway, type AirunwayDialect } from './dialect.ts';
-import type { ModelDeployment } from './modeldeployment.ts';
+import type { ModelDeployment } from './modeldeploymentschema.ts';
 import { completeVolumes, reviewVolumes } from './storage.ts';
 
 /** What KubeAIRunway has in webhooks: defaults that depend on other fields, and rules across fields (airunway.md 3.10). */

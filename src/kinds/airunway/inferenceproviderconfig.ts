@@ -4,7 +4,7 @@ import { describeFields, under } from '../describe.ts';
 import { defineKind, type Kind, type ObjectOf } from '../kind.ts';
 import { conditions, listMap, objectSchema, stringEnum } from '../schema.ts';
 import { airunway, kubeairunway, type AirunwayDialect } from './dialect.ts';
-import { engines, servingModes } from './modeldeployment.ts';
+import { engines, servingModes } from './modeldeploymentschema.ts';
 
 /** InferenceProviderConfig: what a provider can run, and when it wants to be chosen (airunway.md 2). */
 

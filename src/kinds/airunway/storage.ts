@@ -1,6 +1,6 @@
 import { duplicate, invalidValue, required, type FieldError } from '../fielderror.ts';
 import { parseQuantity } from '../quantity.ts';
-import type { ModelDeployment, ModelVolume } from './modeldeployment.ts';
+import type { ModelDeployment, ModelVolume } from './modeldeploymentschema.ts';
 
 /** Volumes of model servers: their defaults and rules (airunway.md 1.2). */
 

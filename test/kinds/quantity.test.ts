@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { binaryQuantity, parseQuantity } from '../../src/kube/quantity.ts';
+import { binaryQuantity, parseQuantity } from '../../src/kinds/quantity.ts';
 
 describe('quantities', () => {
   it.each([
