@@ -152,7 +152,7 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
   };
 
   const existing = resources.all.flatMap((served) =>
-    served.version.name === served.kind.storageVersion
+    served.version.name === served.kind.storageVersion && served.kind.storedAs === undefined
       ? store
           .list(served.id)
           .map((object) => ({ type: 'ADDED' as const, resource: served.id, object, previous: undefined }))

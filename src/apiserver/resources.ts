@@ -88,7 +88,8 @@ function indexOf(all: Served[]): Index {
 
 function serve(kind: Kind, version: KindVersion): Served {
   const apiVersion = apiVersionOf(kind, version.name);
-  const stored = apiVersionOf(kind);
+  const base = kind.storedAs ?? kind;
+  const stored = apiVersionOf(base);
   const converted = new WeakMap<StoredObject, StoredObject>();
   let compiled: ObjectSchema | undefined;
   const schema = () => (compiled ??= compileObjectSchema(kind, version));
@@ -97,12 +98,12 @@ function serve(kind: Kind, version: KindVersion): Served {
     kind,
     version,
     apiVersion,
-    id: resourceId(kind),
+    id: resourceId(base),
     schema,
     toStorage: (object) =>
       apiVersion === stored
         ? object
-        : { ...(version.toStorage?.(object) ?? object), apiVersion: stored, kind: kind.kind },
+        : { ...(version.toStorage?.(object) ?? object), apiVersion: stored, kind: base.kind },
     fromStorage(object) {
       if (object.apiVersion === apiVersion) return read(object);
       const known = converted.get(object);

@@ -1,6 +1,7 @@
 import { meets, parseSelector, type Requirement } from '../kube/labels.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { valueAt } from './json.ts';
+import { resourceId } from './resources.ts';
 import { badRequest } from './status.ts';
 import type { StoredObject } from './store/object.ts';
 
@@ -17,7 +18,7 @@ interface FieldTerm {
   equal: boolean;
 }
 
-/** Fields that can be selected beside metadata.name and metadata.namespace, as in Kubernetes. */
+/** Fields that can be selected beside metadata.name and metadata.namespace, as in Kubernetes, by kind or resource. */
 const selectableFields: Readonly<Record<string, readonly string[]>> = {
   Pod: [
     'spec.nodeName',
@@ -40,6 +41,18 @@ const selectableFields: Readonly<Record<string, readonly string[]>> = {
     'reason',
     'reportingComponent',
     'source',
+    'type',
+  ],
+  'events.k8s.io/events': [
+    'regarding.kind',
+    'regarding.namespace',
+    'regarding.name',
+    'regarding.uid',
+    'regarding.apiVersion',
+    'regarding.resourceVersion',
+    'regarding.fieldPath',
+    'reportingController',
+    'reason',
     'type',
   ],
   Secret: ['type'],
@@ -77,21 +90,31 @@ function fieldTerms(kind: Kind, text: string): FieldTerm[] {
       const parsed = /^(?<path>[^=!]+)(?<operator>==|=|!=)(?<value>.*)$/.exec(term)?.groups;
       if (parsed === undefined) throw badRequest(`invalid selector: '${term}'; can't understand '${term}'`);
       const path = parsed['path'] ?? '';
-      const allowed = [
-        'metadata.name',
-        'metadata.namespace',
-        ...(kind.selectableFields ?? []),
-        ...(kind.builtin ? (selectableFields[kind.kind] ?? []) : []),
-      ];
+      const allowed = ['metadata.name', 'metadata.namespace', ...(kind.selectableFields ?? []), ...builtinFields(kind)];
       if (!allowed.includes(path)) throw badRequest(unknownField(kind, path));
-      const source = kind.kind === 'Event' && path === 'source' ? 'source.component' : path;
-      return { path: source.split('.'), value: parsed['value'] ?? '', equal: parsed['operator'] !== '!=' };
+      return {
+        path: storedPath(kind, path).split('.'),
+        value: parsed['value'] ?? '',
+        equal: parsed['operator'] !== '!=',
+      };
     });
 }
 
+function builtinFields(kind: Kind): readonly string[] {
+  return kind.builtin ? (selectableFields[resourceId(kind)] ?? selectableFields[kind.kind] ?? []) : [];
+}
+
+/** Where stored objects have the field. */
+function storedPath(kind: Kind, path: string): string {
+  if (kind.kind !== 'Event' || !kind.builtin) return path;
+  if (path === 'source') return 'source.component';
+  if (path === 'reportingController') return 'reportingComponent';
+  return path.replace(/^regarding\./, 'involvedObject.');
+}
+
 /** Kinds with selectable fields of their own word it differently. */
-function unknownField({ kind, builtin }: Kind, path: string): string {
-  return builtin && selectableFields[kind] !== undefined
+function unknownField(kind: Kind, path: string): string {
+  return builtinFields(kind).length > 0
     ? `field label not supported: ${path}`
     : `"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }

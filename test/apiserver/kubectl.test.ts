@@ -73,6 +73,30 @@ metadata: {name: shop}
 spec: {selector: {app: shop}, ports: [{port: 80}]}
 `;
 
+  test('shows Events of both groups, which are the same', async () => {
+    await kubectl(
+      'create -f -',
+      `apiVersion: events.k8s.io/v1
+kind: Event
+metadata: {name: web.1, namespace: default}
+eventTime: '${new Date().toISOString().replace('Z', '000Z')}'
+reportingController: example.com/controller
+reportingInstance: controller-1
+action: Starting
+reason: Started
+regarding: {kind: Pod, apiVersion: v1, name: web, namespace: default}
+note: it runs
+type: Normal
+`,
+    );
+    const line = /Normal +Started +[Pp]od\/web +it runs/;
+    for (const command of ['get events', 'get events.events.k8s.io', 'events', 'events --for pod/web --types=Normal']) {
+      expect(await kubectl(command)).toMatch(line);
+    }
+    expect(await kubectl('explain events.note --api-version=events.k8s.io/v1')).toContain('FIELD: note <string>');
+    await kubectl('delete event.events.k8s.io/web.1');
+  });
+
   test('api-resources lists short names and kinds', async () => {
     const text = await kubectl('api-resources');
     expect(text).toMatch(/^deployments +deploy +apps\/v1 +true +Deployment$/m);

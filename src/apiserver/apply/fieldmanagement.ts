@@ -61,9 +61,8 @@ export function createFieldManagement(resources: Resources): FieldManagement {
     empty: emptyObjectOf(served.schema().structural),
     ignored: ignoredFields(served.kind, subresource),
     at: (apiVersion) => {
-      const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
-      const other = resources.find(served.kind.group, version, served.kind.plural);
-      if (other === undefined || other.apiVersion !== apiVersion) return undefined;
+      const other = resources.ofObject(apiVersion, served.kind.kind);
+      if (other?.id !== served.id) return undefined;
       return {
         type: typeOf(other),
         // Both are objects of this kind: what is merged and pruned keeps apiVersion, kind and metadata.

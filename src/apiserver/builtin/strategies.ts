@@ -4,6 +4,7 @@ import { customResourceDefinitions } from '../crd/strategy.ts';
 import { resourceId } from '../resources.ts';
 import { invalidValue } from '../status.ts';
 import { configMaps, secrets } from './data.ts';
+import { coreEvents, newEvents } from './events.ts';
 import { pods } from './pods.ts';
 import { services } from './services.ts';
 import { withDefaults, type Strategy } from './strategy.ts';
@@ -48,6 +49,8 @@ const strategies: Readonly<Record<string, Strategy>> = {
   '/namespaces': namespaces,
   '/pods': pods,
   '/services': services,
+  '/events': coreEvents,
+  'events.k8s.io/events': newEvents,
   '/configmaps': configMaps,
   '/secrets': secrets,
   '/persistentvolumeclaims': claims,

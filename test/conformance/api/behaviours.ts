@@ -3,6 +3,7 @@ import { serverSideApply } from './apply.ts';
 import { create } from './create.ts';
 import { customResources } from './customresources.ts';
 import { discovery } from './discovery.ts';
+import { eventGroups } from './events.ts';
 import { read } from './read.ts';
 import { deletion } from './remove.ts';
 import { schemas } from './schemas.ts';
@@ -21,6 +22,7 @@ export const behaviours: Readonly<Record<string, readonly Behaviour[]>> = {
   'server-side apply': serverSideApply,
   deletion,
   watch: watching,
+  events: eventGroups,
   'wire, authentication and authorization': wire,
   'custom resources': customResources,
   'schemas of custom resources': schemas,
