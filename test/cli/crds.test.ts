@@ -17,6 +17,6 @@ test('--group prints the kinds of that group only', () => {
 
 test('a group that Headgate has no kinds of is a mistake, and the answer names those it has', () => {
   expect(() => crds({ group: 'apps' })).toThrow(
-    'Headgate has no kinds of group "apps"; its groups are aigateway.envoyproxy.io, gateway.envoyproxy.io,',
+    'Headgate has no kinds of group "apps"; its groups are aigateway.envoyproxy.io, aim.eai.amd.com, aim.silogen.ai,',
   );
 });

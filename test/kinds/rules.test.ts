@@ -3,13 +3,14 @@ import { definitionOf, isCustom } from '../../src/kinds/apiextensions/printed.ts
 import { allKinds } from '../../src/kinds/registry.ts';
 import { connectTo, startTestApi, type ApiCaller } from '../apiserver/harness.ts';
 import { hasRealApiServer, skipMessage, startRealApiServer } from '../conformance/apiserver.ts';
+import * as aim from './rules/aim.ts';
 import * as aigateway from './rules/aigateway.ts';
 import * as gateway from './rules/gateway.ts';
 import * as httproute from './rules/httproute.ts';
 import * as inference from './rules/inference.ts';
 import { collections, manifest, type GoodRow } from './rules/manifest.ts';
 
-const groups = [aigateway, inference, httproute, gateway];
+const groups = [aigateway, inference, httproute, gateway, aim];
 const badRows = groups.flatMap(({ bad }) => bad);
 const plainRows = Object.keys(collections).map((kind): GoodRow => [kind, {}]);
 const goodRows = [...plainRows, ...groups.flatMap(({ good }) => good)];
@@ -86,6 +87,17 @@ describe.each(Object.entries(servers))('kinds %s', (_name, start) => {
     const { status, body } = await create(kind, changes);
     expect(body.message).toBeUndefined();
     expect(status).toBe(201);
+  });
+
+  test.each(aim.fixed)('%s: %s cannot change', async (kind, field, before, after) => {
+    const path = collections[kind] ?? '';
+    const body = manifest(kind, { [field]: before });
+    body.metadata.name = `fixed-${field.toLowerCase().replaceAll('.', '-')}`;
+    expect((await api.call('POST', path, { body })).status).toBe(201);
+    const put = manifest(kind, { [field]: after });
+    const contentType = 'application/merge-patch+json';
+    const answer = await api.call('PATCH', `${path}/${body.metadata.name}`, { body: { spec: put.spec }, contentType });
+    expect(answer.body.message).toContain(`${field.split('.').at(-1) ?? ''} is immutable`);
   });
 
   test("a GatewayClass's controller cannot change", async () => {

@@ -1,18 +1,20 @@
 import { parse } from '@marcbachmann/cel-js';
 import { describe, expect, it } from 'vitest';
+import { kinds as aim } from '../../src/kinds/aim/index.ts';
 import { kinds as aigateway } from '../../src/kinds/aigateway/index.ts';
 import { kinds as envoygateway } from '../../src/kinds/envoygateway/index.ts';
 import { kinds as gateway } from '../../src/kinds/gateway/index.ts';
 import { kinds as inference } from '../../src/kinds/inference/index.ts';
+import { kinds as kserve } from '../../src/kinds/kserve/index.ts';
 
-const kinds = [...gateway, ...inference, ...aigateway, ...envoygateway];
+const kinds = [...gateway, ...inference, ...aigateway, ...envoygateway, ...aim, ...kserve];
 
 /** JSON Schema words that a CRD's structural schema may carry (apiextensions.k8s.io/v1 JSONSchemaProps). */
 const allowed = new Set(
   [
     'type format description default enum properties required items additionalProperties',
     'minimum maximum minLength maxLength pattern minItems maxItems minProperties maxProperties',
-    'x-kubernetes-validations x-kubernetes-list-type x-kubernetes-list-map-keys',
+    'x-kubernetes-validations x-kubernetes-list-type x-kubernetes-list-map-keys x-kubernetes-map-type',
     'x-kubernetes-int-or-string x-kubernetes-preserve-unknown-fields',
   ].flatMap((words) => words.split(' ')),
 );

@@ -17,7 +17,7 @@ import {
   stringColumn,
   type AimObject,
 } from './fields.ts';
-import { env, imagePullSecrets, quantity } from './podfields.ts';
+import { envVars, imagePullSecrets, quantity } from '../core/fields.ts';
 
 /** AIMArtifact [H]: the weights of one model on a volume (aim.md 9). */
 
@@ -27,7 +27,7 @@ const spec = Type.Object({
   size: Type.Optional(quantity({ description: 'Size of the weights; 0 or absent means that it is found out.' })),
   storageClassName: Type.Optional(storageClassName()),
   runtimeConfigName: Type.Optional(runtimeConfigName()),
-  env: Type.Optional(env('Variables of the download.')),
+  env: Type.Optional(envVars({ description: 'Variables of the download.' })),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   modelDownloadImage: Type.Optional(
     Type.String({

@@ -4,7 +4,7 @@ import type { PrinterColumn } from '../kind.ts';
 import { defineAimKind } from './define.ts';
 import { currentDialect, legacyDialect } from './dialect.ts';
 import { ageColumn, goDuration, observedGeneration, overallStatus, statusColumn, type AimObject } from './fields.ts';
-import { imagePullSecrets } from './podfields.ts';
+import { imagePullSecrets } from '../core/fields.ts';
 
 /** AIMClusterModelSource of both groups: a registry whose images become cluster models (aim.md 10, 11.1). */
 
@@ -23,7 +23,9 @@ const commonSpec = {
   registry: Type.Optional(Type.String({ description: 'Host of the registry.', default: 'docker.io' })),
   versions: versions('Constraints of the tags where a filter has none.'),
   syncInterval: Type.Optional(goDuration({ description: 'How often the registry is asked.', default: '1h' })),
-  imagePullSecrets: Type.Optional(imagePullSecrets('Secrets for the registry, in the namespace of the operator.')),
+  imagePullSecrets: Type.Optional(
+    imagePullSecrets({ description: 'Secrets for the registry, in the namespace of the operator.' }),
+  ),
 };
 
 const filtersDescription = 'Images that are wanted.';

@@ -20,14 +20,14 @@ import {
   type AimObject,
 } from './fields.ts';
 import { imageMetadata } from './imagemetadata.ts';
-import { env, imagePullSecrets, resourceRequirements } from './podfields.ts';
+import { envVars, imagePullSecrets, resourceRequirements } from '../core/fields.ts';
 
 /** AIMModel and AIMClusterModel [H]: an image that serves a model, and its profiles (aim.md 6.1). */
 
 const customTemplate = Type.Object({
   name: Type.Optional(Type.String({ description: 'Short name of the template.', maxLength: 63 })),
   type: Type.Optional(profileType({ default: 'unoptimized' })),
-  env: Type.Optional(env('Variables of the container.', { maxItems: 64 })),
+  env: Type.Optional(envVars({ description: 'Variables of the container.', maxItems: 64 })),
   hardware: Type.Optional(hardware()),
   profile: Type.Optional(
     Type.Object(
@@ -71,8 +71,8 @@ const spec = Type.Object(
     runtimeConfigName: Type.Optional(runtimeConfigName()),
     imagePullSecrets: Type.Optional(imagePullSecrets()),
     serviceAccountName: Type.Optional(serviceAccountName()),
-    env: Type.Optional(env('Variables of the custom templates.')),
-    resources: Type.Optional(resourceRequirements('Resources of the container.')),
+    env: Type.Optional(envVars({ description: 'Variables of the custom templates.' })),
+    resources: Type.Optional(resourceRequirements({ description: 'Resources of the container.' })),
     imageMetadata: Type.Optional(imageMetadata('What the image holds; given, the registry is not asked.')),
   },
   {

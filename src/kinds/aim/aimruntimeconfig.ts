@@ -3,14 +3,14 @@ import { conditions, int32 } from '../schema.ts';
 import { defineAimKind } from './define.ts';
 import { currentDialect } from './dialect.ts';
 import { observedGeneration, routing, storage, type AimObject } from './fields.ts';
-import { env } from './podfields.ts';
+import { envVars } from '../core/fields.ts';
 
 /** AIMRuntimeConfig and AIMClusterRuntimeConfig [H]: defaults of services (aim.md 4). */
 
 const spec = Type.Object({
   storage: Type.Optional(storage),
   routing: Type.Optional(routing),
-  env: Type.Optional(env('Variables of the services and of the downloads.')),
+  env: Type.Optional(envVars({ description: 'Variables of the services and of the downloads.' })),
   labelPropagation: Type.Optional(
     Type.Object(
       {

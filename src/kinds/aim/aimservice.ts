@@ -20,7 +20,7 @@ import {
   stringColumn,
   type AimObject,
 } from './fields.ts';
-import { env, imagePullSecrets, resourceRequirements } from './podfields.ts';
+import { envVars, imagePullSecrets, resourceRequirements } from '../core/fields.ts';
 
 /** AIMService [H]: serve this model (aim.md 5.1, 5.2). */
 
@@ -143,8 +143,10 @@ const spec = Type.Object({
   runtimeConfigName: Type.Optional(runtimeConfigName()),
   storage: Type.Optional(storage),
   routing: Type.Optional(routing),
-  env: Type.Optional(env('Variables of the container; they win over all others.')),
-  resources: Type.Optional(resourceRequirements("Resources of the container, over the template's by key.")),
+  env: Type.Optional(envVars({ description: 'Variables of the container; they win over all others.' })),
+  resources: Type.Optional(
+    resourceRequirements({ description: "Resources of the container, over the template's by key." }),
+  ),
   overrides: Type.Optional(overrides),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   serviceAccountName: Type.Optional(serviceAccountName()),

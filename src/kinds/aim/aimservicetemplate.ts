@@ -19,7 +19,8 @@ import {
   stringColumn,
   type AimObject,
 } from './fields.ts';
-import { env, imagePullSecrets, nodeAffinity, resourceRequirements } from './podfields.ts';
+import { envVars, imagePullSecrets, resourceRequirements } from '../core/fields.ts';
+import { nodeAffinity } from './nodeaffinity.ts';
 
 /** AIMServiceTemplate and AIMClusterServiceTemplate [H]: one way to run a model (aim.md 7.1, 7.2). */
 
@@ -37,8 +38,8 @@ const clusterFields = {
   modelSources: Type.Optional(
     Type.Array(modelSource, { description: 'Weights; given, the image is not asked for its profile.' }),
   ),
-  env: Type.Optional(env('Variables of the container.')),
-  resources: Type.Optional(resourceRequirements('Resources of the container.')),
+  env: Type.Optional(envVars({ description: 'Variables of the container.' })),
+  resources: Type.Optional(resourceRequirements({ description: 'Resources of the container.' })),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   serviceAccountName: Type.Optional(serviceAccountName()),
   runtimeConfigName: Type.Optional(runtimeConfigName()),
@@ -48,7 +49,7 @@ const clusterFields = {
 export const templateCaching = Type.Object(
   {
     enabled: Type.Optional(Type.Boolean({ description: 'Whether the weights are cached at once.', default: false })),
-    env: Type.Optional(env('Variables of the download.')),
+    env: Type.Optional(envVars({ description: 'Variables of the download.' })),
   },
   { description: "The template's own cache." },
 );

@@ -16,7 +16,7 @@ import {
   stringColumn,
   type AimObject,
 } from './fields.ts';
-import { env, imagePullSecrets } from './podfields.ts';
+import { envVars, imagePullSecrets } from '../core/fields.ts';
 
 /** AIMTemplateCache [H]: the weights that one template needs (aim.md 8). */
 
@@ -33,8 +33,8 @@ const spec = Type.Object({
   ),
   storageClassName: Type.Optional(storageClassName()),
   runtimeConfigName: Type.Optional(runtimeConfigName()),
-  env: Type.Optional(env('Variables of the downloads.')),
-  imagePullSecrets: Type.Optional(imagePullSecrets('Not used.')),
+  env: Type.Optional(envVars({ description: 'Variables of the downloads.' })),
+  imagePullSecrets: Type.Optional(imagePullSecrets({ description: 'Not used.' })),
   downloadImage: Type.Optional(Type.String({ description: 'Not used.' })),
   modelSources: Type.Optional(Type.Array(modelSource, { description: 'Not used.' })),
 });

@@ -20,7 +20,7 @@ interface AimKind {
 
 /** Defines a kind of one of the two AIM groups (aim.md 2.1, 11.1). */
 export function defineAimKind<T extends KubeObject>(dialect: AimDialect, options: AimKind): Kind<T> {
-  const { kind, plural, shortName, description, spec, status, columns = [], scale } = options;
+  const { kind, plural, shortName, description, spec, status, columns, scale } = options;
   const whole = {
     spec: Type.Optional({ ...spec, description: 'What is wanted.' }),
     status: Type.Optional({ ...status, description: 'What the controllers found out.' }),
@@ -39,7 +39,7 @@ export function defineAimKind<T extends KubeObject>(dialect: AimDialect, options
         name: dialect.version,
         served: true,
         schema: objectSchema(whole, { description }),
-        printerColumns: columns,
+        ...(columns && { printerColumns: columns }),
       },
     ],
   });

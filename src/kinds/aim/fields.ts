@@ -3,7 +3,7 @@ import { parentReference } from '../gateway/fields.ts';
 import type { PrinterColumn } from '../kind.ts';
 import type { KubeObject } from '../object.ts';
 import { int32, stringEnum, stringMap, type CelRule, type StructuralOptions } from '../schema.ts';
-import { env, quantity } from './podfields.ts';
+import { envVars, quantity } from '../core/fields.ts';
 
 /** Value types that the AIM kinds share (aim.md 2.2). Their descriptions are beside the fields. */
 
@@ -87,7 +87,7 @@ export const modelSource = Type.Object({
   modelId: modelId(),
   sourceUri: sourceUri(),
   size: Type.Optional(quantity({ description: 'Size of the weights; found out when absent.' })),
-  env: Type.Optional(env('Variables of the download, such as credentials.')),
+  env: Type.Optional(envVars({ description: 'Variables of the download, such as credentials.' })),
 });
 
 export type ModelSource = Static<typeof modelSource>;

@@ -15,7 +15,7 @@ import {
   type AimObject,
 } from '../fields.ts';
 import { imageMetadata } from '../imagemetadata.ts';
-import { imagePullSecrets, resourceRequirements } from '../podfields.ts';
+import { imagePullSecrets, resourceRequirements } from '../../core/fields.ts';
 
 /** AIMModel and AIMClusterModel [L]: an image that serves a model (aim.md 11.1). */
 
@@ -34,7 +34,7 @@ const spec = Type.Object({
   runtimeConfigName: Type.Optional(runtimeConfigName({ default: 'default' })),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   serviceAccountName: Type.Optional(serviceAccountName()),
-  resources: Type.Optional(resourceRequirements('Resources of the container.')),
+  resources: Type.Optional(resourceRequirements({ description: 'Resources of the container.' })),
 });
 
 const status = Type.Object({

@@ -15,7 +15,7 @@ import {
   stringColumn,
   type AimObject,
 } from '../fields.ts';
-import { env, imagePullSecrets, quantity } from '../podfields.ts';
+import { envVars, imagePullSecrets, quantity } from '../../core/fields.ts';
 
 /** AIMModelCache [L]: the weights of one model on a volume (aim.md 11.1, 11.7). */
 
@@ -27,7 +27,7 @@ const spec = Type.Object({
     description: 'Image that downloads.',
     default: 'kserve/storage-initializer:v0.16.0-rc0',
   }),
-  env: Type.Optional(env('Variables of the download.')),
+  env: Type.Optional(envVars({ description: 'Variables of the download.' })),
   storageClassName: Type.Optional(storageClassName()),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   runtimeConfigName: Type.Optional(runtimeConfigName()),

@@ -19,7 +19,7 @@ import {
   stringColumn,
   type AimObject,
 } from '../fields.ts';
-import { env, imagePullSecrets, resourceRequirements } from '../podfields.ts';
+import { envVars, imagePullSecrets, resourceRequirements } from '../../core/fields.ts';
 import { legacyGpuSelector } from './fields.ts';
 
 /** AIMService [L]: serve this model (aim.md 11.2). */
@@ -60,11 +60,11 @@ const spec = Type.Object({
   replicas: Type.Optional(int32({ description: 'Number of replicas.', default: 1, minimum: 0 })),
   runtimeConfigName: Type.Optional(runtimeConfigName({ default: 'default' })),
   resources: Type.Optional(
-    resourceRequirements("Resources of the container, over the defaults of the template's GPUs."),
+    resourceRequirements({ description: "Resources of the container, over the defaults of the template's GPUs." }),
   ),
   overrides: Type.Optional(overrides),
   routing: Type.Optional(routing),
-  env: Type.Optional(env('Variables of the container and of the downloads.')),
+  env: Type.Optional(envVars({ description: 'Variables of the container and of the downloads.' })),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   serviceAccountName: Type.Optional(serviceAccountName()),
 });

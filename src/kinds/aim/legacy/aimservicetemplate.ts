@@ -17,7 +17,7 @@ import {
   stringColumn,
   type AimObject,
 } from '../fields.ts';
-import { env, imagePullSecrets, resourceRequirements } from '../podfields.ts';
+import { envVars, imagePullSecrets, resourceRequirements } from '../../core/fields.ts';
 import { legacyGpuSelector, legacyModelSource } from './fields.ts';
 
 /** AIMServiceTemplate and AIMClusterServiceTemplate [L]: one way to run a model (aim.md 11.1). */
@@ -30,7 +30,7 @@ const clusterFields = {
   modelSources: Type.Optional(
     Type.Array(legacyModelSource, { description: 'Weights; given, the image is not asked for its profile.' }),
   ),
-  resources: Type.Optional(resourceRequirements('Resources of the container.')),
+  resources: Type.Optional(resourceRequirements({ description: 'Resources of the container.' })),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   serviceAccountName: Type.Optional(serviceAccountName()),
   runtimeConfigName: Type.Optional(runtimeConfigName()),
@@ -40,7 +40,7 @@ const clusterSpec = Type.Object(clusterFields);
 // One type for both scopes: a cluster template never has env and caching.
 const spec = Type.Object({
   ...clusterFields,
-  env: Type.Optional(env('Variables of the container.')),
+  env: Type.Optional(envVars({ description: 'Variables of the container.' })),
   caching: Type.Optional(templateCaching),
 });
 

@@ -15,7 +15,7 @@ import {
   stringColumn,
   type AimObject,
 } from '../fields.ts';
-import { env, imagePullSecrets } from '../podfields.ts';
+import { envVars, imagePullSecrets } from '../../core/fields.ts';
 import { legacyModelSource } from './fields.ts';
 
 /** AIMTemplateCache [L]: the weights that one template needs (aim.md 11.1, 11.7). */
@@ -27,7 +27,7 @@ const spec = Type.Object({
   }),
   storageClassName: Type.Optional(storageClassName()),
   runtimeConfigName: Type.Optional(runtimeConfigName()),
-  env: Type.Optional(env('Variables of the downloads.')),
+  env: Type.Optional(envVars({ description: 'Variables of the downloads.' })),
   imagePullSecrets: Type.Optional(imagePullSecrets()),
   downloadImage: Type.Optional(Type.String({ description: 'Image that downloads.' })),
   modelSources: Type.Optional(Type.Array(legacyModelSource, { description: 'Weights beside those of the template.' })),

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { int32 } from '../../schema.ts';
 import { sourceUri } from '../fields.ts';
-import { env, quantity } from '../podfields.ts';
+import { envVars, quantity } from '../../core/fields.ts';
 
 /** Value types of the kinds of aim.silogen.ai (aim.md 11.1). */
 
@@ -22,7 +22,7 @@ export const legacyModelSource = Type.Object({
   name: Type.String({ description: 'Name of the model.', minLength: 1 }),
   sourceUri: sourceUri(),
   size: quantity({ description: 'Size of the weights.' }),
-  env: Type.Optional(env('Variables of the download, such as credentials.')),
+  env: Type.Optional(envVars({ description: 'Variables of the download, such as credentials.' })),
 });
 
 export type LegacyModelSource = Static<typeof legacyModelSource>;
