@@ -1,0 +1,106 @@
+/**
+ * Exchanges per second of processor time through ext_proc, with Envoy's message flow: ours and the upstream endpoint picker on the same
+ * load, in turns. `npm run bench:extproc -- [--seconds 5] [--rounds 3] [--only headgate] [--profile DIR] [--sizes 1,108,220]`
+ */
+import { parseArgs } from 'node:util';
+import { createRandom } from '../../src/simulator/random.ts';
+import { createBenchPool, upstreamBinary, type PickerProcess } from './eppprocesses.ts';
+import { startLoad, type Flow } from './extprocload.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    profile: { type: 'string' },
+    sizes: { type: 'string', default: '1,108,220' },
+    flows: { type: 'string', default: 'duplex,16 KB pieces,buffered' },
+  },
+});
+const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
+
+const flows: readonly Flow[] = [
+  { name: 'duplex', mode: 'FULL_DUPLEX_STREAMED' },
+  { name: '16 KB pieces', mode: 'FULL_DUPLEX_STREAMED', pieceBytes: 16 * 1024 },
+  { name: 'buffered', mode: 'BUFFERED' },
+];
+
+/** Requests of this size: one of ten beginnings that fill half of it, then words of their own, and here and there a line's end. */
+function bodiesOf(kilobytes: number): Buffer[] {
+  const text = (bytes: number, seed: number): string => {
+    const random = createRandom(seed);
+    let words = '';
+    while (words.length < bytes)
+      words += `${random.next().toString(36).slice(2, 8)}${random.next() < 0.05 ? '\n' : ' '}`;
+    return words;
+  };
+  const half = kilobytes * 500 - 50;
+  return Array.from({ length: 50 }, (_, at) => {
+    const messages = [
+      { role: 'system', content: text(half, at % 10) },
+      { role: 'user', content: text(half, 1000 + at) },
+    ];
+    return Buffer.from(JSON.stringify({ model: 'm', messages, max_tokens: 50 }));
+  });
+}
+
+/** Exchanges per second of processor time, and per second. */
+async function measure(
+  picker: PickerProcess,
+  flow: Flow,
+  bodies: readonly Buffer[],
+): Promise<[cpu: number, wall: number]> {
+  const load = startLoad(picker.url, { flow, bodies, connections: 4, callsPerConnection: 8 });
+  const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  await wait(1_000);
+  const [startedCpu, startedDone, startedMs] = [await picker.cpuSeconds(), load.done, performance.now()];
+  await wait(seconds * 1_000);
+  const cpu = (await picker.cpuSeconds()) - startedCpu;
+  const done = load.done - startedDone;
+  const wall = (performance.now() - startedMs) / 1_000;
+  await load.stop();
+  return [done / cpu, done / wall];
+}
+
+const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
+
+const pool = await createBenchPool(8);
+const pickers: PickerProcess[] = [];
+try {
+  if (values.only !== 'upstream') pickers.push(await pool.startHeadgate(values.profile));
+  const binary = values.only === 'headgate' ? undefined : await upstreamBinary();
+  if (binary !== undefined) pickers.push(await pool.startUpstream(binary));
+  console.log('Exchanges per second of processor time (per second); median round\n');
+  console.log(
+    `| Body | Flow | ${pickers.map(({ name }) => name).join(' | ')} | ratio |\n|--:|---|${'--:|'.repeat(pickers.length + 1)}`,
+  );
+  for (const kilobytes of values.sizes.split(',').map(Number)) {
+    const bodies = bodiesOf(kilobytes);
+    for (const flow of flows.filter(({ name }) => values.flows.split(',').includes(name))) {
+      if (flow.pieceBytes !== undefined && flow.pieceBytes >= kilobytes * 1_000) continue;
+      const results = pickers.map(() => [] as [number, number][]);
+      for (let round = 0; round < rounds; round += 1) {
+        for (const [at, picker] of pickers.entries()) {
+          // Upstream knows no other mode: it answers headers only after the body, which a buffering Envoy sends only after that.
+          if (picker.name === 'upstream' && flow.mode === 'BUFFERED') continue;
+          results[at]?.push(await measure(picker, flow, bodies));
+        }
+      }
+      const cells = results.map((of) =>
+        of.length === 0
+          ? 'not offered'
+          : `${median(of.map(([cpu]) => cpu)).toFixed(0)} (${median(of.map(([, wall]) => wall)).toFixed(0)})`,
+      );
+      const [ours, theirs] = results.map((of) => median(of.map(([cpu]) => cpu)));
+      const ratio = ours && theirs ? (ours / theirs).toFixed(1) : '';
+      console.log(`| ${kilobytes} KB | ${flow.name} | ${cells.join(' | ')} | ${ratio} |`);
+    }
+  }
+  for (const picker of pickers) {
+    console.log(`\n${picker.name}: ${((await picker.residentBytes()) / 2 ** 20).toFixed(0)} MiB resident afterwards`);
+  }
+} finally {
+  for (const picker of pickers) await picker.stop();
+  await pool.close();
+}
