@@ -58,6 +58,8 @@ export function openDatabase(directory: string, { readOnly = false } = {}): Data
   const database = open<Buffer<ArrayBuffer>, Key>({
     path: directory,
     readOnly,
+    // Maps what is read, in pieces, instead of the whole file.
+    remapChunks: true,
     encoding: 'binary',
     // Without overlappingSync a commit resolves only when its transaction has been flushed to disk.
     overlappingSync: false,

@@ -4,6 +4,11 @@ import type { ServerResponse } from 'node:http';
 
 /** One write of this size becomes one system call. */
 const chunkBytes = 64 * 1024;
+/**
+ * What one watcher is sent at a time fits into one TLS record with its HTTP framing: a connection keeps buffers as large as its largest
+ * write for as long as it lives, and a watcher's lives long.
+ */
+const watchChunkBytes = 16_000;
 /** A list that has not been read after this time is cut off. */
 const listDeadlineMs = 300_000;
 
@@ -12,7 +17,7 @@ export function sendAll(response: ServerResponse, pieces: readonly Buffer[]): vo
   let next = 0;
   const pump = (): void => {
     while (next < pieces.length) {
-      const [chunk, after] = chunkFrom(pieces, next);
+      const [chunk, after] = chunkFrom(pieces, next, chunkBytes, joinOf);
       next = after;
       if (!response.write(chunk)) {
         response.once('drain', pump);
@@ -29,13 +34,13 @@ export function sendAll(response: ServerResponse, pieces: readonly Buffer[]): vo
 }
 
 /** Pieces from an index on as one chunk, and the index after it. A large piece is not copied. */
-function chunkFrom(pieces: readonly Buffer[], start: number, join = joinOf): [Buffer, number] {
+function chunkFrom(pieces: readonly Buffer[], start: number, maxBytes: number, join: typeof joinOf): [Buffer, number] {
   let end = start;
   let size = 0;
   do {
     size += pieces[end]?.length ?? 0;
     end += 1;
-  } while (end < pieces.length && size + (pieces[end]?.length ?? 0) <= chunkBytes);
+  } while (end < pieces.length && size + (pieces[end]?.length ?? 0) <= maxBytes);
   return [join(pieces.slice(start, end)), end];
 }
 
@@ -81,13 +86,13 @@ const endGraceMs = 10_000;
 export function startDelivery(response: ServerResponse, initial: Iterator<Buffer>, limits: DeliveryLimits): Delivery {
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
-  let blocked = false;
+  let writing = false;
   let ended = false;
   let scheduled = false;
 
   const nextInitial = (): Buffer | undefined => {
     const lines: Buffer[] = [];
-    for (let size = 0; size < chunkBytes;) {
+    for (let size = 0; size < watchChunkBytes;) {
       const next = initial.next();
       if (next.done === true) break;
       lines.push(next.value);
@@ -97,7 +102,7 @@ export function startDelivery(response: ServerResponse, initial: Iterator<Buffer
   };
   const nextWaiting = (): Buffer | undefined => {
     if (waiting.length === 0) return undefined;
-    const [chunk, after] = chunkFrom(waiting, 0, joinShared);
+    const [chunk, after] = chunkFrom(waiting, 0, watchChunkBytes, joinShared);
     waiting = after === waiting.length ? [] : waiting.slice(after);
     waitingBytes -= chunk.length;
     return chunk;
@@ -107,14 +112,12 @@ export function startDelivery(response: ServerResponse, initial: Iterator<Buffer
     response.destroy();
   };
   const write = (): void => {
-    while (!blocked && !response.destroyed && !response.writableEnded) {
-      const chunk = nextInitial() ?? nextWaiting();
-      if (chunk === undefined) {
-        if (ended) response.end();
-        return;
-      }
-      blocked = !response.write(chunk);
-    }
+    if (writing || response.destroyed || response.writableEnded) return;
+    const chunk = nextInitial() ?? nextWaiting();
+    if (chunk !== undefined) {
+      writing = true;
+      response.write(chunk, written);
+    } else if (ended) response.end();
   };
   const pump = (): void => {
     scheduled = false;
@@ -124,13 +127,14 @@ export function startDelivery(response: ServerResponse, initial: Iterator<Buffer
       fail(error);
     }
   };
-  response.on('drain', () => {
-    blocked = false;
+  // One after the other: node:http would join what waits in it for each watcher anew.
+  const written = (): void => {
+    writing = false;
     pump();
-  });
+  };
   // Events of one transaction leave together.
   const schedule = (): void => {
-    if (scheduled || blocked) return;
+    if (scheduled || writing) return;
     scheduled = true;
     process.nextTick(pump);
   };
