@@ -1,6 +1,6 @@
 import { FlagError } from '../kube/goflags.ts';
-import { failureTypes, type FailureType } from './failures.ts';
-import { parseFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
+import { failureTypes, type FailureType, type Trouble } from './failures.ts';
+import { parseFakeMetrics, showFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
 import { checkLatency, simulatorFlags } from './flags.ts';
 import { HttpError, type JsonObject } from './http.ts';
 import type { LatencySettings } from './latency.ts';
@@ -9,8 +9,10 @@ import type { LatencySettings } from './latency.ts';
 export interface RuntimeConfig {
   latency: LatencySettings;
   failureRate: number;
-  failureTypes: readonly FailureType[];
+  failureTypes: readonly (FailureType | Trouble)[];
   fakeMetrics: FakeMetrics | undefined;
+  /** False: GET /health/ready answers 503, whatever else is answered. */
+  ready: boolean;
 }
 
 const latencyKeys = {
@@ -37,15 +39,8 @@ export function showRuntimeConfig(config: RuntimeConfig): JsonObject {
   shown['time-factor-under-load'] = config.latency.timeFactorUnderLoad;
   shown['failure-injection-rate'] = config.failureRate;
   shown['failure-types'] = config.failureTypes;
-  if (config.fakeMetrics !== undefined) {
-    const { runningRequests, waitingRequests, kvCacheUsage, loras } = config.fakeMetrics;
-    shown['fake-metrics'] = {
-      'running-requests': runningRequests,
-      'waiting-requests': waitingRequests,
-      'kv-cache-usage': kvCacheUsage,
-      loras,
-    };
-  }
+  shown['ready'] = config.ready;
+  if (config.fakeMetrics !== undefined) shown['fake-metrics'] = showFakeMetrics(config.fakeMetrics);
   return shown;
 }
 
@@ -86,6 +81,8 @@ function changeOne(config: RuntimeConfig, key: string, value: unknown): RuntimeC
       const types = simulatorFlags[key].parse(names);
       return { ...config, failureTypes: types.length === 0 ? failureTypes : types };
     }
+    case 'ready':
+      return { ...config, ready: simulatorFlags['enable-kvcache'].parse(String(value)) };
     case 'fake-metrics':
       return { ...config, fakeMetrics: value === null ? undefined : parseFakeMetrics(value, config.fakeMetrics) };
     default:

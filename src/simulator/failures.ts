@@ -12,10 +12,12 @@ export const failureTypes = [
 ] as const;
 export type FailureType = (typeof failureTypes)[number];
 
-export interface Failure {
-  status: number;
-  message: string;
-}
+/** Failures below HTTP, which only happen when they are named: to a client they are not errors but trouble. */
+export const troubles = ['connection_reset', 'hang', 'stream_cut', 'slow_drain'] as const;
+export type Trouble = (typeof troubles)[number];
+
+/** A status with its message, or a way to misbehave. */
+export type Failure = { status: number; message: string } | { trouble: Trouble };
 
 const failures: Readonly<Record<FailureType, Failure>> = {
   rate_limit: { status: 429, message: 'Rate limit reached (failure injected by the simulator)' },
@@ -30,15 +32,23 @@ const failures: Readonly<Record<FailureType, Failure>> = {
 };
 
 /** Draws whether this request fails. `rate` is a percentage. */
-export function drawFailure(rate: number, types: readonly FailureType[], random: Random): Failure | undefined {
+export function drawFailure(
+  rate: number,
+  types: readonly (FailureType | Trouble)[],
+  random: Random,
+): Failure | undefined {
   const [first, ...others] = types;
   if (rate <= 0 || first === undefined || random.next() * 100 >= rate) return undefined;
-  return failures[random.pick([first, ...others])];
+  const drawn = random.pick([first, ...others]);
+  return isTrouble(drawn) ? { trouble: drawn } : failures[drawn];
 }
 
-/** The failure that a request's `X-Return-Error: STATUS` header asks for; 'invalid' when the value is not an error status. */
+const isTrouble = (name: string): name is Trouble => troubles.some((trouble) => trouble === name);
+
+/** What a request's `X-Return-Error` header asks for: a status, or a trouble by name; 'invalid' when it is neither. */
 export function requestedFailure(header: string | undefined): Failure | 'invalid' | undefined {
   if (header === undefined) return undefined;
+  if (isTrouble(header)) return { trouble: header };
   const status = Number(header);
   if (!Number.isInteger(status) || status < 400 || status > 599) return 'invalid';
   return { status, message: `Error ${header} was asked for by the header X-Return-Error` };

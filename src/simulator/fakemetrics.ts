@@ -1,13 +1,27 @@
-import { isJsonObject } from './http.ts';
+import { parseGoDuration } from '../kube/goflags.ts';
+import { isJsonObject, type JsonObject } from './http.ts';
 
 /** Metric values that do not depend on load, for tests of scorers (epp.md 9.1, --fake-metrics). */
 export interface FakeMetrics {
-  runningRequests: number;
-  waitingRequests: number;
+  runningRequests: FakeValue;
+  waitingRequests: FakeValue;
   /** 0..1 */
-  kvCacheUsage: number;
+  kvCacheUsage: FakeValue;
   loras: readonly FakeLora[];
 }
+
+export type FakeValue = number | FakeFunction;
+
+/** A value that changes with time: `shape:start:end:period`. */
+export interface FakeFunction {
+  shape: (typeof shapes)[number];
+  start: number;
+  end: number;
+  periodMs: number;
+  text: string;
+}
+
+const shapes = ['oscillate', 'ramp', 'rampreset', 'squarewave'] as const;
 
 export interface FakeLora {
   running: string;
@@ -23,20 +37,61 @@ export function parseFakeMetrics(value: unknown, previous?: FakeMetrics): FakeMe
   if (!isJsonObject(value)) throw new Error('a JSON object expected');
   const unknown = Object.keys(value).find((key) => !keys.includes(key));
   if (unknown !== undefined) throw new Error(`${unknown} is not supported; there are ${keys.join(', ')}`);
-  const number = (key: string, fallback: number | undefined, max: number): number => {
-    const given = value[key] ?? fallback ?? 0;
-    if (typeof given === 'string') throw new Error(`${key}: functions of time such as ${given} are not supported yet`);
-    if (typeof given !== 'number' || given < 0 || given > max) {
-      throw new Error(`${key}: a number from 0 to ${String(max)} expected`);
-    }
-    return given;
+  const read = (key: string, fallback: FakeValue | undefined, max: number): FakeValue => {
+    const given = value[key];
+    if (given === undefined || given === null) return fallback ?? 0;
+    const changing = typeof given === 'string' ? parseFunction(given) : undefined;
+    const fits = (number: unknown): number is number => typeof number === 'number' && number >= 0 && number <= max;
+    if (changing !== undefined && fits(changing.start) && fits(changing.end)) return changing;
+    if (fits(given)) return given;
+    throw new Error(`${key}: numbers from 0 to ${String(max)} expected`);
   };
   return {
-    runningRequests: number('running-requests', previous?.runningRequests, Number.MAX_SAFE_INTEGER),
-    waitingRequests: number('waiting-requests', previous?.waitingRequests, Number.MAX_SAFE_INTEGER),
-    kvCacheUsage: number('kv-cache-usage', previous?.kvCacheUsage, 1),
+    runningRequests: read('running-requests', previous?.runningRequests, Number.MAX_SAFE_INTEGER),
+    waitingRequests: read('waiting-requests', previous?.waitingRequests, Number.MAX_SAFE_INTEGER),
+    kvCacheUsage: read('kv-cache-usage', previous?.kvCacheUsage, 1),
     loras: value['loras'] === undefined ? (previous?.loras ?? []) : parseLoras(value['loras']),
   };
+}
+
+/** As it was given. */
+export function showFakeMetrics({ runningRequests, waitingRequests, kvCacheUsage, loras }: FakeMetrics): JsonObject {
+  const show = (value: FakeValue): number | string => (typeof value === 'number' ? value : value.text);
+  return {
+    'running-requests': show(runningRequests),
+    'waiting-requests': show(waitingRequests),
+    'kv-cache-usage': show(kvCacheUsage),
+    loras,
+  };
+}
+
+/** The value `elapsedMs` after it was set. */
+export function fakeValue(value: FakeValue, elapsedMs: number): number {
+  if (typeof value === 'number') return value;
+  const { shape, start, end, periodMs } = value;
+  const phase = (elapsedMs % periodMs) / periodMs;
+  const between = (fraction: number): number => start + (end - start) * fraction;
+  switch (shape) {
+    case 'oscillate':
+      return between((1 - Math.cos(2 * Math.PI * phase)) / 2);
+    case 'ramp':
+      return between(Math.min(1, elapsedMs / periodMs));
+    case 'rampreset':
+      return between(phase);
+    case 'squarewave':
+      return phase < 0.5 ? start : end;
+  }
+}
+
+function parseFunction(text: string): FakeFunction {
+  const [name, start = '', end = '', period = ''] = text.split(':');
+  const shape = shapes.find((candidate) => candidate === name);
+  const periodMs = parseGoDuration(period);
+  const isNumber = (part: string): boolean => part.trim() !== '' && Number.isFinite(Number(part));
+  if (shape === undefined || !isNumber(start) || !isNumber(end) || periodMs === undefined || periodMs <= 0) {
+    throw new Error(`a function such as ramp:10:0:5s expected, of ${shapes.join(', ')}, got ${text}`);
+  }
+  return { shape, start: Number(start), end: Number(end), periodMs, text };
 }
 
 function parseLoras(value: unknown): FakeLora[] {

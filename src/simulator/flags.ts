@@ -10,10 +10,14 @@ import {
   stringFlag,
   type FlagValues,
 } from '../kube/goflags.ts';
-import { failureTypes, type FailureType } from './failures.ts';
+import { failureTypes, troubles, type FailureType, type Trouble } from './failures.ts';
 import { parseFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
+import { dropWithoutEffect, notSupported } from './foreignflags.ts';
 import { isJsonObject, nonEmpty, type Env } from './http.ts';
+import type { KvEventSettings } from './kvevents.ts';
+import { metricNames, type MetricNames } from './metricnames.ts';
 import type { LatencySettings } from './latency.ts';
+import { parseZmqAddress, type ZmqAddress } from './zmqpublisher.ts';
 
 /** The command line of the simulator: that of llm-d-inference-sim (epp.md 9.1), as far as it is supported. */
 
@@ -56,51 +60,25 @@ export const simulatorFlags = {
   'enable-kvcache': booleanFlag(false),
   'kv-cache-size': integerFlag(1024, { min: 1, max: 10_000_000 }),
   'block-size': integerFlag(16, { min: 1, max: 1024 }),
+  'hash-seed': stringFlag(''),
+  'zmq-endpoint': { default: parseZmqAddress('tcp://127.0.0.1:5557'), parse: zmqAddress },
+  'event-batch-size': integerFlag(16, { min: 1, max: 10_000 }),
+  'use-vllm-map-event-format': booleanFlag(false),
+  'kv-events-replay-endpoint': { default: undefined, parse: zmqAddress },
+  'kv-events-replay-queue-size': integerFlag(1024, { min: 1, max: 1_000_000 }),
+  // Of vLLM itself: where it binds, and under which topic it publishes.
+  'kv-events-config': { default: undefined, parse: parseKvEventsConfig },
+  'data-parallel-size': integerFlag(1, { min: 1, max: 8 }),
+  'data-parallel-rank': integerFlag(0, { min: 0, max: 1000 }),
   'failure-injection-rate': integerFlag(0, { min: 0, max: 100 }),
   'failure-types': listFlag(parseFailureType),
   'fake-metrics': { default: undefined, parse: parseFakeMetricsText },
+  'fake-metrics-refresh-interval': durationFlag(100, 1),
+  // Our own: which engines' names /metrics has.
+  'metric-names': listFlag(parseMetricNames),
   'default-embedding-dimensions': integerFlag(384, { min: 1, max: 16_384 }),
   'enable-request-id-headers': booleanFlag(false),
 } as const;
-
-/** Flags of the real simulator that this one does not have yet. */
-const notSupported = new Set(
-  `config hash-seed zmq-endpoint event-batch-size use-vllm-map-event-format kv-events-replay-endpoint
-  kv-events-replay-queue-size global-cache-hit-threshold data-parallel-size data-parallel-rank
-  fake-metrics-refresh-interval max-tool-call-integer-param min-tool-call-integer-param max-tool-call-number-param
-  min-tool-call-number-param max-tool-call-array-param-length min-tool-call-array-param-length
-  tool-call-not-required-param-probability object-tool-call-not-required-field-probability skip-tool-validation
-  tool-call-extra-call-probability dataset-path dataset-url dataset-in-memory dataset-table-name render-url ssl-certfile
-  ssl-keyfile self-signed-certs log-http force-dummy-tokenizer image-emission-rate omni no-omni mm-encoder-only
-  no-mm-encoder-only strict enable-sleep-mode no-enable-sleep-mode time-to-generate-image
-  time-to-generate-image-std-dev engine mm-processor-kwargs ec-transfer-config`.split(/\s+/),
-);
-
-/** Flags of the real vLLM that tune hardware or loading: a simulation has nothing to tune. `true`: takes no value. */
-const withoutEffect: Readonly<Record<string, boolean>> = {
-  'tensor-parallel-size': false,
-  'pipeline-parallel-size': false,
-  'gpu-memory-utilization': false,
-  'cpu-offload-gb': false,
-  'swap-space': false,
-  dtype: false,
-  quantization: false,
-  'kv-cache-dtype': false,
-  'load-format': false,
-  'download-dir': false,
-  'tokenizer-mode': false,
-  'max-num-batched-tokens': false,
-  'max-lora-rank': false,
-  'distributed-executor-backend': false,
-  'compilation-config': false,
-  'enforce-eager': true,
-  'trust-remote-code': true,
-  'enable-lora': true,
-  'enable-prefix-caching': true,
-  'enable-chunked-prefill': true,
-  'disable-log-requests': true,
-  'disable-log-stats': true,
-};
 
 export interface SimulatorConfig {
   host: string | undefined;
@@ -121,11 +99,20 @@ export interface SimulatorConfig {
   startupMs: number;
   latency: LatencySettings;
   /** undefined: the prefix cache is off. */
-  kvCache: { blocks: number; blockSize: number } | undefined;
+  kvCache: { blocks: number; blockSize: number; hashSeed: string } | undefined;
+  /** undefined: the prefix cache is off, or vLLM is told not to publish. */
+  kvEvents: KvEventSettings | undefined;
+  /** Each rank is a server of its own, on ports that follow one another. */
+  dataParallelSize: number;
+  /** Of the first rank. */
+  dataParallelRank: number;
   blockSize: number;
   failureRate: number;
-  failureTypes: readonly FailureType[];
+  failureTypes: readonly (FailureType | Trouble)[];
   fakeMetrics: FakeMetrics | undefined;
+  /** Fake metrics that change with time keep their value for so long. */
+  fakeMetricsRefreshMs: number;
+  metricNames: readonly MetricNames[];
   embeddingDimensions: number;
   requestIdHeaders: boolean;
 }
@@ -148,7 +135,10 @@ export function readSimulatorConfig(
   const model = nonEmpty(values.model) ?? nonEmpty(env['SIM_MODEL']);
   if (model === undefined) throw new FlagError('flag --model is required (or the environment variable SIM_MODEL)');
   const [firstName = model, ...otherNames] = values['served-model-name'];
-  const cacheWanted = values['enable-kvcache'] || (given.has('kv-cache-size') && !given.has('enable-kvcache'));
+  const published = values['kv-events-config'];
+  const impliesCache = published !== undefined || given.has('kv-cache-size');
+  const cacheWanted = values['enable-kvcache'] || (impliesCache && !given.has('enable-kvcache'));
+  const hashSeed = values['hash-seed'] || (env['PYTHONHASHSEED'] ?? '');
   const config: SimulatorConfig = {
     host: nonEmpty(values.host),
     port: values.port,
@@ -165,11 +155,27 @@ export function readSimulatorConfig(
     maxCpuLoras: values['max-cpu-loras'] === 0 ? values['max-loras'] : values['max-cpu-loras'],
     startupMs: values['startup-duration'],
     latency: readLatency(values),
-    kvCache: cacheWanted ? { blocks: values['kv-cache-size'], blockSize: values['block-size'] } : undefined,
+    kvCache: cacheWanted ? { blocks: values['kv-cache-size'], blockSize: values['block-size'], hashSeed } : undefined,
+    kvEvents:
+      cacheWanted && published !== 'off'
+        ? {
+            endpoint: values['zmq-endpoint'],
+            replay: values['kv-events-replay-endpoint'],
+            replayQueueSize: values['kv-events-replay-queue-size'],
+            batchSize: values['event-batch-size'],
+            asMaps: values['use-vllm-map-event-format'],
+            topic: undefined,
+            ...published,
+          }
+        : undefined,
+    dataParallelSize: values['data-parallel-size'],
+    dataParallelRank: values['data-parallel-rank'],
     blockSize: values['block-size'],
     failureRate: values['failure-injection-rate'],
     failureTypes: values['failure-types'].length === 0 ? failureTypes : values['failure-types'],
     fakeMetrics: values['fake-metrics'],
+    fakeMetricsRefreshMs: Math.max(1, values['fake-metrics-refresh-interval']),
+    metricNames: values['metric-names'].length === 0 ? ['vllm', 'vllm-v0'] : values['metric-names'],
     embeddingDimensions: values['default-embedding-dimensions'],
     requestIdHeaders: values['enable-request-id-headers'],
   };
@@ -228,23 +234,6 @@ function namedModel(argv: readonly string[]): readonly string[] {
   return first === undefined || first.startsWith('-') ? argv : ['--model', first, ...rest];
 }
 
-function dropWithoutEffect(argv: readonly string[]): { kept: string[]; ignored: string[] } {
-  const kept: string[] = [];
-  const ignored: string[] = [];
-  for (let at = 0; at < argv.length; at++) {
-    const argument = argv[at] ?? '';
-    const name = /^--([\w-]+)(=|$)/.exec(argument)?.[1] ?? '';
-    const valueless = Object.hasOwn(withoutEffect, name) ? withoutEffect[name] : undefined;
-    if (valueless === undefined) {
-      kept.push(argument);
-      continue;
-    }
-    ignored.push(`--${name}`);
-    if (!valueless && !argument.includes('=')) at++;
-  }
-  return { kept, ignored };
-}
-
 function parseLora(text: string): Lora {
   let value: unknown;
   try {
@@ -259,10 +248,50 @@ function parseLora(text: string): Lora {
   return { name, path: typeof value['path'] === 'string' ? value['path'] : '' };
 }
 
-function parseFailureType(text: string): FailureType {
-  const type = failureTypes.find((candidate) => candidate === text);
-  if (type === undefined) throw new FlagError(`one of ${failureTypes.join(', ')} expected`);
+function parseFailureType(text: string): FailureType | Trouble {
+  const all = [...failureTypes, ...troubles];
+  const type = all.find((candidate) => candidate === text);
+  if (type === undefined) throw new FlagError(`one of ${all.join(', ')} expected`);
   return type;
+}
+
+function parseMetricNames(text: string): MetricNames {
+  const names = metricNames.find((candidate) => candidate === text);
+  if (names === undefined) throw new FlagError(`one of ${metricNames.join(', ')} expected`);
+  return names;
+}
+
+function zmqAddress(text: string): ZmqAddress {
+  try {
+    return parseZmqAddress(text);
+  } catch (error) {
+    throw new FlagError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** vLLM's --kv-events-config; 'off' where it says so. */
+function parseKvEventsConfig(text: string): 'off' | Partial<KvEventSettings> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (!isJsonObject(value)) throw new FlagError('a JSON object such as {"enable_kv_cache_events":true} expected');
+  const known = ['enable_kv_cache_events', 'publisher', 'endpoint', 'replay_endpoint', 'buffer_steps', 'hwm', 'topic'];
+  const unknown = Object.keys(value).find((key) => !known.includes(key) && key !== 'max_queue_size');
+  if (unknown !== undefined) throw new FlagError(`${unknown} is not known; there are ${known.join(', ')}`);
+  if (value['enable_kv_cache_events'] !== true || value['publisher'] === 'null') return 'off';
+  const { endpoint = 'tcp://*:5557', replay_endpoint: replay, topic, buffer_steps: steps } = value;
+  if (typeof endpoint !== 'string' || (topic !== undefined && typeof topic !== 'string')) {
+    throw new FlagError('endpoint and topic: text expected');
+  }
+  return {
+    endpoint: zmqAddress(endpoint),
+    ...(typeof replay === 'string' ? { replay: zmqAddress(replay) } : {}),
+    ...(typeof steps === 'number' && Number.isInteger(steps) && steps > 0 ? { replayQueueSize: steps } : {}),
+    ...(topic === undefined || topic === '' ? {} : { topic }),
+  };
 }
 
 function parseFakeMetricsText(text: string): FakeMetrics | undefined {

@@ -3,7 +3,9 @@ import type { ServerResponse } from 'node:http';
 import type { AnswerHead, AnswerShape, Usage } from './answers.ts';
 import type { Engine, JobTiming } from './engine.ts';
 import type { SimulatorConfig } from './flags.ts';
-import { HttpError, sendJson } from './http.ts';
+import { createDelivery, type Delivery } from './delivery.ts';
+import type { Trouble } from './failures.ts';
+import { HttpError } from './http.ts';
 import type { SimulatorMetrics } from './metrics.ts';
 import type { ServedModels } from './models.ts';
 import type { Random } from './random.ts';
@@ -18,9 +20,6 @@ export interface GenerationContext {
   random: Random;
 }
 
-/** A client that does not read its stream is cut off when this much is waiting for it. */
-const maxUnreadBytes = 8 * 1024 * 1024;
-
 /**
  * Answers one chat or text completion, whole or as a stream. A client that goes away gives its slot back at once.
  *
@@ -31,6 +30,7 @@ export function generate(
   request: GenerationRequest,
   shape: AnswerShape,
   response: ServerResponse,
+  trouble?: Trouble,
 ): void {
   const { config, engine, metrics } = context;
   if (response.destroyed) return; // The client left while its body was read.
@@ -44,7 +44,8 @@ export function generate(
   };
   const promptTokens = request.promptTokens.length;
   const completionTokens = generated.tokens.length;
-  const stream = request.stream ? createStream(response, head, shape) : undefined;
+  const delivery = createDelivery(response, trouble);
+  const stream = request.stream ? createStream(delivery, head, shape) : undefined;
   let given = 0;
   let lastAt = 0;
   const finish = (timing: JobTiming): void => {
@@ -52,9 +53,11 @@ export function generate(
     metrics.observePrefix(promptTokens, timing.cachedTokens);
     metrics.observeRequest({ timing, promptTokens, outputTokens: completionTokens, maxTokens, finishReason });
     const usage: Usage = { promptTokens, completionTokens, cachedTokens: timing.cachedTokens };
-    if (stream === undefined)
-      sendJson(response, 200, shape.whole(head, generated.tokens.join(''), finishReason, usage));
-    else stream.close(finishReason, request.includeUsage ? usage : undefined);
+    if (stream === undefined) {
+      const text = JSON.stringify(shape.whole(head, generated.tokens.join(''), finishReason, usage));
+      delivery.head({ 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+      delivery.end(text);
+    } else stream.close(finishReason, request.includeUsage ? usage : undefined);
   };
   const job = engine.submit({
     model: model.name,
@@ -105,26 +108,21 @@ function makeText({ config, random }: GenerationContext, request: GenerationRequ
 }
 
 /** Server-sent events; the head goes out with the first token, so that a client can tell waiting from answering. */
-function createStream(response: ServerResponse, head: AnswerHead, shape: AnswerShape) {
-  const send = (...events: unknown[]): void => {
-    if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-    const text = events.filter((event) => event !== undefined).map((event) => `data: ${JSON.stringify(event)}\n\n`);
-    response.write(text.join(''));
-    if (response.writableLength > maxUnreadBytes) response.destroy();
-  };
+function createStream(delivery: Delivery, head: AnswerHead, shape: AnswerShape) {
   let opened = false;
-  const opening = (): unknown[] => {
-    if (opened) return [];
+  const send = (...events: unknown[]): string => {
+    const all = opened ? events : [shape.opening(head), ...events];
+    if (!opened) delivery.head({ 'content-type': 'text/event-stream; charset=utf-8' });
     opened = true;
-    return [shape.opening(head)];
+    return all.flatMap((event) => (event === undefined ? [] : `data: ${JSON.stringify(event)}\n\n`)).join('');
   };
   return {
     write(tokens: readonly string[]): void {
-      send(...opening(), ...tokens.map((token) => shape.chunk(head, token)));
+      delivery.write(send(...tokens.map((token) => shape.chunk(head, token))));
     },
     close(finishReason: string, usage: Usage | undefined): void {
-      send(...opening(), shape.closing(head, finishReason), usage === undefined ? undefined : shape.usage(head, usage));
-      response.end('data: [DONE]\n\n');
+      const last = usage === undefined ? undefined : shape.usage(head, usage);
+      delivery.end(`${send(shape.closing(head, finishReason), last)}data: [DONE]\n\n`);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { acceptH2c } from './h2c.ts';
 
 /** What the built-in model servers share: listening, bounded bodies, JSON answers and the headers that name the pod. */
 
@@ -57,9 +58,10 @@ export interface HttpServerOptions {
 
 const maxConnections = 10_000;
 
+/** Serves HTTP/1.1 and, to clients that begin with it, HTTP/2 in the clear. */
 export async function startHttpServer(options: HttpServerOptions): Promise<{ port: number; close(): Promise<void> }> {
   let closing = false;
-  const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 60_000 }, (request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     // A connection that is kept alive would keep the server from closing.
     response.once('close', () => {
       if (closing) server.closeIdleConnections();
@@ -74,7 +76,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<{ por
       }
     };
     void run();
-  });
+  };
+  const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 60_000 }, onRequest);
+  const h2c = acceptH2c(server, onRequest);
   server.maxConnections = maxConnections;
   server.listen(options.port, options.host);
   await once(server, 'listening');
@@ -85,6 +89,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<{ por
       // Requests in flight are finished, however long they take: who waits for this knows how long it may last.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
+      h2c.close();
       await closed;
     },
   };

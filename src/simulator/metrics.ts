@@ -1,7 +1,8 @@
 import type { EngineLoad, JobTiming } from './engine.ts';
-import type { FakeMetrics } from './fakemetrics.ts';
+import { fakeValue, type FakeMetrics } from './fakemetrics.ts';
+import { gaugesOf, type MetricNames } from './metricnames.ts';
 
-/** The Prometheus metrics of vLLM (epp.md 9.1), in text format. */
+/** The Prometheus metrics of vLLM (epp.md 9.1), and what other engines call the same, in text format. */
 
 export interface SimulatorMetrics {
   observeRequest(request: FinishedRequest): void;
@@ -9,7 +10,8 @@ export interface SimulatorMetrics {
   observeInterToken(seconds: number, count: number): void;
   /** The set of running and waiting adapters as it is now. */
   observeLoras(load: EngineLoad): void;
-  render(load: EngineLoad, fake: FakeMetrics | undefined): string;
+  /** @param fakeForMs how long the fake metrics have been what they are */
+  render(load: EngineLoad, fake: FakeMetrics | undefined, fakeForMs: number): string;
 }
 
 export interface FinishedRequest {
@@ -25,6 +27,7 @@ export interface MetricsOptions {
   maxLoras: number;
   blockSize: number;
   blocks: number;
+  names: readonly MetricNames[];
   /** Unix time in seconds. */
   unixSeconds: () => number;
 }
@@ -136,18 +139,38 @@ export function createMetrics(options: MetricsOptions): SimulatorMetrics {
       perToken.observe(seconds, count);
     },
     observeLoras,
-    render(load, fake) {
-      const running = fake?.runningRequests ?? load.running;
-      const waiting = fake?.waitingRequests ?? load.waiting;
-      const usage = fake?.kvCacheUsage ?? load.kvCacheUsage;
+    render(load, fake, fakeForMs) {
+      const running = fake === undefined ? load.running : Math.round(fakeValue(fake.runningRequests, fakeForMs));
+      const waiting = fake === undefined ? load.waiting : Math.round(fakeValue(fake.waitingRequests, fakeForMs));
+      const usage = fake === undefined ? load.kvCacheUsage : fakeValue(fake.kvCacheUsage, fakeForMs);
+      const { blockSize, blocks, names } = options;
+      const others = names.flatMap((engine) =>
+        engine === 'vllm' || engine === 'vllm-v0'
+          ? []
+          : gaugesOf(engine, { running, waiting, kvCacheUsage: usage, blockSize, blocks }).flatMap(
+              ({ name, help, samples }) =>
+                family(
+                  name,
+                  'gauge',
+                  help,
+                  samples.map((each) => sample(name, { ...each.labels, ...labels }, each.value)),
+                ),
+            ),
+      );
+      if (!names.includes('vllm') && !names.includes('vllm-v0')) return `${others.join('\n')}\n`;
       const cache = { block_size: String(options.blockSize), num_gpu_blocks: String(options.blocks), ...labels };
       const one = (name: string, type: string, help: string, value: number): string[] =>
         family(name, type, help, [sample(name, labels, value)]);
       const state = [
+        ...others,
         ...one('vllm:num_requests_running', 'gauge', 'Number of requests in a slot.', running),
         ...one('vllm:num_requests_waiting', 'gauge', 'Number of requests waiting for a slot.', waiting),
-        ...one('vllm:kv_cache_usage_perc', 'gauge', 'Fraction of KV cache blocks in use, 0 to 1.', usage),
-        ...one('vllm:gpu_cache_usage_perc', 'gauge', 'Old name of vllm:kv_cache_usage_perc.', usage),
+        ...(names.includes('vllm')
+          ? one('vllm:kv_cache_usage_perc', 'gauge', 'Fraction of KV cache blocks in use, 0 to 1.', usage)
+          : []),
+        ...(names.includes('vllm-v0')
+          ? one('vllm:gpu_cache_usage_perc', 'gauge', 'Old name of vllm:kv_cache_usage_perc.', usage)
+          : []),
         ...family(
           'vllm:lora_requests_info',
           'gauge',

@@ -13,6 +13,19 @@ export interface PrefixCache {
   usage(): number;
 }
 
+/** Hears what becomes of blocks, as vLLM's KV events tell it. */
+export interface BlockEvents {
+  /** Blocks that follow one another, after `parent` (undefined: at a prompt's start), with their tokens. */
+  stored(hashes: readonly number[], parent: number | undefined, tokens: readonly string[], salt: string): void;
+  removed(hashes: readonly number[]): void;
+}
+
+export interface PrefixCacheOptions {
+  /** Makes the hashes of this cache differ from others'. */
+  seed?: string;
+  events?: BlockEvents;
+}
+
 class Block {
   readonly hash: number;
   holders = 0;
@@ -26,7 +39,11 @@ class Block {
 }
 
 /** @param capacity blocks in all  @param blockSize tokens in a block */
-export function createPrefixCache(capacity: number, blockSize: number): PrefixCache {
+export function createPrefixCache(
+  capacity: number,
+  blockSize: number,
+  { seed = '', events }: PrefixCacheOptions = {},
+): PrefixCache {
   const blocks = new Map<number, Block>();
   const free = createFreeList();
   let held = 0;
@@ -51,6 +68,7 @@ export function createPrefixCache(capacity: number, blockSize: number): PrefixCa
       if (oldest === undefined) return undefined;
       free.remove(oldest);
       blocks.delete(oldest.hash);
+      events?.removed([oldest.hash]);
     }
     const block = new Block(hash);
     free.append(block);
@@ -58,21 +76,40 @@ export function createPrefixCache(capacity: number, blockSize: number): PrefixCa
     return block;
   };
 
+  /** Tells of the blocks from `from` up to `to`, which are new. */
+  const tellStored = (
+    hashes: readonly number[],
+    from: number,
+    to: number,
+    tokens: readonly string[],
+    salt: string,
+  ): void => {
+    if (events === undefined || from === to) return;
+    events.stored(hashes.slice(from, to), hashes[from - 1], tokens.slice(from * blockSize, to * blockSize), salt);
+  };
+
   return {
     acquire(salt, tokens) {
-      const hashes = blockHashes(salt, tokens, blockSize);
+      const hashes = blockHashes(seed + salt, tokens, blockSize);
       const taken: Block[] = [];
       let cachedBlocks = 0;
       let hit = true;
+      /** The first of the new blocks that nobody was told of yet. */
+      let firstNew = 0;
       for (const hash of hashes) {
         const known = blocks.get(hash);
         hit &&= known !== undefined;
         if (hit) cachedBlocks++;
         const block = known ?? createBlock(hash);
         if (block === undefined) break;
+        if (known !== undefined) {
+          tellStored(hashes, firstNew, taken.length, tokens, salt);
+          firstNew = taken.length + 1;
+        }
         hold(block);
         taken.push(block);
       }
+      tellStored(hashes, firstNew, taken.length, tokens, salt);
       let released = false;
       return {
         cachedTokens: cachedBlocks * blockSize,

@@ -4,9 +4,10 @@ import { changeRuntimeConfig, showRuntimeConfig, type RuntimeConfig } from './ad
 import { chatShape, completionShape, errorBody, type AnswerShape } from './answers.ts';
 import { realClock } from './clock.ts';
 import { createEngine } from './engine.ts';
-import { drawFailure, requestedFailure } from './failures.ts';
+import { drawFailure, requestedFailure, troubles, type Trouble } from './failures.ts';
 import { readSimulatorConfig, type SimulatorConfig } from './flags.ts';
 import { generate, type GenerationContext } from './generation.ts';
+import { reset } from './h2c.ts';
 import {
   HttpError,
   listenAddress,
@@ -16,22 +17,18 @@ import {
   sendJson,
   sendText,
   startHttpServer,
+  type Env,
   type JsonObject,
   type ProgramOptions,
   type RunningProgram,
 } from './http.ts';
+import { startKvEvents } from './kvevents.ts';
 import { createMetrics } from './metrics.ts';
 import { createServedModels } from './models.ts';
-import { createPrefixCache } from './prefixcache.ts';
+import { createPrefixCache, type BlockEvents } from './prefixcache.ts';
 import { createRandom } from './random.ts';
-import {
-  parseChatRequest,
-  parseCompletionRequest,
-  parseEmbeddingRequest,
-  parseModel,
-  type GenerationRequest,
-} from './requests.ts';
-import { tokenId, tokenize } from './text.ts';
+import { parseChatRequest, parseCompletionRequest, type GenerationRequest } from './requests.ts';
+import { embeddings, rendered, tokenized } from './tokenendpoints.ts';
 
 /**
  * A model server that behaves like vLLM and generates nothing: the embedded node runs it for the images of vLLM and of
@@ -43,38 +40,99 @@ import { tokenId, tokenize } from './text.ts';
 export async function startSimulator(
   argv: readonly string[],
   options: ProgramOptions & { log: Log },
-): Promise<RunningProgram> {
+): Promise<Simulator> {
   const { env, log } = options;
   const { config, ignored } = readSimulatorConfig(argv, env);
   for (const flag of ignored) log.info({ flag }, 'flag accepted: it has no effect in a simulation');
-  if (config.kvCache !== undefined) log.info('prefix cache simulated: its events are not published');
   const host = listenAddress(options, config.host);
   if (config.host !== undefined && config.host !== host) {
     log.info({ flag: config.host, host }, 'flag --host overridden by the address that the environment gives');
   }
-  const simulator = createSimulator(config);
+  const ranks: SimulatorRank[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(ranks.map((rank) => rank.close()));
+  };
+  try {
+    for (let at = 0; at < config.dataParallelSize; at += 1) {
+      const port = config.port === 0 ? 0 : config.port + at;
+      ranks.push(await startRank({ ...config, port }, config.dataParallelRank + at, host, env, log));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const url = ranks[0]?.url ?? '';
+  log.info(
+    { url, ranks: ranks.length, models: config.servedNames, mode: config.mode },
+    'simulator listening: answers are simulated',
+  );
+  return { url, ranks, close };
+}
+
+export interface Simulator extends RunningProgram {
+  /** Data-parallel ranks: one, unless --data-parallel-size says otherwise. */
+  ranks: readonly SimulatorRank[];
+}
+
+export interface SimulatorRank extends RunningProgram {
+  /** Where its KV events can be subscribed to and replayed; undefined: nowhere. */
+  kvEventsPort: number | undefined;
+  replayPort: number | undefined;
+}
+
+async function startRank(
+  config: SimulatorConfig,
+  rank: number,
+  host: string,
+  env: Env,
+  log: Log,
+): Promise<SimulatorRank> {
+  const [model] = config.servedNames;
+  const { blockSize } = config;
+  const kvEvents =
+    config.kvEvents && (await startKvEvents({ settings: config.kvEvents, rank, host, model, blockSize, log }));
+  const simulator = createSimulator(config, kvEvents?.events);
   let headers: Record<string, string> = {};
-  const server = await startHttpServer({
-    host,
-    port: config.port,
-    handle: async (request, response) => {
-      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-      const requestId = request.headers['x-request-id'];
-      if (config.requestIdHeaders && requestId !== undefined) response.setHeader('x-request-id', requestId);
-      await simulator.handle(request, response);
-    },
-    fail: (response, error) => sendJson(response, error.status, errorBody(error.status, error.message)),
-    onInternalError: (error) => log.error({ err: error }, 'request failed'),
-  });
-  headers = podHeaders(env, server.port);
-  const url = `http://${host}:${String(server.port)}`;
-  log.info({ url, models: config.servedNames, mode: config.mode }, 'simulator listening: answers are simulated');
-  return { url, close: () => server.close() };
+  try {
+    const server = await startHttpServer({
+      host,
+      port: config.port,
+      handle: async (request, response) => {
+        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+        const requestId = request.headers['x-request-id'];
+        if (config.requestIdHeaders && requestId !== undefined) response.setHeader('x-request-id', requestId);
+        await simulator.handle(request, response);
+      },
+      fail: (response, error) => sendJson(response, error.status, errorBody(error.status, error.message)),
+      onInternalError: (error) => log.error({ err: error }, 'request failed'),
+    });
+    headers = podHeaders(env, server.port);
+    kvEvents?.open(server.port);
+    return {
+      url: `http://${host.includes(':') ? `[${host}]` : host}:${String(server.port)}`,
+      kvEventsPort: kvEvents?.port,
+      replayPort: kvEvents?.replayPort,
+      close: async () => {
+        simulator.letGo();
+        await server.close();
+        await kvEvents?.close();
+      },
+    };
+  } catch (error) {
+    await kvEvents?.close();
+    throw error;
+  }
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
-function createSimulator(config: SimulatorConfig): { handle: Handler } {
+interface SimulatedServer {
+  handle: Handler;
+  /** Ends requests that would never be answered. */
+  letGo: () => void;
+}
+
+function createSimulator(config: SimulatorConfig, events: BlockEvents | undefined): SimulatedServer {
   const startedAt = realClock.now();
   const random = createRandom(config.seed);
   let runtime: RuntimeConfig = {
@@ -82,13 +140,17 @@ function createSimulator(config: SimulatorConfig): { handle: Handler } {
     failureRate: config.failureRate,
     failureTypes: config.failureTypes,
     fakeMetrics: config.fakeMetrics,
+    ready: true,
   };
+  let fakeSince = startedAt;
+  const hanging = new Set<ServerResponse>();
   const { kvCache } = config;
   const metrics = createMetrics({
     model: config.servedNames[0],
     maxLoras: config.maxLoras,
     blockSize: config.blockSize,
     blocks: kvCache?.blocks ?? 0,
+    names: config.metricNames,
     unixSeconds: () => Date.now() / 1000,
   });
   const engine = createEngine({
@@ -96,7 +158,9 @@ function createSimulator(config: SimulatorConfig): { handle: Handler } {
     latency: () => runtime.latency,
     clock: realClock,
     random,
-    cache: kvCache === undefined ? undefined : createPrefixCache(kvCache.blocks, kvCache.blockSize),
+    cache:
+      kvCache &&
+      createPrefixCache(kvCache.blocks, kvCache.blockSize, { seed: kvCache.hashSeed, ...(events && { events }) }),
     onChange: () => metrics.observeLoras(engine.load()),
   });
   const models = createServedModels(config, Math.floor(Date.now() / 1000));
@@ -104,31 +168,56 @@ function createSimulator(config: SimulatorConfig): { handle: Handler } {
 
   const readJson = async (request: IncomingMessage): Promise<JsonObject> =>
     parseJsonObject((await readBody(request, config.maxBodyBytes)).toString());
-  /** Model endpoints fail when they are asked to, or by the rate. */
-  const failIfWanted = (request: IncomingMessage): void => {
+  /** Model endpoints fail when they are asked to, or by the rate. @throws HttpError for a failure that is a status */
+  const troubleOf = (request: IncomingMessage): Trouble | undefined => {
     const header = request.headers['x-return-error'];
     const wanted = requestedFailure(Array.isArray(header) ? header[0] : header);
-    if (wanted === 'invalid') throw new HttpError(400, 'X-Return-Error: a status from 400 to 599 expected');
+    if (wanted === 'invalid') {
+      throw new HttpError(400, `X-Return-Error: a status from 400 to 599 or one of ${troubles.join(', ')} expected`);
+    }
     const failure = wanted ?? drawFailure(runtime.failureRate, runtime.failureTypes, random);
-    if (failure !== undefined) throw new HttpError(failure.status, failure.message);
+    if (failure === undefined) return undefined;
+    if ('trouble' in failure) return failure.trouble;
+    throw new HttpError(failure.status, failure.message);
   };
-  const generation =
-    (parse: (body: JsonObject) => GenerationRequest, shape: AnswerShape): Handler =>
+  /** Does what keeps a request from any answer; false when there is nothing of the kind. */
+  const isLost = (trouble: Trouble | undefined, request: IncomingMessage, response: ServerResponse): boolean => {
+    if (trouble === 'connection_reset') reset(request);
+    else if (trouble === 'hang') {
+      hanging.add(response);
+      response.on('close', () => hanging.delete(response));
+    } else return false;
+    return true;
+  };
+  const modelEndpoint =
+    (answer: (body: JsonObject, response: ServerResponse, trouble: Trouble | undefined) => void): Handler =>
     async (request, response) => {
       const body = await readJson(request);
-      failIfWanted(request);
-      generate(context, parse(body), shape, response);
+      const trouble = troubleOf(request);
+      if (!isLost(trouble, request, response)) answer(body, response, trouble);
     };
+  const generation = (parse: (body: JsonObject) => GenerationRequest, shape: AnswerShape): Handler =>
+    modelEndpoint((body, response, trouble) => {
+      generate(context, parse(body), shape, response, trouble);
+    });
+  const configure = (changes: JsonObject): void => {
+    runtime = changeRuntimeConfig(runtime, changes);
+    if (changes['fake-metrics'] !== undefined) fakeSince = realClock.now();
+  };
 
   const routes: Readonly<Record<string, Handler>> = {
     'POST /v1/chat/completions': generation(parseChatRequest, chatShape),
     'POST /v1/completions': generation(parseCompletionRequest, completionShape),
-    'POST /v1/embeddings': async (request, response) => {
-      const body = await readJson(request);
-      failIfWanted(request);
+    'POST /v1/embeddings': modelEndpoint((body, response) => {
       sendJson(response, 200, embeddings(context, body));
-    },
+    }),
     'POST /tokenize': async (request, response) => sendJson(response, 200, tokenized(context, await readJson(request))),
+    'POST /v1/chat/completions/render': modelEndpoint((body, response) => {
+      sendJson(response, 200, rendered(context, body, parseChatRequest(body)));
+    }),
+    'POST /v1/completions/render': modelEndpoint((body, response) => {
+      sendJson(response, 200, [rendered(context, body, parseCompletionRequest(body))]);
+    }),
     'GET /v1/models': (_, response) => sendJson(response, 200, { object: 'list', data: models.list() }),
     'POST /v1/load_lora_adapter': async (request, response) => {
       const body = await readJson(request);
@@ -144,16 +233,24 @@ function createSimulator(config: SimulatorConfig): { handle: Handler } {
     'GET /health': (_, response) => sendText(response, 200, ''),
     'GET /health/ready': (_, response) => {
       const left = config.startupMs - (realClock.now() - startedAt);
+      if (!runtime.ready) throw new HttpError(503, 'The simulated model is not ready: POST /admin/config says so');
       if (left > 0) throw new HttpError(503, `The simulated model is loading: ready in ${String(Math.ceil(left))} ms`);
       sendText(response, 200, '');
     },
     'GET /metrics': (_, response) => {
-      const text = metrics.render(engine.load(), runtime.fakeMetrics);
+      const refresh = config.fakeMetricsRefreshMs;
+      const fakeForMs = Math.floor((realClock.now() - fakeSince) / refresh) * refresh;
+      const text = metrics.render(engine.load(), runtime.fakeMetrics, fakeForMs);
       sendText(response, 200, text, 'text/plain; version=0.0.4; charset=utf-8');
     },
     'GET /admin/config': (_, response) => sendJson(response, 200, showRuntimeConfig(runtime)),
     'POST /admin/config': async (request, response) => {
-      runtime = changeRuntimeConfig(runtime, await readJson(request));
+      configure(await readJson(request));
+      sendJson(response, 200, showRuntimeConfig(runtime));
+    },
+    // The former way to change fake metrics.
+    'POST /fake_metrics': async (request, response) => {
+      configure({ 'fake-metrics': await readJson(request) });
       sendJson(response, 200, showRuntimeConfig(runtime));
     },
   };
@@ -170,6 +267,9 @@ function createSimulator(config: SimulatorConfig): { handle: Handler } {
       }
       await handler(request, response);
     },
+    letGo() {
+      for (const response of hanging) response.destroy();
+    },
   };
 }
 
@@ -177,39 +277,4 @@ function loraName(body: JsonObject): string {
   const name = body['lora_name'];
   if (typeof name !== 'string' || name === '') throw new HttpError(400, 'lora_name: the name of an adapter expected');
   return name;
-}
-
-/** Bounds the size of one answer. */
-const maxEmbeddedNumbers = 2_000_000;
-
-/** Vectors of length 1 that depend on nothing but the text. */
-function embeddings({ config, models }: GenerationContext, body: JsonObject) {
-  const request = parseEmbeddingRequest(body);
-  const { name } = models.resolve(request.model);
-  const dimensions = request.dimensions ?? config.embeddingDimensions;
-  if (request.inputs.length * dimensions > maxEmbeddedNumbers) {
-    throw new HttpError(400, `input: more than ${String(maxEmbeddedNumbers)} numbers in the answer; send fewer inputs`);
-  }
-  if (request.inputs.some((tokens) => tokens.length > config.maxModelLen)) {
-    throw new HttpError(400, `input: longer than the model's ${String(config.maxModelLen)} tokens`);
-  }
-  const promptTokens = request.inputs.reduce((sum, tokens) => sum + tokens.length, 0);
-  const data = request.inputs.map((tokens, index) => {
-    const random = createRandom(tokens.reduce((hash, token) => (Math.imul(hash, 31) + tokenId(token)) | 0, 7));
-    const raw = Array.from({ length: dimensions }, () => random.normal(0, 1));
-    const length = Math.hypot(...raw);
-    const vector = Float32Array.from(raw, (value) => value / length);
-    const embedding =
-      request.encoding === 'base64' ? Buffer.from(vector.buffer).toString('base64') : Array.from(vector);
-    return { object: 'embedding', index, embedding };
-  });
-  return { object: 'list', model: name, data, usage: { prompt_tokens: promptTokens, total_tokens: promptTokens } };
-}
-
-/** vLLM's /tokenize, for a prompt or for messages. */
-function tokenized({ config, models }: GenerationContext, body: JsonObject) {
-  models.resolve(parseModel(body));
-  const prompt = body['prompt'];
-  const tokens = typeof prompt === 'string' ? tokenize(prompt) : parseChatRequest(body).promptTokens;
-  return { count: tokens.length, max_model_len: config.maxModelLen, tokens: tokens.map(tokenId) };
 }

@@ -246,7 +246,11 @@ describe('the simulator command line', () => {
   });
 
   it.each([
-    [['--zmq-endpoint', 'tcp://x'], /--zmq-endpoint of llm-d-inference-sim is not supported/],
+    [['--zmq-endpoint', 'tcp://x'], /--zmq-endpoint: an address such as tcp:\/\/\*:5557/],
+    [['--dataset-path', '/x'], /--dataset-path of llm-d-inference-sim is not supported/],
+    [['--kv-events-config', '{"port":1}'], /--kv-events-config: port is not known/],
+    [['--metric-names', 'ollama'], /--metric-names: one of vllm, vllm-v0, sglang/],
+    [['--data-parallel-size', '9'], /--data-parallel-size: a number from 1 to 8/],
     [['--nonsense', '1'], /unknown flag --nonsense/],
     [['--port', 'http'], /--port: a whole number expected, got "http"/],
     [['--port', '70000'], /--port: a number from 0 to 65535/],
@@ -259,7 +263,8 @@ describe('the simulator command line', () => {
     [['--lora-modules', 'food=path'], /--lora-modules: a JSON object/],
     [['--served-model-name', 'a', '--lora-modules', '{"name":"a"}'], /"a" is served twice/],
     [['--max-loras', '3', '--max-cpu-loras', '2'], /--max-cpu-loras: at least --max-loras/],
-    [['--fake-metrics', '{"waiting-requests":"ramp:1:2:3s"}'], /--fake-metrics: .*not supported yet/],
+    [['--fake-metrics', '{"waiting-requests":"ramp:1:2"}'], /--fake-metrics: .*a function such as ramp:10:0:5s/],
+    [['--fake-metrics', '{"kv-cache-usage":"ramp:0:2:1s"}'], /--fake-metrics: .*kv-cache-usage: numbers from 0 to 1/],
     [['--failure-types', 'meteor'], /--failure-types: one of rate_limit/],
     [['--time-factor-under-load', '0.5'], /--time-factor-under-load/],
   ])('refuses %j', (argv, message) => {
