@@ -1,4 +1,4 @@
-import type { EnvVar } from 'kubernetes-types/core/v1.js';
+import type { EnvVar } from '../../kinds/core/fields.ts';
 import { goJson } from './gojson.ts';
 
 /** Variables whose values are JSON objects that are merged instead of replaced (aim.md 5.5). */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EnvVar } from 'kubernetes-types/core/v1.js';
+import type { EnvVar } from '../../kinds/core/fields.ts';
 import { goJson } from './gojson.ts';
 import type { ImageReference } from './imagereference.ts';
 
