@@ -24,8 +24,8 @@ export interface PickerProcess {
 }
 
 export interface BenchPool {
-  /** @param profileDir where a CPU profile of ours is left */
-  startHeadgate(profileDir?: string): Promise<PickerProcess>;
+  /** @param nodeOptions of its process */
+  startHeadgate(nodeOptions: readonly string[]): Promise<PickerProcess>;
   startUpstream(binary: string): Promise<PickerProcess>;
   close(): Promise<void>;
 }
@@ -66,15 +66,15 @@ export async function createBenchPool(endpoints: number): Promise<BenchPool> {
     flags.push('--metrics-endpoint-auth=false', '--tracing=false', '-v', '1');
     flags.push('--grpc-port', String(ports.grpc), '--grpc-health-port', String(ports.health));
     flags.push('--metrics-port', String(ports.metrics));
-    const child = spawn(command, [...args, ...flags], { env, stdio: ['ignore', 'ignore', 'ignore'] });
+    const child = spawn(command, [...args, ...flags], {
+      env,
+      stdio: ['ignore', process.env['BENCH_OUT'] ? 'inherit' : 'ignore', 'ignore'],
+    });
     await serving(name, child, ports);
     return pickerProcess(name, child, ports.grpc);
   };
   return {
-    startHeadgate: (profileDir) => {
-      const profile = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
-      return start('headgate', process.execPath, [...profile, 'src/cli/main.ts', 'epp']);
-    },
+    startHeadgate: (nodeOptions) => start('headgate', process.execPath, [...nodeOptions, 'src/cli/main.ts', 'epp']),
     startUpstream: (binary) => start('upstream', binary, []),
     close: async () => {
       for (const server of servers) {

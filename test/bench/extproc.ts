@@ -1,6 +1,6 @@
 /**
  * Exchanges per second of processor time through ext_proc, with Envoy's message flow: ours and the upstream endpoint picker on the same
- * load, in turns. `npm run bench:extproc -- [--seconds 5] [--rounds 3] [--only headgate] [--profile DIR] [--sizes 1,108,220]`
+ * load, in turns. `npm run bench:extproc -- [--seconds 5] [--rounds 3] [--only headgate] [--profile DIR] [--node-option=O] [--sizes 1,108,220]`
  */
 import { parseArgs } from 'node:util';
 import { createRandom } from '../../src/simulator/random.ts';
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string' },
     profile: { type: 'string' },
+    'node-option': { type: 'string', multiple: true, default: [] },
     sizes: { type: 'string', default: '1,108,220' },
     flows: { type: 'string', default: 'duplex,16 KB pieces,buffered' },
   },
@@ -68,7 +69,10 @@ const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) =
 const pool = await createBenchPool(8);
 const pickers: PickerProcess[] = [];
 try {
-  if (values.only !== 'upstream') pickers.push(await pool.startHeadgate(values.profile));
+  if (values.only !== 'upstream') {
+    const profile = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
+    pickers.push(await pool.startHeadgate([...values['node-option'], ...profile]));
+  }
   const binary = values.only === 'headgate' ? undefined : await upstreamBinary();
   if (binary !== undefined) pickers.push(await pool.startUpstream(binary));
   console.log('Exchanges per second of processor time (per second); median round\n');

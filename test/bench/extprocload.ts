@@ -103,32 +103,28 @@ function exchange(client: GrpcClient, flow: Flow, script: Script, over: (error: 
     phase = 'response';
     call.send([script.response]);
   };
-  const call: ClientCall = client.open(
-    processPath,
-    {
-      message: (message) => {
-        const answer = readProcessingResponse(message);
-        if (answer.type === 'immediate') throw new Error(`refused: ${answer.response.body}`);
-        destination ||= answer.dynamicMetadata?.['envoy.lb'] !== undefined;
-        const mutation = answer.type === 'body' ? answer.common?.body : undefined;
-        const last = mutation?.type === 'chunk' && mutation.endOfStream;
-        if (phase === 'headers') {
-          phase = 'body';
-          if (!duplex) call.send([script.body]);
-        } else if (phase === 'body') {
-          if (mutation?.type === 'chunk') echoed += mutation.body.length;
-          if (last || !duplex) respond();
-        } else if (answer.type === 'body' && (last || !duplex)) {
-          phase = 'over';
-          call.end();
-        }
-      },
-      closed: (error) => {
-        over(error ?? (phase === 'over' ? undefined : new Error(`the call ended while ${phase} was awaited`)));
-      },
+  const call: ClientCall = client.open(processPath, {
+    message: (message) => {
+      const answer = readProcessingResponse(message);
+      if (answer.type === 'immediate') throw new Error(`refused: ${answer.response.body}`);
+      destination ||= answer.dynamicMetadata?.['envoy.lb'] !== undefined;
+      const mutation = answer.type === 'body' ? answer.common?.body : undefined;
+      const last = mutation?.type === 'chunk' && mutation.endOfStream;
+      if (phase === 'headers') {
+        phase = 'body';
+        if (!duplex) call.send([script.body]);
+      } else if (phase === 'body') {
+        if (mutation?.type === 'chunk') echoed += mutation.body.length;
+        if (last || !duplex) respond();
+      } else if (answer.type === 'body' && (last || !duplex)) {
+        phase = 'over';
+        call.end();
+      }
     },
-    { timeoutMs: 60_000 },
-  );
+    closed: (error) => {
+      over(error ?? (phase === 'over' ? undefined : new Error(`the call ended while ${phase} was awaited`)));
+    },
+  });
   call.send(duplex ? [script.headers, script.body] : [script.headers]);
 }
 

@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { runFleet, type Outcome } from './fleet.ts';
 import { defaultProfile, leastQueue, loraPolicies, policies, roundRobin, type Policy } from './policies.ts';
+import { compareReal } from './realrouting.ts';
 import { sharedPrefix, skewedLora, unrelated, type Workload } from './workloads.ts';
 
 const { values } = parseArgs({
@@ -17,20 +18,26 @@ const { values } = parseArgs({
     /** With several, the median of each figure is shown, and the range of p90. */
     seeds: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    real: { type: 'boolean', default: false },
   },
 });
 const requests = Number(values.requests);
 const seeds = values.seeds.split(',').map(Number);
 const startedMs = performance.now();
 
-for (const endpoints of values.endpoints.split(',').map(Number)) {
-  for (const workload of [sharedPrefix, unrelated, skewedLora]) {
-    if (!workload.name.includes(values.only)) continue;
-    const middle = workload.rates.slice(1, 2);
-    for (const rate of values.rates === 'all' ? workload.rates : middle) compare(workload, rate, endpoints);
+if (values.real) await compareReal({ endpoints: 8, rate: 4, requests: 900, seed: seeds[0] ?? 1 }, values.only);
+else compareVirtual();
+console.log(`\n(${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+
+function compareVirtual(): void {
+  for (const endpoints of values.endpoints.split(',').map(Number)) {
+    for (const workload of [sharedPrefix, unrelated, skewedLora]) {
+      if (!workload.name.includes(values.only)) continue;
+      const middle = workload.rates.slice(1, 2);
+      for (const rate of values.rates === 'all' ? workload.rates : middle) compare(workload, rate, endpoints);
+    }
   }
 }
-console.log(`\n(${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
 
 function compare(workload: Workload, rate: number, endpoints: number): void {
   const asked = `${endpoints} endpoints, ${rate * endpoints} requests/s, ${requests} requests`;

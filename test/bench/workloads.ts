@@ -30,10 +30,10 @@ function words(count: number, random: Random): string[] {
 }
 
 /** `system` and `user` are words of the vocabulary, which JSON does not escape. */
-function bodyOf(model: string, system: string, user: readonly string[]): Buffer {
+function bodyOf(model: string, system: string, user: readonly string[], outputTokens: number): Buffer {
   const first = system === '' ? '' : `{"role":"system","content":"${system}"},`;
   return Buffer.from(
-    `{"model":"${model}","messages":[${first}{"role":"user","content":"${user.join(' ')}"}],"stream":true}`,
+    `{"model":"${model}","messages":[${first}{"role":"user","content":"${user.join(' ')}"}],"stream":true,"max_tokens":${outputTokens},"ignore_eos":true}`,
   );
 }
 
@@ -61,7 +61,7 @@ export function sharedPrefixOf(groupCount: number, outputTokens: number): Worklo
       for (const atMs of times(rate, requests, random)) {
         const { group, text } = users[Math.floor(random.next() * users.length)] ?? { group: [], text: '' };
         const question = words(1_200, random);
-        const body = bodyOf(baseModel, text, question);
+        const body = bodyOf(baseModel, text, question, outputTokens);
         yield { atMs, model: baseModel, lora: undefined, tokens: group.concat(question), outputTokens, body };
       }
     },
@@ -74,26 +74,24 @@ export const sharedPrefix = sharedPrefixOf(150, 100);
 export const scaledGroups = 40;
 export const scaledCacheBlocks = 8_000;
 
-/** Nothing in common: 200 to 3,000 tokens in, 20 to 300 out. */
-export const unrelated: Workload = {
-  name: 'unrelated prompts',
-  rates: [2, 3, 4],
-  *arrivals(rate, requests, seed) {
-    const random = createRandom(seed);
-    for (const atMs of times(rate, requests, random)) {
-      const question = words(200 + Math.floor(random.next() * 2_800), random);
-      const outputTokens = 20 + Math.floor(random.next() * 280);
-      yield {
-        atMs,
-        model: baseModel,
-        lora: undefined,
-        tokens: question,
-        outputTokens,
-        body: bodyOf(baseModel, '', question),
-      };
-    }
-  },
-};
+/** Nothing in common: 200 to 3,000 tokens in, 20 to 300 out, or a fraction of these. */
+export function unrelatedOf(fewerOutputTokens: number): Workload {
+  return {
+    name: 'unrelated prompts',
+    rates: [2, 3, 4],
+    *arrivals(rate, requests, seed) {
+      const random = createRandom(seed);
+      for (const atMs of times(rate, requests, random)) {
+        const tokens = words(200 + Math.floor(random.next() * 2_800), random);
+        const outputTokens = Math.ceil((20 + Math.floor(random.next() * 280)) / fewerOutputTokens);
+        const body = bodyOf(baseModel, '', tokens, outputTokens);
+        yield { atMs, model: baseModel, lora: undefined, tokens, outputTokens, body };
+      }
+    },
+  };
+}
+
+export const unrelated = unrelatedOf(1);
 
 /** 24 adapters whose popularity falls with their rank (Zipf, exponent 1); a server can run 4 at a time. */
 export const skewedLora: Workload = {
@@ -109,7 +107,14 @@ export const skewedLora: Workload = {
       const model = `adapter-${rank}`;
       const question = words(200 + Math.floor(random.next() * 1_000), random);
       const outputTokens = 50 + Math.floor(random.next() * 100);
-      yield { atMs, model, lora: model, tokens: question, outputTokens, body: bodyOf(model, '', question) };
+      yield {
+        atMs,
+        model,
+        lora: model,
+        tokens: question,
+        outputTokens,
+        body: bodyOf(model, '', question, outputTokens),
+      };
     }
   },
 };

@@ -74,7 +74,8 @@ describe.skipIf(binary === undefined)(
       busy = [await startServer('busy-1', ...fake(50, 0.95)), await startServer('busy-2', ...fake(50, 0.95))];
       await usePool(ports);
       picker = await startPickerProcess(path.join(directory, 'endpoints.yaml'));
-      envoy = await startEnvoy(binary ?? '', { picker: picker.ports.grpc, servers: ports });
+      const servers = ports.map((port) => `127.0.0.1:${String(port)}`);
+      envoy = await startEnvoy(binary ?? '', { picker: picker.ports.grpc, servers });
       await shows(`model_server_pod="127.0.0.1:${String(ports[0])}"} 9`);
     });
 

@@ -35,19 +35,15 @@ export interface Envoy {
   stop(): Promise<void>;
 }
 
-export async function startEnvoy(
-  binary: string,
-  ports: { picker: number; servers: readonly [number, number, number] },
-): Promise<Envoy> {
+/** @param pool port of the picker, and the servers as `address:port`: where the FailOpen listener goes without the picker */
+export async function startEnvoy(binary: string, pool: { picker: number; servers: readonly string[] }): Promise<Envoy> {
   const directory = await mkdtemp(path.join(tmpdir(), 'headgate-envoy-'));
   const text = await readFile(bootstrap, 'utf8');
-  const replaced: Record<string, number> = { 9901: 0, 10000: 0, 10001: 0, 9002: ports.picker };
-  for (const [index, port] of ports.servers.entries()) replaced[String(8101 + index)] = port;
-  const config = text.replaceAll(/port_value: (\d+)/g, (_, port: string) => {
-    const replacement = replaced[port];
-    if (replacement === undefined) throw new Error(`the example has a port that the test does not know: ${port}`);
-    return `port_value: ${String(replacement)}`;
-  });
+  const replaced: Record<string, number> = { 9901: 0, 10000: 0, 10001: 0, 9002: pool.picker };
+  const config = withServers(
+    text.replaceAll(/port_value: (\d+)/g, (_, port: string) => `port_value: ${String(replaced[port] ?? port)}`),
+    pool.servers,
+  );
   const configFile = path.join(directory, 'envoy.yaml');
   const adminFile = path.join(directory, 'admin');
   await writeFile(configFile, config);
@@ -80,6 +76,17 @@ export async function startEnvoy(
     }
     await delay(50);
   }
+}
+
+/** The bootstrap with these servers in place of its three. */
+function withServers(bootstrapText: string, servers: readonly string[]): string {
+  const three = /(?: *- endpoint: .*port_value: 810\d.*\n){3}/;
+  if (!three.test(bootstrapText)) throw new Error('the example has no list of three servers');
+  const endpoints = servers.map((server) => {
+    const [address = '', port = ''] = server.split(':');
+    return `              - endpoint: { address: { socket_address: { address: ${address}, port_value: ${port} } } }\n`;
+  });
+  return bootstrapText.replace(three, () => endpoints.join(''));
 }
 
 /** The URLs of Envoy's listeners, by name, once it is live. */
