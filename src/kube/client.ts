@@ -16,6 +16,8 @@ export interface KubeClient {
   patch<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch): Promise<T>;
   /** Creates what has no place of its own but below an object, such as the `token` of a ServiceAccount; returns the answer. */
   createBelow<Answer>(kind: Kind, ref: ObjectRef, subresource: string, body: unknown): Promise<Answer>;
+  /** The text below an object, such as a Pod's `log`; an answer beyond 8 MiB is refused. */
+  readBelow(kind: Kind, ref: ObjectRef, subresource: string, query?: Readonly<Record<string, string>>): Promise<string>;
   /** Deleting what does not exist is not an error. */
   delete(kind: Kind, ref: ObjectRef, options?: DeleteOptions): Promise<void>;
   /**

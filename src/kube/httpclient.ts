@@ -29,6 +29,8 @@ const requestTimeoutMs = 30_000;
 /** A watch is renewed by the server's choice or after this time, so that a dead connection is noticed. */
 const watchSeconds = 290;
 const listPageSize = 500;
+/** What `readBelow` takes at most. */
+const maxTextBytes = 8 * 1024 * 1024;
 
 const patchTypes = {
   json: 'application/json-patch+json',
@@ -162,6 +164,21 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
       }),
     createBelow: <Answer>(kind: Kind, ref: ObjectRef, subresource: string, body: unknown) =>
       call<Answer>({ method: 'POST', path: objectPath(kind, ref, subresource), body }),
+    readBelow: async (kind, ref, subresource, query = {}) => {
+      const { body } = await open({ method: 'GET', path: objectPath(kind, ref, subresource), query: { ...query } });
+      const chunks: Buffer[] = [];
+      let length = 0;
+      for await (const chunk of body) {
+        const bytes = Buffer.from(chunk as Uint8Array);
+        length += bytes.length;
+        if (length > maxTextBytes) {
+          body.destroy();
+          throw new KubeError(413, 'RequestEntityTooLarge', `the ${subresource} of ${kind.kind} ${ref.name} is too long`);
+        }
+        chunks.push(bytes);
+      }
+      return Buffer.concat(chunks, length).toString('utf8');
+    },
     delete: async (kind: Kind, ref: ObjectRef, deletion: DeleteOptions = {}) => {
       const { uid, ...rest } = deletion;
       const body = {
