@@ -35,6 +35,8 @@ export type AimObject = KubeObject & {
 export interface Reader {
   get<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef): T | undefined;
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly T[];
+  /** Objects that an index of the kind's informer files under the value; without our own writes. */
+  byIndex<T extends KubeObject>(kind: Kind<T>, index: string, value: string): readonly T[];
   /** False while the API does not know the kind; then it has no objects, and children of it are not written. */
   served(kind: Kind): boolean;
 }
@@ -190,6 +192,7 @@ function readerOf({ informers, writes }: AimEnvironment): Reader {
   return {
     get: (kind, ref) => writes.get(kind, ref),
     list: (kind, namespace) => informers.informer(kind).list(namespace),
+    byIndex: (kind, index, value) => informers.informer(kind).byIndex(index, value),
     served: (kind) => informers.informer(kind).served,
   };
 }
