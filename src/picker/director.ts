@@ -214,8 +214,8 @@ export function createDirector(options: DirectorOptions): Director {
       const running = new Running({ request, targetModel, priority, fairnessId }, { store, clock, observer, plugins });
       const finish = (decision: Decision): void => {
         running.settled(decision);
-        observer.decided?.(request, decision, poolKey);
-        observer.trace?.(request, decision.type === 'drop' ? [] : scheduler.traces, decision);
+        observer.decided?.(running.request, decision, poolKey);
+        observer.trace?.(running.request, decision.type === 'drop' ? [] : scheduler.traces, decision);
         settle(decision);
       };
       const admit = (): void => {

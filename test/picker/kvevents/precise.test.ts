@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KvEventSource, KvMessage } from '../../../src/picker/kvevents/events.ts';
+import type { DirectorObserver } from '../../../src/picker/observer.ts';
+import type { PickerEndpoint } from '../../../src/picker/request.ts';
 import { configOf, endpoint } from '../fixture.ts';
 import { scored } from '../scored.ts';
 import { pack } from './pack.ts';
@@ -8,7 +10,7 @@ const pool = [endpoint(1), endpoint(2)];
 const tokens = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /** A pool that hears of caches in blocks of two tokens. */
-function heard(parameters: object = {}) {
+function heard(parameters: object = {}, observer: DirectorObserver = {}) {
   const refused: string[] = [];
   const connected: (readonly string[])[] = [];
   let closed = false;
@@ -30,7 +32,10 @@ function heard(parameters: object = {}) {
     type: 'precise-prefix-cache-scorer',
     parameters: { tokenProcessorConfig: { blockSize: 2 }, ...parameters },
   });
-  const fixture = scored(config, pool, source, { kvEventsRefused: (topic) => void refused.push(topic) });
+  const fixture = scored(config, pool, source, {
+    kvEventsRefused: (topic) => void refused.push(topic),
+    ...observer,
+  });
   const events = (pod: string, ...list: readonly unknown[]): void => {
     tell({ topic: `kv@${pod}@m`, from: undefined, sequence: undefined, payload: pack([0, list]) });
   };
@@ -98,6 +103,44 @@ describe('precise-prefix-cache-scorer (epp.md 5.6)', () => {
     expect(scores({ tokens })).toEqual([0, 1]);
     clock.advance(3_001);
     expect(scores({ tokens })).toEqual([0, 0]);
+  });
+
+  it('forgets the cache of a publisher that begins anew, and keeps what it knows after a gap', () => {
+    const missed: number[] = [];
+    const { tell, scores } = heard({}, { kvEventsMissed: (_, batches) => void missed.push(batches) });
+    const send = (sequence: number, ...list: readonly unknown[]): void => {
+      tell({ topic: 'kv@pod-1@m', from: undefined, sequence, payload: pack([0, list]) });
+    };
+    send(5, stored([1], null, 0));
+    send(9, stored([2], 1, 2));
+    expect(missed).toEqual([3]);
+    expect(scores({ tokens })).toEqual([2 / 4, 0]);
+    send(0, stored([1], null, 0));
+    expect(scores({ tokens })).toEqual([1 / 4, 0]);
+  });
+
+  it('tells the ranks of a pod apart by where they publish, and by the number that they give', () => {
+    const rank = (at: number): PickerEndpoint => ({
+      ...endpoint(1),
+      key: `192.168.1.1:${String(8000 + at)}`,
+      port: 8000 + at,
+    });
+    const { director, tell, scores, connected } = heard();
+    // Whatever the order of the pool.
+    director.update([rank(1), rank(0)]);
+    expect(connected.at(-1)).toEqual(['tcp://192.168.1.1:5557', 'tcp://192.168.1.1:5558']);
+    const send = (from: string | undefined, number: number): void => {
+      tell({
+        topic: 'kv@192.168.1.1@m',
+        from,
+        sequence: undefined,
+        payload: pack([0, [stored([1], null, 0)], number]),
+      });
+    };
+    send('tcp://192.168.1.1:5558', 1);
+    expect(scores({ tokens })).toEqual([1 / 4, 0]);
+    send(undefined, 1);
+    expect(scores({ tokens })).toEqual([1 / 4, 1 / 4]);
   });
 
   it('connects to every pod, and lets go when it stops', () => {
