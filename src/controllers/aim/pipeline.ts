@@ -71,6 +71,12 @@ export interface AimDefinition<T extends AimObject, Observed> {
   readonly watches?: readonly Watch[];
   /** Objects worked on at the same time; 1. More where passes wait for others than the API. */
   readonly workers?: number;
+  /** Field manager of its writes; that of AIM's controller of this name unless given. */
+  readonly manager?: string;
+  /** The whole object to apply for a child; with AIM's labels unless given. */
+  complete?(child: Child, parent: Parent): KubeObject;
+  /** Annotation that, when "true", has the object left alone; AIM's unless given. */
+  readonly pausedBy?: string;
   /** Takes fields over from other field managers when it applies children. */
   readonly force?: boolean;
   readonly finalizer?: {
@@ -115,7 +121,7 @@ export async function startAimController<T extends AimObject, Observed>(
   const owned = definition.owns.map((child) => informers.informer(child));
   for (const other of definition.reads) informers.informer(other);
   await informers.synced();
-  const events = createEventRecorder(client, fieldManagerOf(name), log);
+  const events = createEventRecorder(client, managerOf(definition), log);
   const pass = createPass(environment, definition, events);
   return startController({
     name: `${kind.group}/${name}`,
@@ -130,6 +136,8 @@ export async function startAimController<T extends AimObject, Observed>(
   });
 }
 
+const managerOf = ({ manager, name }: { manager?: string; name: string }): string => manager ?? fieldManagerOf(name);
+
 type Pass = (ref: ObjectRef, signal: AbortSignal) => Promise<ReconcileResult>;
 
 function createPass<T extends AimObject, Observed>(
@@ -140,10 +148,11 @@ function createPass<T extends AimObject, Observed>(
   const { informers, log } = environment;
   const { kind, name } = definition;
   const read = readerOf(environment);
-  const writer: Writer = { environment, manager: fieldManagerOf(name), force: definition.force ?? false, read };
+  const writer: Writer = { environment, manager: managerOf(definition), force: definition.force ?? false, read };
   const statuses = createSettled();
   const children = createSettled();
-  const paused = `${kind.group}/reconciliation-paused`;
+  const paused = definition.pausedBy ?? `${kind.group}/reconciliation-paused`;
+  const complete = definition.complete?.bind(definition) ?? completeChild;
 
   return async (ref, signal) => {
     const found = read.get(kind, ref);
@@ -171,7 +180,7 @@ function createPass<T extends AimObject, Observed>(
         unserved.add(wanted.kind);
         continue;
       }
-      const act = (): Promise<void> => applyChild(writer, children, completeChild(wanted, parent), wanted.kind);
+      const act = (): Promise<void> => applyChild(writer, children, complete(wanted, parent), wanted.kind);
       await tell(failed, `failed to apply ${describeChild(wanted.kind, wanted.object.metadata)}`, act);
     }
 
