@@ -187,6 +187,12 @@ export class BackwardWriter {
     this.#varint(number * 8 + wireFixed64);
   }
 
+  fixed64(number: number, value: bigint): void {
+    this.#reserve(8);
+    this.#buffer.writeBigUInt64LE(value, this.#at);
+    this.#varint(number * 8 + wireFixed64);
+  }
+
   text(number: number, value: string): void {
     const length = Buffer.byteLength(value);
     this.#reserve(length);

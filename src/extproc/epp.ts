@@ -4,6 +4,7 @@ import { healthMethods } from '../envoy/healthserver.ts';
 import { parseSelector } from '../kube/labels.ts';
 import type { PickerConfig } from '../picker/config/config.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Tracer } from '../telemetry/tracing.ts';
 import { findApi, type ApiAccess } from './apiaccess.ts';
 import { certificateSource, watchCertificate } from './certificate.ts';
 import { readEppConfig } from './eppconfig.ts';
@@ -17,6 +18,7 @@ import { electLeader, type Leadership } from './leader.ts';
 import { startMetricsServer } from './metricsserver.ts';
 import { createPoolPicker, type PoolPicker } from './poolpicker.ts';
 import type { PoolSource } from './poolsource.ts';
+import { tracerOf } from './tracing.ts';
 
 export interface EppOptions {
   env: Readonly<Record<string, string | undefined>>;
@@ -58,6 +60,8 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
     if (api !== undefined) closers.push(() => api.client.close());
     const picker = createPoolPicker({ config, pool, flags, given, address, log });
     closers.push(() => picker.close());
+    const tracer = flags.tracing ? tracerOf(env, log) : undefined;
+    if (tracer !== undefined) closers.push(() => tracer.close());
     const source = await openPool({ flags, pool, picker, api, log });
     if (source !== undefined) closers.push(() => source.close());
     const leadership = startElection({ flags, pool, api, env, log });
@@ -85,7 +89,7 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
       methods: flags['health-checking'] ? healthMethods(health, healthServices) : {},
       ...(source === undefined
         ? { unimplemented: { [processPath]: picksInProcess } }
-        : { streams: { [processPath]: exchanges(config, flags, picker, log) } }),
+        : { streams: { [processPath]: exchanges(config, flags, picker, tracer, log) } }),
       ...(tls === undefined ? {} : { tls }),
     });
     if (flags['enable-cert-reload'] && flags['cert-path'] !== '') {
@@ -155,7 +159,7 @@ function startElection(options: Omit<PoolOptions, 'picker'> & { env: EppOptions[
   return electLeader({ client: api.client, namespace: pool.namespace, name, identity: env['POD_NAME'], log });
 }
 
-function exchanges(config: PickerConfig, flags: EppFlags, picker: PoolPicker, log: Log) {
+function exchanges(config: PickerConfig, flags: EppFlags, picker: PoolPicker, tracer: Tracer | undefined, log: Log) {
   const uses = (type: string): boolean => config.plugins.some((plugin) => plugin.type === type);
   const parser = config.plugins.find(({ name }) => name === config.parser)?.type;
   const options: ExchangeOptions = {
@@ -166,6 +170,7 @@ function exchanges(config: PickerConfig, flags: EppFlags, picker: PoolPicker, lo
     tellServedEndpoint: uses('destination-endpoint-served-verifier'),
     maxBodyBytes: flags['grpc-max-recv-msg-size'],
     refused: picker.metrics.refused,
+    tracer,
     log,
   };
   return (call: ConstructorParameters<typeof EppExchange>[0]) => new EppExchange(call, options);

@@ -10,6 +10,7 @@ import type { Director, ScheduledRequest } from '../picker/director.ts';
 import { promptApiOf, type PromptApi } from '../picker/prefix/prompthasher.ts';
 import type { Renderable } from '../picker/request.ts';
 import type { Log } from '../telemetry/log.ts';
+import { formatTraceparent, type Span, type Tracer } from '../telemetry/tracing.ts';
 import { EppResponse } from './eppresponse.ts';
 import { destinationHeader, destinationMetadata, readSubsetHint } from './protocol.ts';
 import { refusal, streamedBody, unchanged, type ErrorCode } from './replies.ts';
@@ -29,6 +30,8 @@ export interface ExchangeOptions {
   readonly tellServedEndpoint: boolean;
   /** A request was refused before the director saw it. */
   readonly refused: (code: string) => void;
+  /** undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   readonly log: Log;
 }
 
@@ -56,6 +59,9 @@ export class EppExchange implements CallHandler {
   #targetModel = '';
   #scheduled: ScheduledRequest | undefined;
   #response: EppResponse | undefined;
+  /** The exchange as a whole, and the phase it is in (epp.md 7.2). */
+  #span: Span | undefined;
+  #phase: Span | undefined;
 
   constructor(call: ServerCall, options: ExchangeOptions) {
     this.#call = call;
@@ -85,6 +91,8 @@ export class EppExchange implements CallHandler {
   closed(): void {
     // The client is gone, or the proxy left before the response's end: either way the request is over. After `completed` this does nothing.
     this.#scheduled?.cancel();
+    this.#phase?.end();
+    this.#span?.end();
   }
 
   #requestHeaders(headers: HeaderView, endOfStream: boolean): void {
@@ -92,6 +100,9 @@ export class EppExchange implements CallHandler {
     const id = headers.get('x-request-id') ?? '';
     this.#generatedId = id === '';
     this.#requestId = this.#generatedId ? randomUUID() : id;
+    this.#span = this.#options.tracer?.start('gateway.request', headers.get('traceparent'));
+    this.#span?.set('request.id', this.#requestId);
+    this.#enter('llm_d.epp.request_body');
     if (endOfStream) {
       this.#pickWithoutBody();
       return;
@@ -148,7 +159,7 @@ export class EppExchange implements CallHandler {
     if (endpoint !== undefined) {
       this.#decided = true;
       this.#settled = true;
-      this.#call.send(this.#headersReply(endpoint.key, { set: this.#idHeader() }));
+      this.#call.send(this.#headersReply(endpoint.key, { set: this.#contextHeaders() }));
     } else if (subset !== undefined) {
       this.#refuse('ServiceUnavailable', 'no endpoint of the subset that the proxy allows is ready');
     } else this.#refuse('Internal', 'no pods available in datastore');
@@ -156,6 +167,7 @@ export class EppExchange implements CallHandler {
 
   #decide(): void {
     this.#decided = true;
+    this.#enter('gateway.request_orchestration');
     const { director, detectMultimodal } = this.#options;
     const body = this.#body;
     const headers = this.#headers;
@@ -194,6 +206,7 @@ export class EppExchange implements CallHandler {
     }
     this.#settled = true;
     this.#targetModel = decision.targetModel;
+    this.#traceTarget(decision);
     log.debug({ request: this.#requestId, destination: decision.destination }, 'endpoint picked');
     this.#call.send(this.#dispatchReply(decision));
     this.#sendTrailers();
@@ -204,7 +217,7 @@ export class EppExchange implements CallHandler {
     const { destination, targetModel } = decision;
     const body = this.#body;
     const set: SetHeader[] = decision.setHeaders.map(([name, value]) => ({ name, value }));
-    set.push(...this.#idHeader());
+    set.push(...this.#contextHeaders());
     // A proxy may take away what it has just set, so nothing is named twice.
     const remove = decision.removeHeaders.filter((name) => !set.some((header) => header.name === name));
     const changed = body !== undefined && targetModel !== this.#incomingModel;
@@ -256,11 +269,14 @@ export class EppExchange implements CallHandler {
   #answerWith(code: ErrorCode, message: string, reason?: string): void {
     this.#decided = true;
     this.#settled = true;
+    this.#phase?.end(message);
+    this.#span?.end(`${code}: ${message}`);
     this.#call.send(refusal(code, message, reason));
     this.#call.end();
   }
 
   #responsePhase(): EppResponse {
+    if (this.#response === undefined) this.#enter('llm_d.epp.response');
     this.#response ??= new EppResponse({
       mode: this.#responseMode,
       scheduled: this.#scheduled,
@@ -274,8 +290,25 @@ export class EppExchange implements CallHandler {
     return this.#response;
   }
 
-  #idHeader(): SetHeader[] {
-    return this.#generatedId ? [{ name: 'x-request-id', value: this.#requestId }] : [];
+  /** What ties the request to others: its id, where the client gave none, and the trace that it is part of. */
+  #contextHeaders(): SetHeader[] {
+    const set: SetHeader[] = this.#generatedId ? [{ name: 'x-request-id', value: this.#requestId }] : [];
+    if (this.#span !== undefined) set.push({ name: 'traceparent', value: formatTraceparent(this.#span.context) });
+    return set;
+  }
+
+  /** Ends the phase that was traced last, and begins another. */
+  #enter(phase: string): void {
+    this.#phase?.end();
+    this.#phase = this.#span?.child(phase);
+  }
+
+  #traceTarget({ destination, targetModel, priority }: Dispatch): void {
+    const phase = this.#phase;
+    phase?.set('llm_d.epp.destination', destination);
+    phase?.set('gen_ai.request.model', targetModel);
+    phase?.set('llm_d.epp.priority', priority);
+    phase?.end();
   }
 
   #subset(): readonly string[] | undefined {

@@ -10,7 +10,6 @@ const withoutEffect = new Set<keyof typeof eppFlags>([
   'zap-devel',
   'zap-stacktrace-level',
   'zap-time-encoding',
-  'tracing',
   'enable-pprof',
   'grpc-max-send-msg-size',
   'emit-endpoint-scores',

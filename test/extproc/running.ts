@@ -31,7 +31,7 @@ export function poolText(servers: readonly ModelServer[], objects = ''): string 
 
 export async function startPicker(
   loads: readonly Load[],
-  options: { config?: string; objects?: string; argv?: readonly string[] } = {},
+  options: { config?: string; objects?: string; argv?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningPicker> {
   const directory = await mkdtemp(join(tmpdir(), 'headgate-picker-'));
   const servers = await Promise.all(loads.map(startModelServer));
@@ -42,7 +42,7 @@ export async function startPicker(
   const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--drain-timeout', '100ms'];
   const argv = ['--pool-name', 'pool', '--endpoints-file', file, '--secure-serving=false', ...ports];
   if (options.config !== undefined) argv.push('--config-text', options.config);
-  const epp = await startEpp([...argv, ...(options.argv ?? [])], { env: {}, log });
+  const epp = await startEpp([...argv, ...(options.argv ?? [])], { env: options.env ?? {}, log });
   const proxy = connectProxy(epp.url);
   const metrics = async (): Promise<string> =>
     (await fetch(`http://127.0.0.1:${String(epp.ports.metrics)}/metrics`)).text();
