@@ -10,8 +10,4 @@ export const knownDifferences: readonly KnownDifference[] = [
     reason: 'one history for all kinds: a watch from resourceVersion 1 is served as long as nothing was compacted',
     behaviours: ['a watch from before the history of a kind gets 410 Expired'],
   },
-  {
-    reason: 'there is no validation ratcheting: an update is refused for what was wrong before, too',
-    behaviours: ['an unchanged value that has become invalid does not block an update (ratcheting)'],
-  },
 ];

@@ -1,12 +1,16 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import type { MatchCondition } from 'kubernetes-types/admissionregistration/v1.js';
+import { beginRule, countedList, countStep, listFunction, resetBudget, stepFunction } from '../schema/celbudget.ts';
+import { boundedProgram } from '../schema/celenvironment.ts';
 
 /** The CEL conditions that narrow down which writes a webhook is asked about. They see `request`, `object` and `oldObject`. */
 
 const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
   .registerVariable('request', 'dyn')
   .registerVariable('object', 'dyn')
-  .registerVariable('oldObject', 'dyn');
+  .registerVariable('oldObject', 'dyn')
+  .registerFunction(`${stepFunction}(): bool`, countStep)
+  .registerFunction(`${listFunction}(dyn): dyn`, countedList);
 
 const programs = new Map<string, ParseResult>();
 const maxPrograms = 1000;
@@ -14,7 +18,7 @@ const maxPrograms = 1000;
 function programOf(expression: string): ParseResult {
   const known = programs.get(expression);
   if (known !== undefined) return known;
-  const program = environment.parse(expression);
+  const program = boundedProgram(environment, expression);
   if (programs.size >= maxPrograms) programs.clear();
   programs.set(expression, program);
   return program;
@@ -37,7 +41,9 @@ export function conditionsHold(
 ): boolean | { error: string } {
   const context = celObject(values);
   let failure: { error: string } | undefined;
+  resetBudget();
   for (const { name, expression } of conditions) {
+    beginRule();
     try {
       if (programOf(expression)(context) !== true) return false;
     } catch (error) {

@@ -2,46 +2,73 @@ import type { CelRule } from '../../kinds/schema.ts';
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import { equalJson, isObject, type JsonObject } from '../json.ts';
 import { invalidValue, type FieldError } from '../status.ts';
+import { beginRule, exhaustion, resetBudget } from './celbudget.ts';
 import { firstLine, optionalOf, programOf } from './celenvironment.ts';
-import { keysOf } from './lists.ts';
+import { entryBefore } from './ratcheting.ts';
 
 /** Evaluates `x-kubernetes-validations`: `self` is the value at the rule's place, `oldSelf` the one it replaces. */
 
-/** Appends an error for every rule in the schema that is false. `previous` is undefined when the object is created. */
+/** An object's rules have used up their budget: the others are not checked. */
+class Exhausted extends Error {}
+
+/**
+ * Appends an error for every rule in the schema that is false. `previous` is undefined when the object is created. An object's rules share
+ * a budget; where it ends, the last error says so. With `ratcheting`, only transition rules fail for values that are as before.
+ */
 export function checkRules(
   schema: StructuralSchema,
   value: unknown,
   previous: unknown,
+  errors: FieldError[],
+  ratcheting: boolean,
+): void {
+  resetBudget();
+  try {
+    walk(schema, value, previous, ratcheting ? previous : undefined, '', errors);
+  } catch (error) {
+    if (!(error instanceof Exhausted)) throw error;
+  }
+}
+
+/** `previous` is what `oldSelf` is; `before` also has a value in lists whose entries have no identity, where the list is as it was. */
+function walk(
+  schema: StructuralSchema,
+  value: unknown,
+  previous: unknown,
+  before: unknown,
   path: string,
   errors: FieldError[],
 ): void {
   if (!hasRules(schema) || value === undefined || value === null) return;
   for (const rule of schema['x-kubernetes-validations'] ?? []) {
     const error = checkRule(rule, schema, value, previous, path);
-    if (error !== undefined) errors.push(error);
+    const excused = error !== undefined && before !== undefined && !usesOldSelf(rule) && equalJson(value, before);
+    if (error !== undefined && !excused) errors.push(error);
+    const exhausted = exhaustion(rule.message ?? rule.rule);
+    if (exhausted === undefined) continue;
+    errors.push(invalidValue(path, schema.type ?? 'any', exhausted));
+    throw new Exhausted();
   }
   if (Array.isArray(value)) {
     const { items } = schema;
-    if (items === undefined) return;
+    if (items === undefined || !hasRules(items)) return;
+    const same = Array.isArray(before) && equalJson(value, before) ? before : undefined;
     for (const [index, item] of value.entries()) {
-      checkRules(items, item, previousEntry(schema, item, previous), `${path}[${index}]`, errors);
+      const correlated: unknown = entryBefore(schema, item, before) ?? same?.[index];
+      walk(items, item, entryBefore(schema, item, previous), correlated, `${path}[${index}]`, errors);
     }
   } else if (isObject(value)) {
     for (const [name, field] of Object.entries(value)) {
       const fieldSchema = schema.properties?.[name] ?? schema.additionalProperties;
       if (typeof fieldSchema !== 'object') continue;
-      const before = isObject(previous) ? previous[name] : undefined;
-      checkRules(fieldSchema, field, before, path === '' ? name : `${path}.${name}`, errors);
+      const at = path === '' ? name : `${path}.${name}`;
+      walk(fieldSchema, field, fieldOf(previous, name), fieldOf(before, name), at, errors);
     }
   }
 }
 
-/** Only entries of list maps have a past: those of other lists cannot be told apart. */
-function previousEntry(schema: StructuralSchema, item: unknown, previous: unknown): unknown {
-  const keys = schema['x-kubernetes-list-map-keys'];
-  if (schema['x-kubernetes-list-type'] !== 'map' || keys === undefined || !Array.isArray(previous)) return undefined;
-  const identity = keysOf(item, keys);
-  return previous.find((other) => equalJson(keysOf(other, keys), identity));
+function fieldOf(value: unknown, name: string): unknown {
+  return isObject(value) ? value[name] : undefined;
 }
 
 function checkRule(
@@ -60,9 +87,11 @@ function checkRule(
     self: celValue(schema, value),
     ...(isTransition && { oldSelf: optional ? optionalOf(before) : before }),
   };
+  beginRule();
   try {
     if (programOf(rule.rule)(context) === true) return undefined;
   } catch (error) {
+    if (exhaustion('') !== undefined) return undefined;
     const text = `${firstLine(error)} evaluating rule: ${rule.message ?? rule.rule}`;
     return invalidValue(field, schema.type ?? 'any', text);
   }

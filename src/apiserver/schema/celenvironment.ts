@@ -1,5 +1,6 @@
 import { Environment, Optional, serialize, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
 import { isIP } from 'node:net';
+import { countedList, countStep, listFunction, stepFunction, withCountedSteps } from './celbudget.ts';
 import { compareQuantities, isQuantity, Quantity } from './quantity.ts';
 
 /**
@@ -10,6 +11,8 @@ import { compareQuantities, isQuantity, Quantity } from './quantity.ts';
 const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
   .registerVariable('self', 'dyn')
   .registerVariable('oldSelf', 'dyn')
+  .registerFunction(`${stepFunction}(): bool`, countStep)
+  .registerFunction(`${listFunction}(dyn): dyn`, countedList)
   .registerFunction('isURL(string): bool', (text: string) => URL.canParse(text))
   .registerFunction('isIP(string): bool', (text: string) => isIP(text) !== 0)
   .registerFunction('isCIDR(string): bool', isCidr)
@@ -31,9 +34,11 @@ const environment = new Environment({ enableOptionalTypes: true, homogeneousAggr
   .registerFunction('list.sum(): dyn', sum)
   .registerFunction('list.min(): dyn', (list: readonly Ordered[]) => extreme(list, (a, b) => a < b))
   .registerFunction('list.max(): dyn', (list: readonly Ordered[]) => extreme(list, (a, b) => a > b))
-  .registerFunction('list.indexOf(dyn): int', (list: readonly unknown[], item: unknown) => BigInt(list.indexOf(item)))
+  .registerFunction('list.indexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
+    BigInt(searched(list).indexOf(item)),
+  )
   .registerFunction('list.lastIndexOf(dyn): int', (list: readonly unknown[], item: unknown) =>
-    BigInt(list.lastIndexOf(item)),
+    BigInt(searched(list).lastIndexOf(item)),
   )
   .registerType('Quantity', { ctor: Quantity, fields: {} })
   .registerFunction('isQuantity(string): bool', isQuantity)
@@ -52,9 +57,16 @@ const programs = new Map<string, ParseResult>();
 export function programOf(rule: string): ParseResult {
   const known = programs.get(rule);
   if (known !== undefined) return known;
-  const program = environment.parse(withPlainHas(rule));
+  const program = boundedProgram(environment, withPlainHas(rule));
   programs.set(rule, program);
   return program;
+}
+
+/** A program whose work counts against the budget; the environment has the functions that count. */
+export function boundedProgram(language: Environment, expression: string): ParseResult {
+  const nodes: ASTNode[] = [];
+  visit(language.parse(expression).ast, (node) => nodes.push(node));
+  return language.parse(withCountedSteps(expression, nodes));
 }
 
 /** What is wrong with an expression that is to give a value of `type`; undefined when nothing is. */
@@ -128,6 +140,11 @@ export function treeOf(rule: string): ASTNode {
 
 function isNode(value: unknown): value is ASTNode {
   return typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
+}
+
+function searched(list: readonly unknown[]): readonly unknown[] {
+  countedList(list);
+  return list;
 }
 
 type Ordered = string | bigint | number;

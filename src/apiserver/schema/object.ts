@@ -7,6 +7,7 @@ import type { StoredObject } from '../store/object.ts';
 import { checkRules } from './cel.ts';
 import { checkLists } from './lists.ts';
 import { checkMetadata } from './metadata.ts';
+import { ratcheted } from './ratcheting.ts';
 import { applySchema } from './structure.ts';
 import { compileValueCheck } from './values.ts';
 
@@ -57,13 +58,26 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
       };
     },
     validate(object, previous) {
-      const errors = [...checkMetadata(kind, object), ...checkValue(object)];
-      checkLists(structural, object, '', errors, kind.builtin);
+      const before = kind.builtin ? undefined : previous;
+      const errors = [...checkMetadata(kind, object), ...ratcheted(structural, object, before, checkValue(object))];
+      const lists: FieldError[] = [];
+      checkLists(structural, object, '', lists, kind.builtin);
+      if (lists.length > 0 && !hadListErrors(structural, before)) errors.push(...lists);
       // A value of the wrong shape would only make rules fail to evaluate.
-      if (!errors.some((error) => blocking.has(error.reason))) checkRules(structural, object, previous, '', errors);
+      if (!errors.some((error) => blocking.has(error.reason))) {
+        checkRules(structural, object, previous, errors, !kind.builtin);
+      }
       return errors;
     },
   };
+}
+
+/** Lists that had entries twice before are excused altogether, as in Kubernetes. */
+function hadListErrors(schema: StructuralSchema, previous: StoredObject | undefined): boolean {
+  if (previous === undefined) return false;
+  const errors: FieldError[] = [];
+  checkLists(schema, previous, '', errors, false);
+  return errors.length > 0;
 }
 
 function isFields(value: unknown): value is JsonObject {

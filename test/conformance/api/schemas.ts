@@ -19,6 +19,8 @@ import {
 } from './widget.ts';
 
 /** What the schema of a custom resource refuses, fills in and removes. */
+const specProperties = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties';
+
 export const schemas: readonly Behaviour[] = [
   {
     name: 'a definition whose name is not plural.group is refused',
@@ -208,6 +210,85 @@ export const schemas: readonly Behaviour[] = [
       // The new schema is in force when a new value is refused.
       { ...merge(`${w}?dryRun=All`, { spec: { a: 'longer' } }), status: 422, eventually: true },
       merge(w, { spec: { b: 'y' } }, { expect: { spec: { a: 'long', b: 'y' } } }),
+      uninstall,
+    ],
+  },
+  {
+    name: 'ratcheting excuses what is unchanged: fields, entries of list maps, whole lists, rules without oldSelf',
+    steps: [
+      ...install(
+        object({
+          map: {
+            type: 'array',
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-list-map-keys': ['key'],
+            items: { ...object({ key: string, v: string }), required: ['key'] },
+          },
+          list: { type: 'array', items: string },
+          o: object({ x: string, y: string }),
+          n: integer,
+        }),
+      ),
+      post(
+        widgets,
+        widget({
+          map: [
+            { key: 'a', v: 'long' },
+            { key: 'b', v: 'long' },
+          ],
+          list: ['long', 'ok'],
+          o: { x: 'long' },
+          n: 1,
+        }),
+      ),
+      jsonPatch(`${definitions}/${name}`, [
+        { op: 'add', path: `${specProperties}/map/items/properties/v/maxLength`, value: 2 },
+        { op: 'add', path: `${specProperties}/list/items/maxLength`, value: 2 },
+        { op: 'add', path: `${specProperties}/o/required`, value: ['y'] },
+        {
+          op: 'add',
+          path: `${specProperties}/n/x-kubernetes-validations`,
+          value: [{ rule: 'self > 5', message: 'too small' }],
+        },
+      ]),
+      { ...merge(`${w}?dryRun=All`, { spec: { n: 2 } }), ...invalid(/too small/), eventually: true },
+      merge(w, { metadata: { labels: { a: 'b' } } }, { expect: { spec: { n: 1 } } }),
+      merge(w, { spec: { list: ['long', 'no'] } }, invalid(/spec\.list\[0\]: Too long/)),
+      merge(w, { spec: { o: { x: 'other' } } }, invalid(/spec\.o\.y: Required value/)),
+      jsonPatch(w, [{ op: 'replace', path: '/spec/map/1/v', value: 'ok' }], {
+        expect: { spec: { map: [{ v: 'long' }, { v: 'ok' }] } },
+      }),
+      jsonPatch(w, [{ op: 'replace', path: '/spec/map/1/v', value: 'longer' }], invalid(/spec\.map\[1\]\.v: Too long/)),
+      jsonPatch(w, [{ op: 'remove', path: '/spec/n' }]),
+      merge(w, { spec: { n: 1 } }, invalid(/too small/)),
+      uninstall,
+    ],
+  },
+  {
+    name: 'a CEL rule that costs too much for an object is cut off',
+    steps: [
+      ...install(
+        object({
+          list: {
+            type: 'array',
+            maxItems: 1000,
+            items: integer,
+            'x-kubernetes-validations': [
+              { rule: 'self.all(x, self.all(y, x + y >= 0))', message: 'none is below the others' },
+              { rule: 'self.size() < 5', message: 'there are few' },
+            ],
+          },
+        }),
+      ),
+      post(widgets, widget({ list: [1, 2, 3] })),
+      merge(
+        w,
+        { spec: { list: Array.from({ length: 700 }, (_, index) => index) } },
+        invalid(
+          /spec\.list: Invalid value: "array": .*no further validation rules will be run due to call cost exceeds limit for rule: none is below the others/,
+        ),
+      ),
+      merge(w, { spec: { list: [1, 2, 3, 4, 5] } }, invalid(/spec\.list: Invalid value: "array": there are few/)),
       uninstall,
     ],
   },
