@@ -41,9 +41,20 @@ export function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
-export interface FrameReader {
-  /** Takes the next bytes of the stream and returns the messages they complete. Throws GrpcError. */
-  push(chunk: Uint8Array): Buffer[];
+/** Takes the messages of a stream as they arrive. */
+export interface MessageSink {
+  /** A whole message. */
+  message(message: Buffer): void;
+  /**
+   * Bytes of a message of which `left` more are to come. Whoever answers true at its beginning gets its further bytes here too, until
+   * nothing is left, and no `message`; else it is held until it is whole.
+   */
+  partial?(bytes: Buffer, left: number): boolean;
+}
+
+export interface MessageReader {
+  /** Takes the next bytes of the stream. Throws GrpcError. */
+  push(chunk: Uint8Array): void;
   /** Bytes of an unfinished message that are held. */
   pendingBytes(): number;
 }
@@ -52,54 +63,89 @@ export interface FrameReader {
  * Splits a stream of DATA frames into messages. A message over `maxMessageBytes` is RESOURCE_EXHAUSTED as soon as its prefix
  * is read, so never more than that is buffered; a compressed message is UNIMPLEMENTED (no encoding is offered).
  */
-export function createFrameReader(maxMessageBytes: number): FrameReader {
-  let chunks: Uint8Array[] = [];
-  let held = 0;
-  let wanted = prefixBytes;
-  let inMessage = false;
+export function createMessageReader(maxMessageBytes: number, sink: MessageSink): MessageReader {
+  /** Of an unfinished prefix or message. */
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  /** Length of the message whose prefix has been read; undefined: a prefix comes next. */
+  let length: number | undefined;
+  /** Bytes that the sink still has to get of a message that it takes in parts. */
+  let left = 0;
 
-  const take = (bytes: number): Buffer => {
-    const [only] = chunks;
-    const all =
-      only !== undefined && chunks.length === 1
-        ? Buffer.from(only.buffer, only.byteOffset, only.length)
-        : Buffer.concat(chunks, held);
-    chunks = held > bytes ? [all.subarray(bytes)] : [];
-    held -= bytes;
-    return all.subarray(0, bytes);
-  };
-
-  const readPrefix = (prefix: Buffer): void => {
+  const lengthOf = (prefix: Buffer): number => {
     if (prefix[0] !== 0) throw new GrpcError(GrpcStatus.UNIMPLEMENTED, 'compressed messages are not supported');
-    const length = prefix.readUInt32BE(1);
-    if (length > maxMessageBytes) {
+    const found = prefix.readUInt32BE(1);
+    if (found > maxMessageBytes) {
       throw new GrpcError(
         GrpcStatus.RESOURCE_EXHAUSTED,
-        `message of ${String(length)} bytes is larger than the limit of ${String(maxMessageBytes)}`,
+        `message of ${String(found)} bytes is larger than the limit of ${String(maxMessageBytes)}`,
       );
     }
-    wanted = length;
-    inMessage = true;
+    return found;
+  };
+  const pushPart = (bytes: Buffer): void => {
+    left -= bytes.length;
+    sink.partial?.(bytes, left);
   };
 
   return {
     push(chunk) {
-      chunks.push(chunk);
-      held += chunk.length;
-      const messages: Buffer[] = [];
-      while (held >= wanted) {
-        const part = take(wanted);
-        if (!inMessage) {
-          readPrefix(part);
+      let rest = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      for (;;) {
+        if (left > 0) {
+          const taken = Math.min(left, rest.length);
+          if (taken > 0) pushPart(rest.subarray(0, taken));
+          rest = rest.subarray(taken);
+          if (left > 0) return;
+        }
+        const wanted = length ?? prefixBytes;
+        if (heldBytes + rest.length < wanted) break;
+        const taken = wanted - heldBytes;
+        const part = held.length === 0 ? rest.subarray(0, taken) : Buffer.concat([...held, rest.subarray(0, taken)]);
+        rest = rest.subarray(taken);
+        if (heldBytes > 0) {
+          held = [];
+          heldBytes = 0;
+        }
+        if (length === undefined) {
+          length = lengthOf(part);
         } else {
-          messages.push(part);
-          inMessage = false;
-          wanted = prefixBytes;
+          length = undefined;
+          sink.message(part);
         }
       }
+      if (rest.length === 0) return;
+      // Only of a message's very beginning can its kind be seen.
+      if (length !== undefined && heldBytes === 0 && sink.partial?.(rest, length - rest.length) === true) {
+        left = length - rest.length;
+        length = undefined;
+        return;
+      }
+      held.push(rest);
+      heldBytes += rest.length;
+    },
+    pendingBytes: () => left + heldBytes + (length === undefined ? 0 : prefixBytes),
+  };
+}
+
+export interface FrameReader {
+  /** Takes the next bytes of the stream and returns the messages they complete. Throws GrpcError. */
+  push(chunk: Uint8Array): Buffer[];
+  /** Bytes of an unfinished message that are held. */
+  pendingBytes(): number;
+}
+
+/** As `createMessageReader`, for who wants the messages of a chunk as a list. */
+export function createFrameReader(maxMessageBytes: number): FrameReader {
+  let messages: Buffer[] = [];
+  const reader = createMessageReader(maxMessageBytes, { message: (message) => void messages.push(message) });
+  return {
+    push(chunk) {
+      messages = [];
+      reader.push(chunk);
       return messages;
     },
-    pendingBytes: () => held + (inMessage ? prefixBytes : 0),
+    pendingBytes: () => reader.pendingBytes(),
   };
 }
 

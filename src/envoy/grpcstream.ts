@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { createFrameReader, encodeGrpcMessage, GrpcError, GrpcStatus } from './grpc.ts';
+import { createMessageReader, encodeGrpcMessage, GrpcError, GrpcStatus } from './grpc.ts';
 
 /** The server's end of a bidirectional call. After the call has ended, every method does nothing. */
 export interface ServerCall {
@@ -16,6 +16,8 @@ export interface ServerCall {
 export interface CallHandler {
   /** The next message of the client. */
   message(message: Buffer): void;
+  /** Bytes of a message that is not whole yet: see MessageSink. Left out: messages are taken whole. */
+  partial?(bytes: Buffer, left: number): boolean;
   /** The client will send no more; the call goes on until the server ends it. */
   end(): void;
   /** The call is over, whoever ended it. Called once, as the last. */
@@ -87,16 +89,18 @@ export function serveStream(
       fail(error);
     }
   };
-  const frames = createFrameReader(maxMessageBytes);
+  const messages = createMessageReader(maxMessageBytes, handler);
   stream.on('data', (chunk: Buffer) => {
     if (ended) return;
-    guarded(() => {
-      for (const framed of frames.push(chunk)) handler.message(framed);
-    });
+    try {
+      messages.push(chunk);
+    } catch (error) {
+      fail(error);
+    }
   });
   stream.on('end', () => {
     guarded(() => {
-      if (frames.pendingBytes() > 0) throw new GrpcError(GrpcStatus.INTERNAL, 'the stream ended within a message');
+      if (messages.pendingBytes() > 0) throw new GrpcError(GrpcStatus.INTERNAL, 'the stream ended within a message');
       handler.end();
     });
   });

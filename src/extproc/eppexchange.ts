@@ -1,6 +1,7 @@
 /** One HTTP exchange as a proxy lays it before the endpoint picker: the state behind one ext_proc call (epp.md 3.4). */
 import { randomUUID } from 'node:crypto';
-import type { BodyMode, HeaderMutation, HttpBody, SetHeader } from '../envoy/extproc.ts';
+import type { BodyMode, HeaderMutation, HttpBody, ProcessingRequest, SetHeader } from '../envoy/extproc.ts';
+import { BodyPieces } from '../envoy/extprocpieces.ts';
 import { readProcessingRequest } from '../envoy/extprocread.ts';
 import { writeProcessingResponse } from '../envoy/extprocwrite.ts';
 import type { CallHandler, ServerCall } from '../envoy/grpcstream.ts';
@@ -48,6 +49,7 @@ export class EppExchange implements CallHandler {
   #requestId = '';
   #generatedId = false;
   #body: RequestBody | undefined;
+  #pieces: BodyPieces | undefined;
   #api: PromptApi | undefined;
   /** The request has been handed to the director, or answered without it. */
   #decided = false;
@@ -69,7 +71,24 @@ export class EppExchange implements CallHandler {
   }
 
   message(bytes: Buffer): void {
-    const request = readProcessingRequest(bytes);
+    this.#take(readProcessingRequest(bytes));
+  }
+
+  /** A large body is scanned and hashed while its message is still on the way. */
+  partial(bytes: Buffer, left: number): boolean {
+    if (this.#body === undefined) return false;
+    this.#pieces ??= new BodyPieces({
+      piece: (piece) => {
+        this.#bodyPiece(piece);
+      },
+      rest: (request) => {
+        this.#take(request);
+      },
+    });
+    return this.#pieces.take(bytes, left);
+  }
+
+  #take(request: ProcessingRequest): void {
     // Nobody waits for an answer, so nothing can be decided here.
     if (request.observabilityMode) return;
     if (request.protocolConfig !== undefined) {
@@ -129,14 +148,20 @@ export class EppExchange implements CallHandler {
       this.#call.send(unchanged('body', 'request'));
       return;
     }
-    const collected = this.#body;
-    if (collected === undefined || this.#decided) return;
-    collected.push(body);
-    if (collected.bytes > this.#options.maxBodyBytes) {
-      this.#refuse('ContentTooLarge', `the request body is larger than ${String(this.#options.maxBodyBytes)} bytes`);
-    } else if (endOfStream) this.#decide();
+    this.#bodyPiece(body);
+    if (this.#body === undefined || this.#decided) return;
+    if (endOfStream) this.#decide();
     else if (this.#requestMode !== 'FULL_DUPLEX_STREAMED') {
       this.#refuse('ContentTooLarge', 'the request body is larger than the proxy keeps');
+    }
+  }
+
+  #bodyPiece(bytes: Buffer): void {
+    const collected = this.#body;
+    if (collected === undefined || this.#decided) return;
+    collected.push(bytes);
+    if (collected.bytes > this.#options.maxBodyBytes) {
+      this.#refuse('ContentTooLarge', `the request body is larger than ${String(this.#options.maxBodyBytes)} bytes`);
     }
   }
 

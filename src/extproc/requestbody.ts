@@ -1,5 +1,5 @@
 /** A request's body as it arrives: scanned and hashed chunk by chunk, so that little is left to do when the last one is there. */
-import { readLlmBody } from '../llm/body.ts';
+import { readLlmBody, type BodyBytes } from '../llm/body.ts';
 import { JsonScan } from '../llm/scan.ts';
 import { replaceModel } from '../llm/splice.ts';
 import type { PromptHasher, PromptHashes } from '../picker/prefix/prompthasher.ts';
@@ -20,7 +20,7 @@ export type BodyReader =
 
 const opaqueFacts: BodyFacts = { model: '', streaming: false, prompt: undefined };
 
-export class RequestBody {
+export class RequestBody implements BodyBytes {
   /** The body as it came, in pieces. */
   readonly pieces: Buffer[] = [];
   bytes = 0;
@@ -48,7 +48,7 @@ export class RequestBody {
     if (this.#scan === undefined) return opaqueFacts;
     this.#scan.finish();
     if (this.#scan.error !== undefined) return this.opaque ? opaqueFacts : { error: this.#scan.error };
-    const read = readLlmBody(this.joined(), this.#scan);
+    const read = readLlmBody(this, this.#scan);
     if ('error' in read) return this.opaque ? opaqueFacts : read;
     return { model: read.model, streaming: read.stream, prompt: this.#hasher?.finish() };
   }
@@ -56,6 +56,19 @@ export class RequestBody {
   /** The body with another model, in pieces: what does not change is not written anew. */
   withModel(model: string): Buffer[] {
     return this.#scan === undefined ? this.pieces : [replaceModel(this.joined(), this.#scan, model)];
+  }
+
+  /** The bytes between these offsets; copied where they lie in several pieces. */
+  subarray(start: number, end: number): Buffer {
+    const found: Buffer[] = [];
+    let at = 0;
+    for (const piece of this.pieces) {
+      if (at >= end) break;
+      if (at + piece.length > start) found.push(piece.subarray(Math.max(0, start - at), end - at));
+      at += piece.length;
+    }
+    const [only] = found;
+    return only !== undefined && found.length === 1 ? only : Buffer.concat(found);
   }
 
   /** The body in one piece. */

@@ -9,20 +9,30 @@ export interface LlmBody {
 
 /** A longer name is no model anybody serves, and the name travels in request headers. */
 const maxModelLength = 1024;
+const shortestKey = '"model"'.length;
 const longestEscapedKey = '"\\u0073\\u0074\\u0072\\u0065\\u0061\\u006d"'.length;
 
+/** A body, in one piece or several. */
+export interface BodyBytes {
+  /** The bytes between these offsets. */
+  subarray(start: number, end: number): Buffer;
+}
+
 /** Reads `model` and `stream` of a complete scan of `body`; of repeated keys the last counts, as for JSON.parse. */
-export function readLlmBody(body: Buffer, scan: JsonScan): LlmBody | { readonly error: string } {
+export function readLlmBody(body: BodyBytes, scan: JsonScan): LlmBody | { readonly error: string } {
   let model = '';
   let stream = false;
   const { members } = scan;
   for (let at = 0; at < members.length; at += 4) {
-    const key = memberKey(body, members[at] ?? 0, members[at + 1] ?? 0);
+    const keyStart = members[at] ?? 0;
+    const keyLength = (members[at + 1] ?? 0) - keyStart;
+    if (keyLength < shortestKey || keyLength > longestEscapedKey) continue;
+    const key = memberKey(body.subarray(keyStart, keyStart + keyLength), 0, keyLength);
     if (key === undefined) continue;
-    const valueStart = members[at + 2] ?? 0;
-    const first = body[valueStart];
+    const value = body.subarray(members[at + 2] ?? 0, members[at + 3] ?? 0);
+    const first = value[0];
     if (key === 'stream') stream = first === 0x74;
-    else if (first === 0x22) model = decodeString(body, valueStart, members[at + 3] ?? 0);
+    else if (first === 0x22) model = decodeString(value, 0, value.length);
     else if (first === 0x6e) model = '';
     else return { error: 'model must be a string' };
   }
