@@ -60,19 +60,17 @@ export interface PickerProgram extends Program {
   readonly grpcPort: number;
 }
 
-/** Starts a picker for the pool, and waits until it has all endpoints. `config`: an EndpointPickerConfig; none: its default. */
+/** Starts a picker for the pool, without any configuration, and waits until it has all endpoints. */
 export async function startPicker(
   command: readonly [program: string, ...argv: string[]],
   pool: RealPool,
   endpoints: number,
-  config: string | undefined,
 ): Promise<PickerProgram> {
   const [grpcPort = 0, healthPort = 0, metricsPort = 0] = await freePorts(3);
   const ports = ['--grpc-port', grpcPort, '--grpc-health-port', healthPort, '--metrics-port', metricsPort].map(String);
   const quiet = ['--metrics-endpoint-auth=false', '--tracing=false', '-v', '1'];
-  const configured = config === undefined ? [] : ['--config-text', config];
   const [program, ...argv] = command;
-  const flags = [...argv, '--pool-name', 'bench', '--pool-namespace', 'default', ...ports, ...quiet, ...configured];
+  const flags = [...argv, '--pool-name', 'bench', '--pool-namespace', 'default', ...ports, ...quiet];
   const picker = startProgram(program, flags, { KUBECONFIG: pool.kubeconfig });
   const ready = new RegExp(`^inference_pool_ready_pods\\{.*\\} ${endpoints}$`, 'm');
   await waitFor(picker, `waited for ${endpoints} endpoints of ${program}`, async () => {

@@ -1,7 +1,7 @@
 /**
  * Routing quality: time to first token, throughput and cache hits of picking policies on simulated fleets with a virtual clock. Repeatable:
- * `npm run bench:routing -- [--endpoints 8,32] [--requests 3200] [--seeds 1,2,3] [--rates all] [--only WORKLOAD]`. With `--real` once more in
- * real time through Envoy, scaled down (realrouting.ts). What is simulated and how: docs/performance.md.
+ * `npm run bench:routing -- [--endpoints 8,32] [--requests 3200] [--seeds 1,2,3] [--rates all] [--only WORKLOAD]`. With `--real [--rounds 3]
+ * [--pace 4] [--policy NAME]` once more in real time through Envoy, scaled down (realrouting.ts). What is simulated and how: docs/performance.md.
  */
 import { parseArgs } from 'node:util';
 import { runFleet, type Outcome } from './fleet.ts';
@@ -19,14 +19,20 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     real: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '1' },
+    pace: { type: 'string', default: '1' },
+    policy: { type: 'string', default: '' },
   },
 });
 const requests = Number(values.requests);
 const seeds = values.seeds.split(',').map(Number);
 const startedMs = performance.now();
 
-if (values.real) await compareReal({ endpoints: 8, rate: 4, requests: 900, seed: seeds[0] ?? 1 }, values.only);
-else compareVirtual();
+if (values.real) {
+  const run = { endpoints: 8, rate: 4, requests: 900, seed: seeds[0] ?? 1 };
+  const real = { ...run, pace: Number(values.pace), rounds: Number(values.rounds) };
+  await compareReal(real, values.only, values.policy);
+} else compareVirtual();
 console.log(`\n(${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
 
 function compareVirtual(): void {
