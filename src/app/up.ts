@@ -14,6 +14,7 @@ import type { InformerCache } from '../kube/informer.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
 import { apiEnvironment } from '../local/apienvironment.ts';
 import { createCatalog, parseCatalog, type Catalog } from '../local/catalog.ts';
+import { defaultGpus, type NodeGpus } from '../local/gpus.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -31,6 +32,8 @@ export interface UpOptions {
   /** 0: a free port, kept from run to run. */
   apiPort: number;
   catalogFile?: string;
+  /** GPUs that the nodes pretend to have; some, unless given. */
+  gpus?: readonly NodeGpus[];
   /** Controller names of the GatewayClasses to act for. */
   claimedControllers: readonly string[];
   debugHeaders: boolean;
@@ -106,13 +109,16 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   const informers = createInformerCache(client, log);
   stack.defer(() => informers.stop());
 
-  progress(`starting the node on ${network.cidr}`);
+  const gpus = options.gpus ?? defaultGpus;
+  const gpuText = gpus.map(({ model, count }) => `${count} x ${model}`).join(', ');
+  progress(`starting the node on ${network.cidr}${gpuText === '' ? '' : ` with simulated GPUs: ${gpuText}`}`);
   const node = await startNode({
     client,
     informers,
     dataDir: dataDir.path,
     network,
     catalog,
+    gpus,
     entry: { execPath: process.execPath, args: [commandLine()] },
     // Nine programs of the same code start for the quickstart: what one compiled, the others load.
     env: { ...apiEnvironment(api.url), NODE_COMPILE_CACHE: path.join(dataDir.path, 'compile-cache') },

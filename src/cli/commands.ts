@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
+import { parseGpus, type NodeGpus } from '../local/gpus.ts';
 import { crds } from './crds.ts';
 import { runBackup, runRestore } from './backup.ts';
 import { explain, type ExplainFlags } from './explain.ts';
@@ -23,6 +24,11 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .option('--data-dir <dir>', 'where objects, logs and the kubeconfig are kept', '.headgate')
     .option('--api-port <port>', 'port of the Kubernetes API on 127.0.0.1; 0 picks a free one and keeps it', port, 0)
     .option('--catalog <file>', 'image catalog: which local command runs for which container image')
+    .option(
+      '--gpus <list>',
+      'GPUs that the node pretends to have, MODEL:COUNT, a node for each; repeatable; none for no GPUs (default: MI300X:8)',
+      gpus,
+    )
     .option(
       '--gateway-controllers <names>',
       'GatewayClass controller names to act for, separated by commas',
@@ -82,6 +88,14 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
 const faults = [TypeError, ReferenceError, RangeError, SyntaxError];
 
 const collect = (value: string, previous: string[]): string[] => [...previous, value];
+
+function gpus(text: string, before: NodeGpus[] = []): NodeGpus[] {
+  try {
+    return [...before, ...parseGpus(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
 
 function port(text: string): number {
   const value = Number(text);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Level } from 'pino';
 import { startUp, type Up } from '../app/up.ts';
+import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
 import { table } from './table.ts';
 
@@ -9,6 +10,7 @@ export interface UpFlags {
   dataDir: string;
   apiPort: number;
   catalog?: string;
+  gpus?: NodeGpus[];
   gatewayControllers: string[];
   debugHeaders?: boolean;
   logLevel: Level | 'silent';
@@ -36,6 +38,7 @@ export async function up(flags: UpFlags): Promise<void> {
     dataDir: flags.dataDir,
     apiPort: flags.apiPort,
     ...(flags.catalog === undefined ? {} : { catalogFile: flags.catalog }),
+    ...(flags.gpus === undefined ? {} : { gpus: flags.gpus }),
     claimedControllers: flags.gatewayControllers,
     debugHeaders: flags.debugHeaders ?? false,
     log: createLog({ level: flags.logLevel }),

@@ -7,6 +7,8 @@ import type { Secret } from '../kinds/core/secret.ts';
 export interface PodSources {
   configMap(name: string): ConfigMap | undefined;
   secret(name: string): Secret | undefined;
+  /** The directory of a PersistentVolumeClaim that is bound; undefined while it is not. */
+  claimDirectory(name: string): string | undefined;
 }
 
 /** What of a Pod is only known on the node. */

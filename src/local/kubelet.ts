@@ -1,6 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigMap } from '../kinds/core/configmap.ts';
+import { PersistentVolume } from '../kinds/core/persistentvolume.ts';
+import { PersistentVolumeClaim } from '../kinds/core/persistentvolumeclaim.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { Secret } from '../kinds/core/secret.ts';
 import type { KubeObject } from '../kinds/object.ts';
@@ -10,7 +12,7 @@ import { PodWorker, type PodNode } from './podworker.ts';
 
 export interface KubeletOptions extends Omit<PodNode, 'sources' | 'podDir'> {
   informers: InformerCache;
-  nodeName: string;
+  nodeNames: readonly string[];
   podsDir: string;
 }
 
@@ -21,12 +23,14 @@ export interface Kubelet {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Runs the Pods that are bound to this node, one PodWorker each. The informers must have synced. */
+/** Runs the Pods that are bound to these nodes, one PodWorker each. The informers must have synced. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
-  const { informers, nodeName, podsDir, client, log } = options;
+  const { informers, nodeNames, podsDir, client, log } = options;
   const pods = informers.informer(Pod);
   const configMaps = informers.informer(ConfigMap);
   const secrets = informers.informer(Secret);
+  const claims = informers.informer(PersistentVolumeClaim);
+  const volumes = informers.informer(PersistentVolume);
   const workers = new Map<string, PodWorker>();
   const ending = new Set<Promise<void>>();
   let stopping = false;
@@ -40,6 +44,11 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     sources: (namespace) => ({
       configMap: (name) => configMaps.get({ namespace, name }),
       secret: (name) => secrets.get({ namespace, name }),
+      claimDirectory: (name) => {
+        const claim = claims.get({ namespace, name });
+        if (claim?.status?.phase !== 'Bound') return undefined;
+        return volumes.get({ name: claim.spec.volumeName ?? '' })?.spec.hostPath?.path;
+      },
     }),
   };
   /** Keeps hold of work in the background, so that stop can wait for it. */
@@ -55,7 +64,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const onPod = ({ object: pod, deleted }: Change<Pod>): void => {
     const uid = pod.metadata.uid ?? '';
     const worker = workers.get(uid);
-    if (stopping || pod.spec.nodeName !== nodeName) return;
+    if (stopping || !nodeNames.includes(pod.spec.nodeName ?? '')) return;
     if (deleted) {
       workers.delete(uid);
       inBackground(worker?.gone() ?? rm(join(podsDir, uid), { recursive: true, force: true }));
@@ -72,7 +81,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     for (const pod of pods.list(namespace)) workers.get(pod.metadata.uid ?? '')?.refresh();
   };
 
-  const stopListening = [pods.onChange(onPod), configMaps.onChange(onSource), secrets.onChange(onSource)];
+  const stopListening = [
+    pods.onChange(onPod),
+    ...[configMaps, secrets, claims].map((source) => source.onChange(onSource)),
+  ];
   return {
     running: (podUid, container) => workers.get(podUid)?.running(container),
     stop: async (graceMs) => {

@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { ConfigMap } from '../kinds/core/configmap.ts';
-import { Node } from '../kinds/core/node.ts';
+import { PersistentVolume } from '../kinds/core/persistentvolume.ts';
+import { PersistentVolumeClaim } from '../kinds/core/persistentvolumeclaim.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { Secret } from '../kinds/core/secret.ts';
+import { Node } from '../kinds/core/node.ts';
+import { StorageClass } from '../kinds/storage/storageclass.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import type { InformerCache } from '../kube/informer.ts';
@@ -12,16 +15,19 @@ import type { LiveLogs } from './containerlog.ts';
 import { kubeletBackOff, type RestartBackOff } from './containerrunner.ts';
 import { startDeploymentController } from './deployment.ts';
 import { startEndpointSliceController } from './endpointslices.ts';
+import { startInferenceServiceController } from './inferenceservice.ts';
 import { startJobController, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
 import type { Entry } from './launch.ts';
 import { killLeftovers, processRecords } from './leftovers.ts';
+import { defaultGpus, type NodeGpus } from './gpus.ts';
 import { createNodeUsage, type NodeUsage } from './metrics.ts';
 import { createPodAccess, type PodAccess } from './podaccess.ts';
 import { createPodTokens } from './podtokens.ts';
 import { createPodLogSource, type PodLogSource } from './logs.ts';
 import type { LoopbackNetwork } from './network.ts';
-import { nodeObject, registerNode } from './nodeobject.ts';
+import { nodeNames, nodeObject, registerNodes } from './nodeobject.ts';
+import { ensureStandardClass, startVolumeControllers } from './persistentvolumes.ts';
 import { indexPodsByOwner, startReplicaSetController } from './replicaset.ts';
 import { startScheduler } from './scheduler.ts';
 import { startServiceProxy } from './serviceproxy.ts';
@@ -35,6 +41,8 @@ export interface NodeOptions {
   catalog: Catalog;
   /** How built-in programs are started. */
   entry: Entry;
+  /** GPUs that the nodes pretend to have, one node per entry; `defaultGpus` unless given. */
+  gpus?: readonly NodeGpus[];
   /** Further environment of every process, such as where the API is. */
   env?: Readonly<Record<string, string>>;
   log: Log;
@@ -68,15 +76,20 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const killed = await killLeftovers(processesDir);
   if (killed.length > 0) log.warn({ pids: killed }, 'killed processes that an earlier run left behind');
 
-  await reportStoppedPods(client, nodeName);
+  const gpus = options.gpus ?? defaultGpus;
+  const names = nodeNames(nodeName, Math.max(1, gpus.length));
+  await reportStoppedPods(client, names);
 
   const events = createEventRecorder(client, 'headgate-node', log);
   const pods = informers.informer(Pod);
-  const nodes = informers.informer(Node);
-  informers.informer(ConfigMap);
-  informers.informer(Secret);
+  const kinds = [Node, ConfigMap, Secret, PersistentVolumeClaim, PersistentVolume, StorageClass];
+  for (const kind of kinds) informers.informer(kind);
   const podsOf = indexPodsByOwner(informers);
-  await registerNode(client, nodeObject(nodeName, network.node, new Date()));
+  await registerNodes(
+    client,
+    names.map((name, i) => nodeObject(name, network.node, new Date(), gpus[i])),
+  );
+  await ensureStandardClass(client);
   await informers.synced();
 
   const records = processRecords(processesDir);
@@ -86,7 +99,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const kubelet = await startKubelet({
     client,
     informers,
-    nodeName,
+    nodeNames: names,
     podsDir,
     addresses: network.pods,
     hostIP: network.node,
@@ -103,9 +116,11 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   });
   const shared = { client, informers, events, log };
   const controllers = [
-    startScheduler({ client, pods, nodes, nodeName, events, log }),
+    startScheduler({ ...shared, nodeNames: names }),
+    startVolumeControllers({ ...shared, directory: join(dataDir, 'volumes') }),
     startReplicaSetController({ ...shared, podsOf }),
     startDeploymentController(shared),
+    startInferenceServiceController(shared),
     startJobController({ ...shared, podsOf, ...(backOff?.job === undefined ? {} : { backOff: backOff.job }) }),
     startEndpointSliceController(shared),
     startServiceProxy(shared),

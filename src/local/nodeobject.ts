@@ -1,18 +1,24 @@
 import { arch, availableParallelism, hostname, platform, release, totalmem, type } from 'node:os';
 import { Node } from '../kinds/core/node.ts';
+import { Pod } from '../kinds/core/pod.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
 import { isConflict, type KubeClient } from '../kube/client.ts';
 import { timestamp } from '../kube/conditions.ts';
+import { gpuLabels, gpuResource, simulatedGpusAnnotation, type NodeGpus } from './gpus.ts';
+
+/** Marks the Nodes that are this process. */
+const embeddedLabel = 'headgate.dev/embedded-node';
 
 /** Pods that one node takes; as many as there are addresses would be more than one machine runs. */
 const maxPods = 1000;
 
-/** The Node object of this machine. */
-export function nodeObject(name: string, address: string, now: Date): Node {
+/** The Node object of this machine, or of another with different GPUs that it pretends to be. */
+export function nodeObject(name: string, address: string, now: Date, gpus?: NodeGpus): Node {
   const resources = {
     cpu: String(availableParallelism()),
     memory: `${String(Math.floor(totalmem() / 1024))}Ki`,
     pods: String(maxPods),
+    [gpuResource]: String(gpus?.count ?? 0),
   };
   const time = timestamp(now);
   const healthy = [
@@ -28,10 +34,13 @@ export function nodeObject(name: string, address: string, now: Date): Node {
     metadata: {
       name,
       labels: {
+        [embeddedLabel]: 'true',
         'kubernetes.io/hostname': name,
         'kubernetes.io/os': platform(),
         'kubernetes.io/arch': architecture,
+        ...(gpus && gpuLabels(gpus)),
       },
+      ...(gpus && { annotations: { [simulatedGpusAnnotation]: `${gpus.model}:${String(gpus.count)}` } }),
     },
     spec: {},
     status: {
@@ -65,16 +74,47 @@ export function nodeObject(name: string, address: string, now: Date): Node {
   };
 }
 
-/** Creates the Node, or brings the one of an earlier run up to date. */
-export async function registerNode(client: KubeClient, node: Node): Promise<void> {
+/** Names of the nodes of a process: `headgate`, `headgate-2` and so on. */
+export function nodeNames(first: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => (i === 0 ? first : `${first}-${String(i + 1)}`));
+}
+
+/** Creates the Nodes, or brings those of an earlier run up to date; takes away those that there are no more, and their Pods. */
+export async function registerNodes(client: KubeClient, nodes: readonly Node[]): Promise<void> {
+  const { items } = await client.list(Node, { labelSelector: `${embeddedLabel}=true` });
+  const names = new Set(nodes.map(({ metadata }) => metadata.name));
+  for (const { metadata } of items.filter((node) => !names.has(node.metadata.name))) {
+    const pods = await client.list(Pod, { fieldSelector: `spec.nodeName=${metadata.name}` });
+    for (const pod of pods.items) await client.delete(Pod, pod.metadata, { gracePeriodSeconds: 0 });
+    await client.delete(Node, metadata);
+  }
+  for (const node of nodes) await register(client, node, items);
+}
+
+async function register(client: KubeClient, node: Node, known: readonly Node[]): Promise<void> {
+  const { name, labels, annotations } = node.metadata;
   try {
     await client.create(Node, node);
   } catch (error) {
     if (!isConflict(error)) throw error;
+    const before = known.find(({ metadata }) => metadata.name === name)?.metadata;
+    // What the run before said of its GPUs goes, whatever else the user has put there stays.
+    const body = {
+      metadata: {
+        labels: { ...gone(before?.labels), ...labels },
+        annotations: { ...gone(before?.annotations), ...annotations },
+      },
+    };
+    await client.patch(Node, { name }, { type: 'merge', body });
   }
-  await client.patch(
-    Node,
-    { name: node.metadata.name },
-    { type: 'merge', body: { status: node.status }, subresource: 'status' },
+  await client.patch(Node, { name }, { type: 'merge', body: { status: node.status }, subresource: 'status' });
+}
+
+function gone(before: Readonly<Record<string, string>> = {}): Record<string, null> {
+  const ours = (key: string): boolean => key.startsWith(`${gpuResource}.`) || key === simulatedGpusAnnotation;
+  return Object.fromEntries(
+    Object.keys(before)
+      .filter(ours)
+      .map((key) => [key, null]),
   );
 }

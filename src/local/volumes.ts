@@ -48,12 +48,19 @@ async function writeVolume(volume: Volume, place: string, context: VolumeContext
     await mkdir(place, { recursive: true, mode: 0o700 });
     return place;
   }
+  if (volume.persistentVolumeClaim !== undefined) {
+    const { claimName } = volume.persistentVolumeClaim;
+    const directory = context.sources.claimDirectory(claimName);
+    if (directory === undefined) throw configError(`persistentvolumeclaim "${claimName}" is not bound`);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return directory;
+  }
   const files = await volumeFiles(volume, context);
   if (files === undefined) {
     const [type = 'no'] = Object.keys(volume).filter((key) => key !== 'name');
     throw new ContainerConfigError(
       'UnsupportedVolume',
-      `volume "${volume.name}": the embedded node does not support ${type} volumes; it has configMap, secret, emptyDir, hostPath, projected and downwardAPI`,
+      `volume "${volume.name}": the embedded node does not support ${type} volumes; it has configMap, secret, emptyDir, persistentVolumeClaim, hostPath, projected and downwardAPI`,
     );
   }
   await syncFiles(place, files);

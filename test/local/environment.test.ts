@@ -19,6 +19,7 @@ const sources: PodSources = {
           data: { token: Buffer.from('s3cret').toString('base64') },
         }
       : undefined,
+  claimDirectory: () => undefined,
 };
 const owner = pod('web-1', {
   metadata: { labels: { app: 'web' }, annotations: { note: 'hi' } },

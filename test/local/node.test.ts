@@ -371,7 +371,7 @@ test('after a restart of the node the same Pods run again, and no process outliv
   await stop();
   await expect(get(address, 8080)).rejects.toThrow();
   // The first thing a starting node does, so that nobody takes the Pod for what it last was.
-  await reportStoppedPods(api, nodeName);
+  await reportStoppedPods(api, [nodeName]);
   const [stopped] = await pods();
   expect(stopped === undefined || isPodReady(stopped)).toBe(false);
   expect(stopped?.status?.podIP).toBe(address);
