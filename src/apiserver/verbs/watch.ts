@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { viewOf } from '../request.ts';
+import type { Served } from '../resources.ts';
 import { parseSelection, type Selection } from '../selectors.ts';
 import { ApiError, expired, statusOf } from '../status.ts';
 import type { StoreEvent } from '../store/history.ts';
@@ -77,6 +78,7 @@ export function watchObjects(server: Server, request: ResourceRequest): void {
   });
   const unsubscribe = store.history.subscribe((event) => {
     delivery.attempt(() => lineOf(event));
+    if (changesKind(event, served)) end();
   });
   const bookmark = (): void => {
     if (wantsBookmarks) delivery.attempt(() => bookmarkLine(form, store.revision()));
@@ -95,6 +97,15 @@ export function watchObjects(server: Server, request: ResourceRequest): void {
     clearTimeout(timeout);
     server.watches.delete(end);
   });
+}
+
+/** The definition of a watched kind went or became another: whoever watches begins anew, with what is served then. */
+function changesKind({ type, resource, object, previous }: StoreEvent, { kind }: Served): boolean {
+  if (resource !== 'apiextensions.k8s.io/customresourcedefinitions' || kind.userDefined !== true) return false;
+  if (object.metadata.name !== `${kind.plural}.${kind.group}`) return false;
+  // While it is being deleted its objects go, which watchers are told.
+  if (type !== 'MODIFIED' || object.metadata.deletionTimestamp !== undefined) return type === 'DELETED';
+  return object.metadata.generation !== previous?.metadata.generation;
 }
 
 function timeoutSeconds(query: URLSearchParams): number {

@@ -46,6 +46,46 @@ export const customResources: readonly Behaviour[] = [
     ],
   },
   {
+    name: 'a watch ends with the definition of what it watches',
+    steps: [
+      ...install(object({ a: string })),
+      post(widgets, widget({ a: 'x' })),
+      get(`${widgets}?watch=true&resourceVersion=0`, {
+        watch: {
+          during: [remove(`${definitions}/${name}`)],
+          events: [
+            { type: 'ADDED', object: { metadata: { name: 'w' } } },
+            { type: 'DELETED', object: { metadata: { name: 'w' } } },
+          ],
+          ends: true,
+        },
+      }),
+    ],
+  },
+  {
+    name: 'a watch ends when the definition of what it watches changes',
+    steps: [
+      ...install(object({ a: string })),
+      post(widgets, widget({ a: 'x' })),
+      get(`${widgets}?watch=true&resourceVersion=0`, {
+        watch: {
+          during: [
+            jsonPatch(`${definitions}/${name}`, [
+              {
+                op: 'add',
+                path: '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/b',
+                value: { type: 'string' },
+              },
+            ]),
+          ],
+          events: [{ type: 'ADDED', object: { metadata: { name: 'w' } } }],
+          ends: true,
+        },
+      }),
+      uninstall,
+    ],
+  },
+  {
     name: 'a custom resource is created, listed, patched and deleted',
     steps: [
       ...install(object({ a: string })),
