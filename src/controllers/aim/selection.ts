@@ -172,9 +172,9 @@ export function meetsOverrides(candidate: Candidate, wish: Wish, rules: Selectio
 
 function whyNotWanted(candidate: Candidate, wish: Wish, rules: SelectionRules): Verdict {
   if (!rules.overridesExclude) return undefined;
-  const unlike = (what: string, wanted: unknown, is: unknown): Verdict => ({
+  const unlike = (what: string, wanted: string | number, is: string | number | undefined): Verdict => ({
     reason: 'ServiceOverridesNotMatched',
-    detail: `overrides want ${what} ${String(wanted)}, it has ${is === undefined || is === '' ? 'none' : String(is)}`,
+    detail: `overrides want ${what} ${wanted}, it has ${is === undefined || is === '' ? 'none' : is}`,
   });
   const { metric, precision, gpuModel, gpuCount } = candidate;
   if (wish.metric !== undefined && !sameText(wish.metric, metric)) return unlike('metric', wish.metric, metric);
