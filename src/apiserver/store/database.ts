@@ -20,6 +20,7 @@ export interface Database {
   /** Fills an empty database. */
   load(objects: readonly KeyedObject[], revision: number): Promise<void>;
   events(): { revision: number; value: Buffer<ArrayBuffer> }[];
+  event(revision: number): Buffer<ArrayBuffer> | undefined;
   /** Resolves when everything in it is on disk, in one transaction; rejects with a StorageError when nothing of it is. */
   commit(events: readonly StoreEvent[], droppedRevisions: readonly number[]): Promise<void>;
   close(): Promise<void>;
@@ -98,6 +99,7 @@ export function openDatabase(directory: string, { readOnly = false } = {}): Data
       [...database.getRange(eventRange)].flatMap(({ key: [, revision], value }) =>
         typeof revision === 'number' ? [{ revision, value }] : [],
       ),
+    event: (revision) => database.get(eventKey(revision)),
 
     async commit(events, droppedRevisions) {
       const last = events.at(-1);

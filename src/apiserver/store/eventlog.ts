@@ -24,6 +24,18 @@ export function encodeEvent({ type, resource, key, object, previous }: StoreEven
   return Buffer.concat(parts);
 }
 
+/** What a record says of the object's states. */
+export interface EventStates {
+  before: StoredObject | undefined;
+  /** Of a deletion only. */
+  last: StoredObject | undefined;
+}
+
+export function decodeStates(value: Buffer<ArrayBuffer>): EventStates {
+  const [before, last] = linesOf(value).slice(1).map(parseStored);
+  return { before, last };
+}
+
 /**
  * The events of records in order of revision. Those before a record that does not fit to what came after it are left out:
  * an older Headgate may have written without keeping the log.

@@ -12,7 +12,7 @@ export function listAsOf(
   const before = new Map<string, StoredObject | undefined>();
   for (const event of events.toReversed()) {
     if (event.resource !== resource) continue;
-    if (namespace !== undefined && event.object.metadata.namespace !== namespace) continue;
+    if (namespace !== undefined && !event.key.startsWith(`${namespace}/`)) continue;
     before.set(event.key, event.previous);
   }
   if (before.size === 0) return current;

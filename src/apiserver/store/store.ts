@@ -1,5 +1,5 @@
 import { openDatabase, isStorableKey, StorageError } from './database.ts';
-import { decodeEvents } from './eventlog.ts';
+import { decodeEvents, decodeStates } from './eventlog.ts';
 import { createHistory, defaultWindow, type History, type HistoryWindow, type StoreEvent } from './history.ts';
 import type { StoredObject } from './object.ts';
 import { createIndex, type ObjectIndex } from './objects.ts';
@@ -57,8 +57,15 @@ export function openStore(directory: string, window: HistoryWindow = defaultWind
   let visible = database.revision();
   let accepted = visible;
   let stopped: Error | undefined;
-  const past = decodeEvents(database.events(), (resource, key) => objects.get(resource, key));
-  const history = createHistory(past, past[0] === undefined ? visible : past[0].revision - 1, window);
+  const current = (resource: string, key: string): StoredObject | undefined => objects.get(resource, key);
+  const past = decodeEvents(database.events(), current);
+  const history = createHistory(past, past[0] === undefined ? visible : past[0].revision - 1, window, {
+    states(revision) {
+      const record = database.event(revision);
+      return record && decodeStates(record);
+    },
+    current,
+  });
   /** Revisions that left the window; the next transaction removes them from the log. */
   let dropped: number[] = [];
 

@@ -45,6 +45,55 @@ test('100,000 updates of one object leave the file as large as the first thousan
   await store.close();
 }, 60_000);
 
+test('the past is known beyond what of it is in memory, after a restart, too', async () => {
+  let store = openStore(join(directory, 'objects'));
+  // More than is kept in memory, in steps that take an object through all it can meet.
+  const write = async (name: string, value: string): Promise<void> => {
+    const put = object(name, `${value} ${'x'.repeat(300_000)}`);
+    await store.write('/configmaps', `default/${name}`, () => ({ action: 'put', object: put }));
+  };
+  const remove = (name: string): Promise<unknown> =>
+    store.write('/configmaps', `default/${name}`, (newest = object(name, '')) => ({
+      action: 'remove',
+      object: newest,
+    }));
+  await write('a', 'one');
+  await write('b', 'only');
+  await write('a', 'two');
+  await remove('a');
+  await write('a', 'three');
+  for (let filler = 0; filler < 20; filler += 1) await write('c', String(filler));
+  const valueOf = (of: StoredObject | undefined): unknown => {
+    const data: unknown = of?.['data'];
+    return typeof data === 'object' && data !== null && 'value' in data ? String(data.value).split(' ')[0] : undefined;
+  };
+  const seen = (): unknown[] =>
+    store.history
+      .since(0)
+      .slice(0, 5)
+      .map(({ revision, type, object: after, previous }) => [
+        revision,
+        after.metadata.resourceVersion,
+        type,
+        valueOf(previous),
+        valueOf(after),
+      ]);
+  const expected = [
+    [1, '1', 'ADDED', undefined, 'one'],
+    [2, '2', 'ADDED', undefined, 'only'],
+    [3, '3', 'MODIFIED', 'one', 'two'],
+    [4, '4', 'DELETED', 'two', 'two'],
+    [5, '5', 'ADDED', undefined, 'three'],
+  ];
+  expect(seen()).toEqual(expected);
+  expect(store.listAt(3, '/configmaps', 'default')?.map(valueOf)).toEqual(['two', 'only']);
+  await store.close();
+  store = openStore(join(directory, 'objects'));
+  expect(seen()).toEqual(expected);
+  expect(store.listAt(4, '/configmaps', 'default')?.map(valueOf)).toEqual(['only']);
+  await store.close();
+});
+
 test('the past is known although its objects are no longer in memory', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
