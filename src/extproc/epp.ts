@@ -159,12 +159,18 @@ function startElection(options: Omit<PoolOptions, 'picker'> & { env: EppOptions[
   return electLeader({ client: api.client, namespace: pool.namespace, name, identity: env['POD_NAME'], log });
 }
 
+const parsers: Readonly<Record<string, ExchangeOptions['parser']>> = {
+  'passthrough-parser': 'passthrough',
+  'vllmgrpc-parser': 'vllmgrpc',
+  'vertexai-parser': 'vertexai',
+};
+
 function exchanges(config: PickerConfig, flags: EppFlags, picker: PoolPicker, tracer: Tracer | undefined, log: Log) {
   const uses = (type: string): boolean => config.plugins.some((plugin) => plugin.type === type);
   const parser = config.plugins.find(({ name }) => name === config.parser)?.type;
   const options: ExchangeOptions = {
     director: picker.director,
-    parser: parser === 'passthrough-parser' ? 'passthrough' : 'openai',
+    parser: parsers[parser ?? ''] ?? 'openai',
     ignoreSubset: flags['disable-endpoint-subset-filter'],
     detectMultimodal: uses('always-disagg-multimodal-decider'),
     tellServedEndpoint: uses('destination-endpoint-served-verifier'),

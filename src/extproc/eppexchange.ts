@@ -13,6 +13,7 @@ import type { Renderable } from '../picker/request.ts';
 import type { Log } from '../telemetry/log.ts';
 import { formatTraceparent, type Span, type Tracer } from '../telemetry/tracing.ts';
 import { EppResponse } from './eppresponse.ts';
+import { envelopeReader, type GrpcParser, type HashPrompt } from './grpcbodies.ts';
 import { destinationHeader, destinationMetadata, readSubsetHint } from './protocol.ts';
 import { refusal, streamedBody, unchanged, type ErrorCode } from './replies.ts';
 import { RequestBody, type BodyReader } from './requestbody.ts';
@@ -20,7 +21,7 @@ import { RequestBody, type BodyReader } from './requestbody.ts';
 export interface ExchangeOptions {
   readonly director: Director;
   /** `passthrough`: bodies are not looked at (epp.md 5.9). */
-  readonly parser: 'openai' | 'passthrough';
+  readonly parser: 'openai' | 'passthrough' | GrpcParser;
   /** --disable-endpoint-subset-filter */
   readonly ignoreSubset: boolean;
   /** A plugin wants to know whether prompts have images, audio or video. */
@@ -212,6 +213,7 @@ export class EppExchange implements CallHandler {
         streaming: facts.streaming,
         bodyBytes: body.bytes,
         prompt: facts.prompt,
+        tokens: facts.tokens,
         renderable: director.rendersPrompts ? this.#renderable(body, facts.model) : undefined,
         ...(detectMultimodal ? { multimodal: isMultimodal(body.joined()) } : {}),
         subset: this.#subset(),
@@ -308,6 +310,8 @@ export class EppExchange implements CallHandler {
       incomingModel: this.#incomingModel,
       targetModel: this.#targetModel,
       tellServedEndpoint: this.#options.tellServedEndpoint,
+      parser: this.#options.parser,
+      report: this.#options.director.report,
       send: (parts) => {
         this.#call.send(parts);
       },
@@ -352,6 +356,16 @@ export class EppExchange implements CallHandler {
   #bodyReader(headers: HeaderView): BodyReader {
     const { parser, director } = this.#options;
     if (parser === 'passthrough') return { type: 'opaque' };
+    if (parser !== 'openai') {
+      const open = envelopeReader(parser, headers.get(':path') ?? '');
+      if (open === undefined) return { type: 'opaque' };
+      const hash: HashPrompt = (api, json) => {
+        const hasher = director.promptHasher(api);
+        hasher?.push(json);
+        return hasher?.finish();
+      };
+      return { type: 'envelope', open: (body) => open(body, hash) };
+    }
     const api = promptApi(headers);
     this.#api = api;
     if (api === undefined) return { type: 'lenient' };

@@ -3,6 +3,9 @@ import type { BodyMode, HttpBody, ProcessingRequest, SetHeader } from '../envoy/
 import { writeProcessingResponse } from '../envoy/extprocwrite.ts';
 import type { ScheduledRequest } from '../picker/director.ts';
 import type { Usage } from '../picker/observer.ts';
+import type { StructObject } from '../envoy/struct.ts';
+import type { Attribute } from '../picker/plugin.ts';
+import { GrpcUsage, type GrpcParser } from './grpcbodies.ts';
 import { ModelRestorer } from './modelrestorer.ts';
 import { readServedEndpoint } from './protocol.ts';
 import { streamedBody, unchanged } from './replies.ts';
@@ -21,6 +24,9 @@ export interface ResponseOptions {
   readonly incomingModel: string;
   readonly targetModel: string;
   readonly tellServedEndpoint: boolean;
+  readonly parser: 'openai' | 'passthrough' | GrpcParser;
+  /** What plugins tell the proxy of a request once its usage is known (`Director.report`). */
+  readonly report: ((usage: Usage) => readonly Attribute[]) | undefined;
   readonly send: (parts: readonly Buffer[]) => void;
 }
 
@@ -28,7 +34,7 @@ export class EppResponse {
   readonly #options: ResponseOptions;
   readonly #restorer: ModelRestorer | undefined;
   /** Of a stream of events. */
-  #events: EventUsage | undefined;
+  #events: EventUsage | GrpcUsage | undefined;
   /** A JSON answer, kept until it is whole; undefined when the body is not kept. */
   #json: Buffer[] | undefined;
   #jsonBytes = 0;
@@ -47,7 +53,7 @@ export class EppResponse {
   }
 
   #headers({ headers, metadataContext, endOfStream }: Extract<ProcessingRequest, { type: 'headers' }>): void {
-    const { scheduled, mode, send } = this.#options;
+    const { scheduled, mode, parser, send } = this.#options;
     if (scheduled === undefined) {
       send(unchanged('headers', 'response'));
       return;
@@ -55,6 +61,9 @@ export class EppResponse {
     const contentType = headers.get('content-type') ?? '';
     if (contentType.includes('text/event-stream')) this.#events = new EventUsage();
     else if (contentType.includes('json')) this.#json = [];
+    else if (contentType.includes('application/grpc') && (parser === 'vllmgrpc' || parser === 'vertexai')) {
+      this.#events = new GrpcUsage(parser);
+    }
     const status = Number(headers.get(':status') ?? 0);
     const served = readServedEndpoint(metadataContext);
     const set = scheduled.responseHeaders(status, served).map(([name, value]): SetHeader => ({ name, value }));
@@ -78,8 +87,7 @@ export class EppResponse {
     this.#events?.push(request.body);
     const kept = this.#keep(request.body);
     if (mode !== 'FULL_DUPLEX_STREAMED') this.#answerInPlace(request);
-    else if (!kept)
-      send(streamedBody('response', this.#restored(request.body, request.endOfStream), request.endOfStream));
+    else if (!kept) this.#sendPieces(this.#restored(request.body, request.endOfStream), request.endOfStream);
     else if (request.endOfStream) this.#releaseJson(true);
     if (request.endOfStream) this.#complete();
   }
@@ -100,14 +108,39 @@ export class EppResponse {
   #releaseJson(endOfStream: boolean): void {
     const whole = Buffer.concat(this.#json ?? []);
     this.#json = [whole];
-    this.#options.send(streamedBody('response', this.#restored(whole, endOfStream), endOfStream));
+    this.#sendPieces(this.#restored(whole, endOfStream), endOfStream);
+  }
+
+  /** In FULL_DUPLEX_STREAMED mode; what plugins tell comes with an empty chunk at the end. */
+  #sendPieces(pieces: readonly Buffer[], endOfStream: boolean): void {
+    const { send } = this.#options;
+    const dynamicMetadata = endOfStream ? this.#attributes() : undefined;
+    if (dynamicMetadata === undefined) {
+      send(streamedBody('response', pieces, endOfStream));
+      return;
+    }
+    if (pieces.some(({ length }) => length > 0)) send(streamedBody('response', pieces, false));
+    const body = { type: 'chunk', body: Buffer.alloc(0), endOfStream: true } as const;
+    send(writeProcessingResponse({ type: 'body', phase: 'response', common: { body }, dynamicMetadata }));
+  }
+
+  #attributes(): StructObject | undefined {
+    const attributes = this.#options.report?.(this.#usage() ?? {}) ?? [];
+    if (attributes.length === 0) return undefined;
+    const byNamespace: Record<string, Record<string, number>> = {};
+    for (const { namespace, name, value } of attributes) (byNamespace[namespace] ??= {})[name] = value;
+    return byNamespace;
   }
 
   /** One answer for one message, as all modes but FULL_DUPLEX_STREAMED want it. */
   #answerInPlace({ body, endOfStream }: HttpBody): void {
     const { mode, send } = this.#options;
+    const dynamicMetadata = endOfStream ? this.#attributes() : undefined;
+    const told = dynamicMetadata && { dynamicMetadata };
     if (this.#restorer === undefined) {
-      send(unchanged('body', 'response'));
+      send(
+        told ? writeProcessingResponse({ type: 'body', phase: 'response', ...told }) : unchanged('body', 'response'),
+      );
       return;
     }
     const restored = Buffer.concat(this.#restored(body, endOfStream));
@@ -120,6 +153,7 @@ export class EppResponse {
           headers: { set },
           body: restored.length === 0 ? { type: 'clear' } : { type: 'replace', body: restored },
         },
+        ...told,
       }),
     );
   }
@@ -131,8 +165,10 @@ export class EppResponse {
       const rest = this.#restorer?.push(Buffer.alloc(0), true) ?? [];
       if (rest.length > 0) send(streamedBody('response', rest, false));
     }
+    const dynamicMetadata = this.#attributes();
     this.#complete();
-    send(unchanged('trailers', 'response'));
+    if (dynamicMetadata === undefined) send(unchanged('trailers', 'response'));
+    else send(writeProcessingResponse({ type: 'trailers', phase: 'response', dynamicMetadata }));
   }
 
   #restored(piece: Buffer, last: boolean): Buffer[] {

@@ -2,12 +2,15 @@
 import { readLlmBody, type BodyBytes } from '../llm/body.ts';
 import { JsonScan } from '../llm/scan.ts';
 import { replaceModel } from '../llm/splice.ts';
+import type { Envelope } from './grpcbodies.ts';
 import type { PromptHasher, PromptHashes } from '../picker/prefix/prompthasher.ts';
 
 export interface BodyFacts {
   readonly model: string;
   readonly streaming: boolean;
   readonly prompt: PromptHashes | undefined;
+  /** Where the body has them. */
+  readonly tokens?: readonly number[] | undefined;
 }
 
 export type BodyReader =
@@ -15,6 +18,8 @@ export type BodyReader =
   | { readonly type: 'model-api'; hasher(scan: JsonScan): PromptHasher | undefined }
   /** The path is not known: a model is used when there is one, and anything else is let through. */
   | { readonly type: 'lenient' }
+  /** Opened when it is whole: its facts are in something else than JSON (vllmgrpc-parser, vertexai-parser). */
+  | { readonly type: 'envelope'; open(body: Buffer): Envelope | { readonly error: string } }
   /** Not looked at (passthrough-parser). */
   | { readonly type: 'opaque' };
 
@@ -28,9 +33,12 @@ export class RequestBody implements BodyBytes {
   readonly opaque: boolean;
   readonly #scan: JsonScan | undefined;
   readonly #hasher: PromptHasher | undefined;
+  readonly #open: ((body: Buffer) => Envelope | { readonly error: string }) | undefined;
+  #envelope: Envelope | undefined;
 
   constructor(reader: BodyReader) {
-    this.#scan = reader.type === 'opaque' ? undefined : new JsonScan();
+    this.#scan = reader.type === 'opaque' || reader.type === 'envelope' ? undefined : new JsonScan();
+    if (reader.type === 'envelope') this.#open = (body) => reader.open(body);
     this.opaque = reader.type !== 'model-api';
     if (reader.type === 'model-api' && this.#scan !== undefined) this.#hasher = reader.hasher(this.#scan);
   }
@@ -45,6 +53,12 @@ export class RequestBody implements BodyBytes {
 
   /** What routing needs to know, after the last piece; or why the body is refused. */
   finish(): BodyFacts | { readonly error: string } {
+    if (this.#open !== undefined) {
+      const opened = this.#open(this.joined());
+      if ('error' in opened) return opened;
+      this.#envelope = opened;
+      return opened.facts;
+    }
     if (this.#scan === undefined) return opaqueFacts;
     this.#scan.finish();
     if (this.#scan.error !== undefined) return this.opaque ? opaqueFacts : { error: this.#scan.error };
@@ -55,6 +69,7 @@ export class RequestBody implements BodyBytes {
 
   /** The body with another model, in pieces: what does not change is not written anew. */
   withModel(model: string): Buffer[] {
+    if (this.#envelope?.withModel !== undefined) return [this.#envelope.withModel(model)];
     return this.#scan === undefined ? this.pieces : [replaceModel(this.joined(), this.#scan, model)];
   }
 

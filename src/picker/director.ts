@@ -10,8 +10,8 @@ import { keep } from './filters/filter.ts';
 import { createFlowControl } from './flowcontrol/flowcontrol.ts';
 import type { KvEventSource } from './kvevents/events.ts';
 import type { EndpointMetrics } from './metrics/engines.ts';
-import type { DirectorObserver } from './observer.ts';
-import type { Cycle, HeaderChanges, Plugin, SchedulingResult } from './plugin.ts';
+import type { DirectorObserver, Usage } from './observer.ts';
+import type { Attribute, Cycle, HeaderChanges, Plugin, SchedulingResult } from './plugin.ts';
 import type { Chance, MonotonicClock, Render, Timers } from './ports.ts';
 import { PromptHasher, type PromptApi } from './prefix/prompthasher.ts';
 import { requestHeaders, type InferenceRequest, type PickerEndpoint } from './request.ts';
@@ -63,6 +63,8 @@ export interface Director {
   explain(request: InferenceRequest): PickExplanation;
   /** A uniformly random endpoint for requests without a body to look at (epp.md 3.4); nothing is accounted for. */
   anyEndpoint(subset?: readonly string[]): PickerEndpoint | undefined;
+  /** What plugins tell the proxy of a request that is over; undefined: there are none that do. */
+  readonly report: ((usage: Usage) => readonly Attribute[]) | undefined;
   /** What gauges show; computed when asked for. */
   stats(): DirectorStats;
   /** Drops everything that is queued and forgets the rest. */
@@ -107,6 +109,7 @@ export function createDirector(options: DirectorOptions): Director {
   const scheduler = createScheduler({ profiles: assembly.profiles, handler, observer, clock });
   const producers = plugins.filter(({ produce }) => produce !== undefined);
   const tokenize = plugins.find((plugin) => plugin.tokenize !== undefined)?.tokenize;
+  const reporters = plugins.filter(({ report }) => report !== undefined);
   const admitters = plugins.filter(({ admit }) => admit !== undefined);
   const saturation = (): number => detector.saturation(store, clock());
   const flow =
@@ -206,6 +209,7 @@ export function createDirector(options: DirectorOptions): Director {
       return hashing === undefined ? undefined : new PromptHasher(api, hashing, scan);
     },
     rendersPrompts: tokenize !== undefined,
+    report: reporters.length === 0 ? undefined : (usage) => reporters.flatMap((plugin) => plugin.report?.(usage) ?? []),
     schedule(request, settle) {
       const priority = priorityOf(request);
       const fairnessId = request.header(requestHeaders.fairnessId) || defaultFlow;

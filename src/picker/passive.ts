@@ -7,6 +7,8 @@ import type { Plugin, PluginFactory } from './plugin.ts';
 const types = [
   'openai-parser',
   'passthrough-parser',
+  'vllmgrpc-parser',
+  'vertexai-parser',
   'inflight-load-producer',
   'destination-endpoint-served-verifier',
 ] as const;
@@ -25,11 +27,8 @@ export const passivePlugins: readonly PluginFactory[] = [
 
 /** Types that upstream has and this picker does not, with what to do about it. */
 export const unsupportedPlugins: Readonly<Record<string, string>> = {
-  'vllmgrpc-parser': 'gRPC model servers are not supported yet; remove it to use openai-parser',
-  'vertexai-parser': 'Vertex AI paths are not supported yet; remove it to use openai-parser',
   'predicted-latency-producer':
     'latency predictions are not supported yet; remove it and latency-scorer scores by load and prefix',
-  'request-attribute-reporter': 'dynamic metadata from attributes is not supported yet; remove it',
   'models-data-source': 'model lists of endpoints are not supported yet; remove it',
   'models-data-extractor': 'model lists of endpoints are not supported yet; remove it',
   'k8s-notification-source': 'notification sources are not supported; pods and pools are always watched; remove it',

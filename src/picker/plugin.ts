@@ -4,7 +4,7 @@
  */
 import type { Parameters } from './config/parameters.ts';
 import type { KvEventSource } from './kvevents/events.ts';
-import type { DirectorObserver } from './observer.ts';
+import type { DirectorObserver, Usage } from './observer.ts';
 import type { Chance, MonotonicClock, Render } from './ports.ts';
 import type { PickerEndpoint, InferenceRequest } from './request.ts';
 import type { EndpointStore } from './store.ts';
@@ -56,6 +56,13 @@ export interface ProfileHandler {
   target?(endpoint: PickerEndpoint): PickerEndpoint;
 }
 
+/** A number for the proxy's dynamic metadata. */
+export interface Attribute {
+  readonly namespace: string;
+  readonly name: string;
+  readonly value: number;
+}
+
 export interface Plugin {
   readonly type: string;
   readonly name: string;
@@ -92,6 +99,8 @@ export interface Plugin {
   readonly preRequest?: (cycle: Cycle, result: SchedulingResult, headers: HeaderChanges) => void;
   /** Headers to set on the response of `endpoint`. */
   readonly responseHeaders?: (endpoint: PickerEndpoint) => readonly (readonly [string, string])[];
+  /** What to tell the proxy of a request that is over, from its usage; undefined: nothing. */
+  readonly report?: (usage: Usage) => Attribute | undefined;
   /** The slot has no endpoint any more: forget what is kept of it. */
   readonly forget?: (slot: number) => void;
   /** The pool has other endpoints than before. */

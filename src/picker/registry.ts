@@ -19,6 +19,7 @@ import { dataParallelProfileHandler } from './profiles/dataparallel.ts';
 import { deciders } from './profiles/deciders.ts';
 import { disaggregatedProfileHandler, prefillDecodeProfileHandler } from './profiles/disaggregated.ts';
 import { singleProfileHandler } from './profiles/single.ts';
+import { requestAttributeReporter } from './reporters/requestattribute.ts';
 import { concurrencyDetector } from './saturation/concurrency.ts';
 import { utilizationDetector } from './saturation/utilization.ts';
 import { activeRequestScorer } from './scorers/activerequest.ts';
@@ -74,6 +75,7 @@ const factories: readonly PluginFactory[] = [
   ...orderingPolicies,
   staticUsageLimitPolicy,
   ...metricsPlugins,
+  requestAttributeReporter,
   ...passivePlugins,
 ];
 

@@ -98,7 +98,12 @@ describe('parseConfig', () => {
       'plugins: [{type: single-profile-handler}]\nschedulingProfiles: [{name: a}, {name: b}]',
       'exactly one scheduling profile expected, got 2',
     ],
-    ['plugins: [{type: vllmgrpc-parser}]', 'gRPC model servers are not supported yet'],
+    ['plugins: [{type: predicted-latency-producer}]', 'latency predictions are not supported yet'],
+    [
+      'plugins: [{type: request-attribute-reporter, parameters: {attributes: [{key: {name: a}, expression: "1 +"}]}}]',
+      'expression: a CEL expression expected',
+    ],
+    ['plugins: [{type: request-attribute-reporter}]', 'attributes: exactly one attribute expected'],
     ['plugins: [{type: disagg-profile-handler}]', 'no scheduling profile "decode"'],
     [
       'plugins: [{type: core-metrics-extractor, parameters: {engineConfigs: [{name: x, kvUsageSpec: "a{b"}]}}]',
