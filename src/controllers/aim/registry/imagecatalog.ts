@@ -11,6 +11,8 @@ import type { RegistryReader } from './reader.ts';
  * image is under way at a time, and a failed one is asked again after a wait that doubles.
  */
 export interface ImageCatalog {
+  /** Images that are known without asking anybody. */
+  builtin(image: string): ImageMetadata | undefined;
   lookUp(image: string, credentials: readonly RegistryCredential[]): ImageLookUp;
   /** Called when the answer for an image has come or changed. Returns the function that stops it. */
   onAnswer(listener: (image: string) => void): () => void;
@@ -92,9 +94,8 @@ export function createImageCatalog(options: ImageCatalogOptions): ImageCatalog {
   };
 
   return {
+    builtin: (image) => builtin?.(image),
     lookUp: (image, credentials) => {
-      const metadata = builtin?.(image);
-      if (metadata !== undefined) return { state: 'known', metadata };
       const parsed = parseImageReference(image);
       if (parsed === undefined) return { state: 'invalid' };
       const key = keyOf(image, credentials);

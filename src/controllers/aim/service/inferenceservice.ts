@@ -1,10 +1,11 @@
-import type { Container, EnvVar as ContainerVariable, Volume, VolumeMount } from 'kubernetes-types/core/v1.js';
+import type { Container, Volume, VolumeMount } from 'kubernetes-types/core/v1.js';
 import { AIMService } from '../../../kinds/aim/aimservice.ts';
 import type { AIMServiceTemplate } from '../../../kinds/aim/aimservicetemplate.ts';
 import type { AIMTemplateCache } from '../../../kinds/aim/aimtemplatecache.ts';
 import type { EnvVar } from '../../../kinds/core/fields.ts';
 import { InferenceService } from '../../../kinds/kserve/inferenceservice.ts';
 import { child, type Child } from '../children.ts';
+import { containerVariable } from '../containerenv.ts';
 import { componentLabel, labelValue, managedByLabel } from '../labels.ts';
 import { jsonVariables, mergeEnv } from '../mergeenv.ts';
 import { predictorService, sanitizePart } from '../names.ts';
@@ -123,17 +124,6 @@ function environmentOf({ config, template, spec }: ServingParts): EnvVar[] {
   let merged: EnvVar[] = [];
   for (const layer of layers) merged = mergeEnv(merged, layer, jsonVariables);
   return merged.toSorted((one, other) => (one.name < other.name ? -1 : 1));
-}
-
-/** Pods spell quantities as text. */
-function containerVariable({ name, value, valueFrom }: EnvVar): ContainerVariable {
-  const variable = { name, ...(value === undefined ? {} : { value }) };
-  if (valueFrom === undefined) return variable;
-  const { resourceFieldRef, ...sources } = valueFrom;
-  if (resourceFieldRef === undefined) return { ...variable, valueFrom: sources };
-  const { divisor, ...field } = resourceFieldRef;
-  const reference = { ...field, ...(divisor === undefined ? {} : { divisor: String(divisor) }) };
-  return { ...variable, valueFrom: { ...sources, resourceFieldRef: reference } };
 }
 
 function resourcesOf(

@@ -108,7 +108,8 @@ describe('the image catalog', () => {
     const { asked, reader } = controlled();
     const known = { model: { canonicalName: 'built/in' } };
     catalog = createImageCatalog({ reader, log, builtin: (image) => (image === 'builtin:1' ? known : undefined) });
-    expect(catalog.lookUp('builtin:1', [])).toEqual({ state: 'known', metadata: known });
+    expect(catalog.builtin('builtin:1')).toEqual(known);
+    expect(catalog.builtin('other:1')).toBeUndefined();
     expect(catalog.lookUp(':::invalid', [])).toEqual({ state: 'invalid' });
     expect(asked).toEqual([]);
   });
