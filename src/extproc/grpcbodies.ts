@@ -9,7 +9,7 @@ import { JsonScan } from '../llm/scan.ts';
 import { replaceModel } from '../llm/splice.ts';
 import type { Usage } from '../picker/observer.ts';
 import type { PromptApi, PromptHashes } from '../picker/prefix/prompthasher.ts';
-import type { BodyFacts } from './requestbody.ts';
+import type { BodyFacts } from './bodyfacts.ts';
 import { usageOfJson } from './usage.ts';
 
 export type GrpcParser = 'vllmgrpc' | 'vertexai';

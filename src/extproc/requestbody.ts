@@ -2,16 +2,9 @@
 import { readLlmBody, type BodyBytes } from '../llm/body.ts';
 import { JsonScan } from '../llm/scan.ts';
 import { replaceModel } from '../llm/splice.ts';
+import type { BodyFacts } from './bodyfacts.ts';
 import type { Envelope } from './grpcbodies.ts';
-import type { PromptHasher, PromptHashes } from '../picker/prefix/prompthasher.ts';
-
-export interface BodyFacts {
-  readonly model: string;
-  readonly streaming: boolean;
-  readonly prompt: PromptHashes | undefined;
-  /** Where the body has them. */
-  readonly tokens?: readonly number[] | undefined;
-}
+import type { PromptHasher } from '../picker/prefix/prompthasher.ts';
 
 export type BodyReader =
   /** A model API's body; `hasher` when prompts are to be hashed. */
