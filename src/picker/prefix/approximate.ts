@@ -10,7 +10,7 @@ import { scopeOf } from './prompthasher.ts';
 
 /** Estimate used where tokens are not known. */
 const bytesPerToken = 4;
-/** Pairs of block and endpoint over the whole pool: 28 bytes each, and up to 16 in the table of pairs and 40 in that of blocks. */
+/** Pairs of block and endpoint over the whole pool: 32 bytes each, and up to 32 in the table of pairs and 64 in that of blocks. */
 const maxPairs = 4 * 1024 * 1024;
 
 export const approxPrefixCacheProducer: PluginFactory = {
@@ -79,7 +79,7 @@ export function createApproximatePrefix(
     const capacity = capacityOf(store, slot);
     // The last first: a prompt's end is less likely to be shared and should be forgotten first.
     for (let at = Math.min(blocks, capacity) * 2 - 2; at >= 0; at -= 2) {
-      index.add(slot, ((words[at] ?? 0) ^ scopeLow) >>> 0, ((words[at + 1] ?? 0) ^ scopeHigh) >>> 0, capacity);
+      index.add(slot, (words[at] ?? 0) ^ scopeLow, (words[at + 1] ?? 0) ^ scopeHigh, capacity);
     }
   };
 

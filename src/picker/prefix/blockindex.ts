@@ -1,6 +1,9 @@
 /**
  * Which endpoints hold which blocks: a bounded map from 64-bit hash to endpoints with one least-recently-used list per endpoint
  * (epp.md 5.5), all of it in typed arrays. A *pair* is one block held by one endpoint.
+ *
+ * What is read together lies together, one record after the other in one array: a decision touches hundreds of records at random places,
+ * and each costs one access to memory instead of one per field. Halves of hashes are kept as signed integers.
  */
 
 const none = -1;
@@ -8,36 +11,46 @@ const firstPairs = 1024;
 /** Counts of up to 2^planes - 1 blocks are kept bit by bit. */
 const planes = 8;
 
+// A record of the table of blocks, 16 bytes: the pair of its newest holder, how many hold it, the row of bits that says who where they
+// are many, and the low half of its hash.
+const entryShift = 2;
+const headField = 0;
+const holdersField = 1;
+const rowField = 2;
+const entryTag = 3;
+
+// A record of the table of pairs, 8 bytes: the pair, and the low half of its hash.
+const keyShift = 1;
+const keyTag = 1;
+
+// A pair, 32 bytes. Those of one block are linked by holder, those of one endpoint from newest to oldest.
+const pairShift = 3;
+const lowField = 0;
+const highField = 1;
+const slotField = 2;
+const nextHolderField = 3;
+const previousHolderField = 4;
+const olderField = 5;
+const newerField = 6;
+
 export class BlockIndex {
   /** Pairs held. */
   size = 0;
   readonly #maxPairs: number;
-  // The hash table: open addressing, linear probing, never more than half full. A head of `none` is an empty place.
+  // The blocks by hash: open addressing, linear probing, never more than half full. A head of `none` is an empty place.
   #mask = firstPairs * 2 - 1;
-  #tableLow = new Uint32Array(firstPairs * 2);
-  #tableHigh = new Uint32Array(firstPairs * 2);
-  #heads = new Int32Array(firstPairs * 2).fill(none);
-  /** How many hold the block, and the row of bits that says who, where they are many. */
-  #holdersOf = new Int32Array(firstPairs * 2);
-  #rows = new Int32Array(firstPairs * 2).fill(none);
+  #table = emptyTable(firstPairs * 2, entryShift);
   #entries = 0;
   // The pairs by hash and slot, in a table of the same kind.
-  #pairMask = firstPairs * 2 - 1;
-  #pairs = new Int32Array(firstPairs * 2).fill(none);
+  #keyMask = firstPairs * 2 - 1;
+  #keys = emptyTable(firstPairs * 2, keyShift);
   // The rows of bits, one bit per slot; freed rows are kept for later.
   #rowWords = 1;
   #bits = new Int32Array(64);
   #usedRows = 0;
   readonly #freeRows: number[] = [];
   #planes = new Int32Array(planes);
-  // The pairs. Those of one block are linked by holder, those of one endpoint from newest to oldest.
-  #low = new Uint32Array(firstPairs);
-  #high = new Uint32Array(firstPairs);
-  #slot = new Int32Array(firstPairs);
-  #nextHolder = new Int32Array(firstPairs);
-  #previousHolder = new Int32Array(firstPairs);
-  #older = new Int32Array(firstPairs);
-  #newer = new Int32Array(firstPairs);
+  #pairs = new Int32Array(firstPairs << pairShift);
   #used = 0;
   #free = none;
   // The endpoints, by slot.
@@ -58,7 +71,7 @@ export class BlockIndex {
   }
 
   has(slot: number, low: number, high: number): boolean {
-    return this.#pairs[this.#pairPlace(slot, low, high)] !== none;
+    return this.#keys[this.#keyPlace(slot, low | 0, high | 0) << keyShift] !== none;
   }
 
   /**
@@ -68,14 +81,14 @@ export class BlockIndex {
    * @param words two per block, low first; each is combined with the scope by exclusive or
    */
   countMatches(words: Uint32Array, blocks: number, scopeLow: number, scopeHigh: number, counts: Float64Array): void {
-    const slots = this.#slot;
-    const next = this.#nextHolder;
+    const pairs = this.#pairs;
+    const table = this.#table;
     let added = 0;
     for (let at = 0; at < blocks * 2; at += 2) {
-      const place = this.#place(((words[at] ?? 0) ^ scopeLow) >>> 0, ((words[at + 1] ?? 0) ^ scopeHigh) >>> 0);
-      let pair = this.#heads[place] ?? none;
+      const entry = this.#place((words[at] ?? 0) ^ scopeLow, (words[at + 1] ?? 0) ^ scopeHigh) << entryShift;
+      let pair = table[entry + headField] ?? none;
       if (pair === none) break;
-      const row = this.#rows[place] ?? none;
+      const row = table[entry + rowField] ?? none;
       if (row !== none) {
         this.#addRow(row);
         added += 1;
@@ -86,9 +99,10 @@ export class BlockIndex {
         continue;
       }
       while (pair !== none) {
-        const slot = slots[pair] ?? 0;
+        const record = pair << pairShift;
+        const slot = pairs[record + slotField] ?? 0;
         counts[slot] = (counts[slot] ?? 0) + 1;
-        pair = next[pair] ?? none;
+        pair = pairs[record + nextHolderField] ?? none;
       }
     }
     if (added > 0) this.#flushPlanes(counts);
@@ -96,42 +110,50 @@ export class BlockIndex {
 
   /** Calls back for every endpoint that holds the block. */
   visit(low: number, high: number, onHolder: (slot: number, weight: number) => void, weight: number): void {
-    let pair = this.#heads[this.#place(low, high)] ?? none;
+    let pair = this.#table[this.#place(low | 0, high | 0) << entryShift] ?? none;
     while (pair !== none) {
-      onHolder(this.#slot[pair] ?? 0, weight);
-      pair = this.#nextHolder[pair] ?? none;
+      const record = pair << pairShift;
+      const next = this.#pairs[record + nextHolderField] ?? none;
+      onHolder(this.#pairs[record + slotField] ?? 0, weight);
+      pair = next;
     }
   }
 
   /** The endpoint holds the block, as of now. Its least recently used blocks give way beyond `capacity`. */
   add(slot: number, low: number, high: number, capacity: number): void {
+    this.#add(slot, low | 0, high | 0, capacity);
+  }
+
+  #add(slot: number, low: number, high: number, capacity: number): void {
     if (slot >= this.#newest.length) this.#growSlots(slot);
-    const pairPlace = this.#pairPlace(slot, low, high);
-    const known = this.#pairs[pairPlace] ?? none;
+    const key = this.#keyPlace(slot, low, high) << keyShift;
+    const known = this.#keys[key] ?? none;
     if (known !== none) {
       this.#unlinkUse(known, slot);
       this.#linkUse(known, slot);
       return;
     }
     const pair = this.#takePair();
-    this.#pairs[pairPlace] = pair;
-    this.#low[pair] = low;
-    this.#high[pair] = high;
-    this.#slot[pair] = slot;
+    this.#keys[key] = pair;
+    this.#keys[key + keyTag] = low;
+    const record = pair << pairShift;
+    this.#pairs[record + lowField] = low;
+    this.#pairs[record + highField] = high;
+    this.#pairs[record + slotField] = slot;
     this.#linkHolder(pair, this.#place(low, high));
     if ((this.#held[slot] ?? 0) === 0) this.#holders += 1;
     this.#held[slot] = (this.#held[slot] ?? 0) + 1;
     this.size += 1;
     this.#linkUse(pair, slot);
     if (this.#entries * 2 > this.#mask) this.#growTable();
-    if (this.size * 2 > this.#pairMask) this.#growPairTable();
+    if (this.size * 2 > this.#keyMask) this.#growKeys();
     while ((this.#held[slot] ?? 0) > Math.max(1, capacity)) this.#drop(this.#oldest[slot] ?? none);
     while (this.size > this.#maxPairs) this.#drop(this.#oldest[this.#victim()] ?? none);
   }
 
   /** The endpoint no longer holds the block. */
   remove(slot: number, low: number, high: number): void {
-    const pair = this.#pairs[this.#pairPlace(slot, low, high)] ?? none;
+    const pair = this.#keys[this.#keyPlace(slot, low | 0, high | 0) << keyShift] ?? none;
     if (pair !== none) this.#drop(pair);
   }
 
@@ -150,67 +172,82 @@ export class BlockIndex {
   /** Where the block stands in the table, or the empty place where it would. */
   #place(low: number, high: number): number {
     const mask = this.#mask;
+    const table = this.#table;
     let place = low & mask;
     for (;;) {
-      if (this.#heads[place] === none) return place;
-      if (this.#tableLow[place] === low && this.#tableHigh[place] === high) return place;
+      const entry = place << entryShift;
+      const head = table[entry + headField] ?? none;
+      if (head === none) return place;
+      if (table[entry + entryTag] === low && this.#pairs[(head << pairShift) + highField] === high) return place;
       place = (place + 1) & mask;
     }
   }
 
   /** Where the pair stands in its table, or the empty place where it would. */
-  #pairPlace(slot: number, low: number, high: number): number {
-    const mask = this.#pairMask;
-    let place = this.#pairHome(slot, low);
+  #keyPlace(slot: number, low: number, high: number): number {
+    const mask = this.#keyMask;
+    const keys = this.#keys;
+    const pairs = this.#pairs;
+    let place = this.#keyHome(slot, low);
     for (;;) {
-      const pair = this.#pairs[place] ?? none;
+      const key = place << keyShift;
+      const pair = keys[key] ?? none;
       if (pair === none) return place;
-      if (this.#low[pair] === low && this.#slot[pair] === slot && this.#high[pair] === high) return place;
+      if (keys[key + keyTag] === low) {
+        const record = pair << pairShift;
+        if (pairs[record + slotField] === slot && pairs[record + highField] === high) return place;
+      }
       place = (place + 1) & mask;
     }
   }
 
-  #pairHome(slot: number, low: number): number {
-    return (low ^ Math.imul(slot + 1, 0x9e3779b1)) & this.#pairMask;
+  #keyHome(slot: number, low: number): number {
+    return (low ^ Math.imul(slot + 1, 0x9e3779b1)) & this.#keyMask;
   }
 
   #linkHolder(pair: number, place: number): void {
-    const head = this.#heads[place] ?? none;
-    const slot = this.#slot[pair] ?? 0;
-    this.#nextHolder[pair] = head;
-    this.#previousHolder[pair] = none;
+    const pairs = this.#pairs;
+    const table = this.#table;
+    const record = pair << pairShift;
+    const entry = place << entryShift;
+    const head = table[entry + headField] ?? none;
+    pairs[record + nextHolderField] = head;
+    pairs[record + previousHolderField] = none;
     if (head === none) {
-      this.#tableLow[place] = this.#low[pair] ?? 0;
-      this.#tableHigh[place] = this.#high[pair] ?? 0;
-      this.#holdersOf[place] = 0;
-      this.#rows[place] = none;
+      table[entry + entryTag] = pairs[record + lowField] ?? 0;
+      table[entry + holdersField] = 0;
+      table[entry + rowField] = none;
       this.#entries += 1;
-    } else this.#previousHolder[head] = pair;
-    this.#heads[place] = pair;
-    const holders = (this.#holdersOf[place] ?? 0) + 1;
-    this.#holdersOf[place] = holders;
-    const row = this.#rows[place] ?? none;
-    if (row !== none) this.#setBit(row, slot);
+    } else pairs[(head << pairShift) + previousHolderField] = pair;
+    table[entry + headField] = pair;
+    const holders = (table[entry + holdersField] ?? 0) + 1;
+    table[entry + holdersField] = holders;
+    const row = table[entry + rowField] ?? none;
+    if (row !== none) this.#setBit(row, pairs[record + slotField] ?? 0);
     // A row is worth its room where it is no longer than the list it stands for.
     else if (holders >= Math.max(8, this.#rowWords)) this.#makeRow(place);
   }
 
   #unlinkHolder(pair: number): void {
-    const place = this.#place(this.#low[pair] ?? 0, this.#high[pair] ?? 0);
-    const next = this.#nextHolder[pair] ?? none;
-    const previous = this.#previousHolder[pair] ?? none;
-    if (next !== none) this.#previousHolder[next] = previous;
-    if (previous === none) this.#heads[place] = next;
-    else this.#nextHolder[previous] = next;
-    const holders = (this.#holdersOf[place] ?? 0) - 1;
-    this.#holdersOf[place] = holders;
-    const row = this.#rows[place] ?? none;
+    const pairs = this.#pairs;
+    const table = this.#table;
+    const record = pair << pairShift;
+    const place = this.#place(pairs[record + lowField] ?? 0, pairs[record + highField] ?? 0);
+    const entry = place << entryShift;
+    const next = pairs[record + nextHolderField] ?? none;
+    const previous = pairs[record + previousHolderField] ?? none;
+    if (next !== none) pairs[(next << pairShift) + previousHolderField] = previous;
+    if (previous === none) table[entry + headField] = next;
+    else pairs[(previous << pairShift) + nextHolderField] = next;
+    const holders = (table[entry + holdersField] ?? 0) - 1;
+    table[entry + holdersField] = holders;
+    const row = table[entry + rowField] ?? none;
     if (row !== none) {
-      const slot = this.#slot[pair] ?? 0;
+      const slot = pairs[record + slotField] ?? 0;
       const word = row * this.#rowWords + (slot >> 5);
       this.#bits[word] = (this.#bits[word] ?? 0) & ~(1 << (slot & 31));
       if (holders * 2 < Math.max(8, this.#rowWords)) {
-        this.#rows[place] = none;
+        table[entry + rowField] = none;
         this.#freeRows.push(row);
       }
     }
@@ -227,11 +264,13 @@ export class BlockIndex {
     const words = this.#rowWords;
     if ((row + 1) * words > this.#bits.length) this.#bits = copied(this.#bits, new Int32Array(this.#bits.length * 2));
     this.#bits.fill(0, row * words, (row + 1) * words);
-    this.#rows[place] = row;
-    let pair = this.#heads[place] ?? none;
+    const entry = place << entryShift;
+    this.#table[entry + rowField] = row;
+    let pair = this.#table[entry + headField] ?? none;
     while (pair !== none) {
-      this.#setBit(row, this.#slot[pair] ?? 0);
-      pair = this.#nextHolder[pair] ?? none;
+      const record = pair << pairShift;
+      this.#setBit(row, this.#pairs[record + slotField] ?? 0);
+      pair = this.#pairs[record + nextHolderField] ?? none;
     }
   }
 
@@ -266,29 +305,35 @@ export class BlockIndex {
   }
 
   #linkUse(pair: number, slot: number): void {
+    const pairs = this.#pairs;
     const newest = this.#newest[slot] ?? none;
-    this.#older[pair] = newest;
-    this.#newer[pair] = none;
+    const record = pair << pairShift;
+    pairs[record + olderField] = newest;
+    pairs[record + newerField] = none;
     if (newest === none) this.#oldest[slot] = pair;
-    else this.#newer[newest] = pair;
+    else pairs[(newest << pairShift) + newerField] = pair;
     this.#newest[slot] = pair;
   }
 
   #unlinkUse(pair: number, slot: number): void {
-    const older = this.#older[pair] ?? none;
-    const newer = this.#newer[pair] ?? none;
+    const pairs = this.#pairs;
+    const record = pair << pairShift;
+    const older = pairs[record + olderField] ?? none;
+    const newer = pairs[record + newerField] ?? none;
     if (older === none) this.#oldest[slot] = newer;
-    else this.#newer[older] = newer;
+    else pairs[(older << pairShift) + newerField] = newer;
     if (newer === none) this.#newest[slot] = older;
-    else this.#older[newer] = older;
+    else pairs[(newer << pairShift) + olderField] = older;
   }
 
   #drop(pair: number): void {
-    const slot = this.#slot[pair] ?? 0;
+    const pairs = this.#pairs;
+    const record = pair << pairShift;
+    const slot = pairs[record + slotField] ?? 0;
     this.#unlinkUse(pair, slot);
+    this.#closeKeyGap(this.#keyPlace(slot, pairs[record + lowField] ?? 0, pairs[record + highField] ?? 0));
     this.#unlinkHolder(pair);
-    this.#closePairGap(this.#pairPlace(slot, this.#low[pair] ?? 0, this.#high[pair] ?? 0));
-    this.#older[pair] = this.#free;
+    pairs[record + olderField] = this.#free;
     this.#free = pair;
     this.#held[slot] = (this.#held[slot] ?? 0) - 1;
     if (this.#held[slot] === 0) this.#holders -= 1;
@@ -299,31 +344,33 @@ export class BlockIndex {
   #closeGap(emptied: number): void {
     this.#entries -= 1;
     const mask = this.#mask;
+    const table = this.#table;
     let gap = emptied;
-    for (let place = (gap + 1) & mask; this.#heads[place] !== none; place = (place + 1) & mask) {
-      const home = (this.#tableLow[place] ?? 0) & mask;
+    for (let place = (gap + 1) & mask; table[place << entryShift] !== none; place = (place + 1) & mask) {
+      const from = place << entryShift;
+      const home = (table[from + entryTag] ?? 0) & mask;
       if (((place - home) & mask) < ((place - gap) & mask)) continue;
-      this.#tableLow[gap] = this.#tableLow[place] ?? 0;
-      this.#tableHigh[gap] = this.#tableHigh[place] ?? 0;
-      this.#heads[gap] = this.#heads[place] ?? none;
-      this.#holdersOf[gap] = this.#holdersOf[place] ?? 0;
-      this.#rows[gap] = this.#rows[place] ?? none;
-      this.#heads[place] = none;
+      copyEntry(table, from, table, gap << entryShift);
+      table[from] = none;
       gap = place;
     }
   }
 
-  #closePairGap(emptied: number): void {
-    const mask = this.#pairMask;
+  #closeKeyGap(emptied: number): void {
+    const mask = this.#keyMask;
+    const keys = this.#keys;
     let gap = emptied;
-    this.#pairs[gap] = none;
+    keys[gap << keyShift] = none;
     for (let place = (gap + 1) & mask; ; place = (place + 1) & mask) {
-      const pair = this.#pairs[place] ?? none;
+      const key = place << keyShift;
+      const pair = keys[key] ?? none;
       if (pair === none) return;
-      const home = this.#pairHome(this.#slot[pair] ?? 0, this.#low[pair] ?? 0);
+      const tag = keys[key + keyTag] ?? 0;
+      const home = this.#keyHome(this.#pairs[(pair << pairShift) + slotField] ?? 0, tag);
       if (((place - home) & mask) < ((place - gap) & mask)) continue;
-      this.#pairs[gap] = pair;
-      this.#pairs[place] = none;
+      keys[gap << keyShift] = pair;
+      keys[(gap << keyShift) + keyTag] = tag;
+      keys[key] = none;
       gap = place;
     }
   }
@@ -331,23 +378,13 @@ export class BlockIndex {
   #takePair(): number {
     const free = this.#free;
     if (free !== none) {
-      this.#free = this.#older[free] ?? none;
+      this.#free = this.#pairs[(free << pairShift) + olderField] ?? none;
       return free;
     }
-    if (this.#used === this.#slot.length) this.#growPairs();
+    if (this.#used << pairShift === this.#pairs.length)
+      this.#pairs = copied(this.#pairs, new Int32Array(this.#pairs.length * 2));
     this.#used += 1;
     return this.#used - 1;
-  }
-
-  #growPairs(): void {
-    const size = this.#slot.length * 2;
-    this.#low = copied(this.#low, new Uint32Array(size));
-    this.#high = copied(this.#high, new Uint32Array(size));
-    this.#slot = copied(this.#slot, new Int32Array(size));
-    this.#nextHolder = copied(this.#nextHolder, new Int32Array(size));
-    this.#previousHolder = copied(this.#previousHolder, new Int32Array(size));
-    this.#older = copied(this.#older, new Int32Array(size));
-    this.#newer = copied(this.#newer, new Int32Array(size));
   }
 
   #growSlots(slot: number): void {
@@ -370,39 +407,47 @@ export class BlockIndex {
     this.#planes = new Int32Array(planes * words);
   }
 
-  #growPairTable(): void {
-    const before = this.#pairs;
-    this.#pairs = new Int32Array(before.length * 2).fill(none);
-    this.#pairMask = this.#pairs.length - 1;
-    for (const pair of before) {
+  #growKeys(): void {
+    const before = this.#keys;
+    this.#keyMask = this.#keyMask * 2 + 1;
+    this.#keys = emptyTable(this.#keyMask + 1, keyShift);
+    for (let key = 0; key < before.length; key += 1 << keyShift) {
+      const pair = before[key] ?? none;
       if (pair === none) continue;
-      this.#pairs[this.#pairPlace(this.#slot[pair] ?? 0, this.#low[pair] ?? 0, this.#high[pair] ?? 0)] = pair;
+      const tag = before[key + keyTag] ?? 0;
+      let place = this.#keyHome(this.#pairs[(pair << pairShift) + slotField] ?? 0, tag);
+      while (this.#keys[place << keyShift] !== none) place = (place + 1) & this.#keyMask;
+      this.#keys[place << keyShift] = pair;
+      this.#keys[(place << keyShift) + keyTag] = tag;
     }
   }
 
   #growTable(): void {
-    const [low, high, heads] = [this.#tableLow, this.#tableHigh, this.#heads];
-    const [holdersOf, rows] = [this.#holdersOf, this.#rows];
-    const size = heads.length * 2;
-    this.#mask = size - 1;
-    this.#tableLow = new Uint32Array(size);
-    this.#tableHigh = new Uint32Array(size);
-    this.#heads = new Int32Array(size).fill(none);
-    this.#holdersOf = new Int32Array(size);
-    this.#rows = new Int32Array(size).fill(none);
-    for (let at = 0; at < heads.length; at += 1) {
-      if (heads[at] === none) continue;
-      const place = this.#place(low[at] ?? 0, high[at] ?? 0);
-      this.#tableLow[place] = low[at] ?? 0;
-      this.#tableHigh[place] = high[at] ?? 0;
-      this.#heads[place] = heads[at] ?? none;
-      this.#holdersOf[place] = holdersOf[at] ?? 0;
-      this.#rows[place] = rows[at] ?? none;
+    const before = this.#table;
+    this.#mask = this.#mask * 2 + 1;
+    this.#table = emptyTable(this.#mask + 1, entryShift);
+    for (let from = 0; from < before.length; from += 1 << entryShift) {
+      if (before[from] === none) continue;
+      let place = (before[from + entryTag] ?? 0) & this.#mask;
+      while (this.#table[place << entryShift] !== none) place = (place + 1) & this.#mask;
+      copyEntry(before, from, this.#table, place << entryShift);
     }
   }
 }
 
-function copied<T extends Int32Array | Uint32Array>(from: T, to: T): T {
+/** Whose places are all empty: the first field of each is `none`. */
+function emptyTable(places: number, shift: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(places << shift).fill(none);
+}
+
+function copyEntry(source: Int32Array, from: number, target: Int32Array, to: number): void {
+  target[to] = source[from] ?? none;
+  target[to + holdersField] = source[from + holdersField] ?? 0;
+  target[to + rowField] = source[from + rowField] ?? none;
+  target[to + entryTag] = source[from + entryTag] ?? 0;
+}
+
+function copied(from: Int32Array, to: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   to.set(from);
   return to;
 }
