@@ -1,7 +1,8 @@
 import { pino } from 'pino';
 import { createLog, type Log } from '../telemetry/log.ts';
 
-type Start = (argv: readonly string[], options: { env: NodeJS.ProcessEnv; log: Log }) => Promise<Running>;
+/** Resolves when the program serves, or with its exit code when it has run to its end. */
+type Start = (argv: readonly string[], options: { env: NodeJS.ProcessEnv; log: Log }) => Promise<Running | number>;
 
 interface Running {
   url: string;
@@ -13,6 +14,11 @@ const programs = {
   simulator: async (): Promise<Start> => (await import('../simulator/vllm.ts')).startSimulator,
   testupstream: async (): Promise<Start> => (await import('../simulator/testupstream.ts')).startTestUpstream,
   epp: async (): Promise<Start> => (await import('../extproc/epp.ts')).startEpp,
+  aim: async (): Promise<Start> => (await import('../simulator/aim/aim.ts')).startAim,
+  aimdownload: async (): Promise<Start> => (await import('../simulator/aim/download.ts')).runAimDownload,
+  storageinitializer: async (): Promise<Start> =>
+    (await import('../simulator/aim/storageinitializer.ts')).runStorageInitializer,
+  upstream: async (): Promise<Start> => (await import('../simulator/upstream.ts')).startUpstream,
   bbr: async (): Promise<Start> => (await import('../extproc/bbr.ts')).startBbr,
 } as const;
 
@@ -26,40 +32,40 @@ const drainTimeoutMs = 120_000;
 const orphanTimeoutMs = 3_000;
 
 /**
- * Runs a program until SIGTERM, SIGINT or, when a node started it, until that node is gone: its end of our standard input
- * closes whatever happened to it (`HEADGATE_PARENT_PIPE`). Logs go to standard output, where `kubectl logs` finds them.
+ * Runs a program to its end, or until SIGTERM, SIGINT or, when a node started it, until that node is gone: its end of our
+ * standard input closes whatever happened to it (`HEADGATE_PARENT_PIPE`). Logs go to standard output, where `kubectl logs`
+ * finds them.
  */
 export async function runProgram(name: keyof typeof programs, argv: readonly string[]): Promise<void> {
   const log = createLog({ level: 'info', destination: pino.destination({ dest: 1, sync: true }) });
-  let running: Running;
-  try {
-    const start = await programs[name]();
-    running = await start(argv, { env: process.env, log });
-  } catch (error) {
-    log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-    process.exitCode = 1;
-    return;
-  }
+  const program: { running?: Running } = {};
   let closing = false;
   const close = (reason: string, timeoutMs: number): void => {
+    if (program.running === undefined) process.exit(1);
     setTimeout(() => process.exit(0), timeoutMs).unref();
     if (closing) return;
     closing = true;
     log.info({ reason }, 'stopping');
-    void running.close().finally(() => process.exit(0));
+    void program.running.close().finally(() => process.exit(0));
   };
+  if (process.env['HEADGATE_PARENT_PIPE'] === '1') {
+    const onGone = (): void => {
+      close('the node that started this program is gone', orphanTimeoutMs);
+    };
+    process.stdin.resume().on('end', onGone).on('error', onGone);
+  }
+  try {
+    const start = await programs[name]();
+    const started = await start(argv, { env: process.env, log });
+    if (typeof started === 'number') process.exit(started);
+    program.running = started;
+  } catch (error) {
+    log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       close(signal, drainTimeoutMs);
-    });
-  }
-  if (process.env['HEADGATE_PARENT_PIPE'] === '1') {
-    process.stdin.resume();
-    process.stdin.on('end', () => {
-      close('the node that started this program is gone', orphanTimeoutMs);
-    });
-    process.stdin.on('error', () => {
-      close('the node that started this program is gone', orphanTimeoutMs);
     });
   }
 }

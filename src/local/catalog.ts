@@ -1,7 +1,15 @@
+import { imageBasename, isAimImage } from '../kinds/aim/images.ts';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 
 /** Programs that are part of Headgate: subcommands of its own command line. */
-export const builtinPrograms = ['simulator', 'testupstream', 'epp'] as const;
+export const builtinPrograms = [
+  'simulator',
+  'testupstream',
+  'epp',
+  'aim',
+  'aimdownload',
+  'storageinitializer',
+] as const;
 export type BuiltinProgram = (typeof builtinPrograms)[number];
 
 /** A program of the user's that stands in for an image. */
@@ -16,11 +24,21 @@ export interface CommandProgram {
   ready?: { path: string; port: number };
 }
 
-export type Program = BuiltinProgram | CommandProgram;
+/** A server that runs already, to which all requests for the container are passed on. */
+export interface UrlProgram {
+  url: string;
+  /** Asked before a container that declares no readiness probe counts as ready. */
+  ready?: { path: string; port: number };
+}
+
+export type Program = BuiltinProgram | CommandProgram | UrlProgram;
 
 export interface CatalogEntry {
-  /** Image names in which `*` stands for any characters; a tag is compared only where the pattern has one. */
-  images: readonly string[];
+  /**
+   * Image names in which `*` stands for any characters; a tag is compared only where the pattern has one. Built-in entries may
+   * say it in code.
+   */
+  images: readonly (string | ((image: string) => boolean))[];
   program: Program;
 }
 
@@ -28,6 +46,11 @@ export interface CatalogEntry {
 export interface Catalog {
   /** The program of the first entry with a pattern that matches. */
   find(image: string): Program | undefined;
+}
+
+/** True for a container that asks an AIM image for its profile (aim.md 7.4), which no program in its place could tell. */
+export function isAimDiscovery({ image = '', args = [] }: { image?: string; args?: readonly string[] }): boolean {
+  return isAimImage(image) && args[0] === 'dry-run';
 }
 
 export const builtinEntries: readonly CatalogEntry[] = [
@@ -45,12 +68,15 @@ export const builtinEntries: readonly CatalogEntry[] = [
     ],
     program: 'epp',
   },
+  { images: [(image) => imageBasename(image) === 'aim-artifact-downloader'], program: 'aimdownload' },
+  { images: ['kserve/storage-initializer'], program: 'storageinitializer' },
+  { images: [isAimImage], program: 'aim' },
 ];
 
 /** The user's entries come first, so that they can replace a built-in one. */
 export function createCatalog(userEntries: readonly CatalogEntry[] = []): Catalog {
   const entries = [...userEntries, ...builtinEntries].map(({ images, program }) => ({
-    patterns: images.map(patternOf),
+    patterns: images.map((image) => (typeof image === 'string' ? patternOf(image) : image)),
     program,
   }));
   return {
@@ -68,7 +94,8 @@ export function imageNotInCatalog(image: string): string {
     `image "${image}" is not in the image catalog: the embedded node runs local programs in place of images. ` +
     'Map it in a file given with "headgate up --catalog FILE":\n' +
     `catalog:\n  - images: ["${name}"]\n    program: simulator\n` +
-    `or, for a program of your own,\n    program: { command: ["node", "server.js"] }`
+    `or, for a program of your own,\n    program: { command: ["node", "server.js"] }\n` +
+    `or, for a server that runs already,\n    program: { url: "http://127.0.0.1:11434" }`
   );
 }
 
@@ -178,9 +205,22 @@ function catalogReader(refuse: Refuse) {
     }
     return { path: text(found.path ?? node, `${path}.path`), port: portNumber };
   };
+  const url = (node: unknown, path: string): string => {
+    const value = text(node, path);
+    if (URL.canParse(value) && /^https?:/.test(value)) return value;
+    return refuse(node, `${path} must be a URL such as http://127.0.0.1:11434`);
+  };
   const program = (node: unknown, path: string): Program => {
-    if (isScalar(node)) return oneOf(node, `${path} (or a map with command)`, builtinPrograms);
-    const found = fields(node, path, ['command', 'args', 'env', 'ready']);
+    if (isScalar(node)) return oneOf(node, `${path} (or a map with command or url)`, builtinPrograms);
+    const found = fields(node, path, ['command', 'args', 'env', 'ready', 'url']);
+    if (found.url !== undefined) {
+      const other = found.command ?? found.args ?? found.env;
+      if (other !== undefined) return refuse(other, `${path} has a url: command, args and env have no place beside it`);
+      return {
+        url: url(found.url, `${path}.url`),
+        ...(found.ready === undefined ? {} : { ready: ready(found.ready, `${path}.ready`) }),
+      };
+    }
     return {
       command: texts(found.command ?? node, `${path}.command`),
       args: found.args === undefined ? 'append' : oneOf(found.args, `${path}.args`, ['append', 'ignore']),

@@ -39,6 +39,11 @@ export function parseGpus(text: string): NodeGpus[] {
   });
 }
 
+/** As `--gpus` takes it. */
+export function gpusText(gpus: readonly NodeGpus[]): string {
+  return gpus.map(({ model, count }) => `${model}:${String(count)}`).join(',');
+}
+
 /** The labels that AMD's node labeller writes (aim.md 7.6). */
 export function gpuLabels({ model, count }: NodeGpus): Record<string, string> {
   const known = gpuModels.find((candidate) => candidate.model === model);

@@ -1,6 +1,6 @@
 import type { Container } from 'kubernetes-types/core/v1.js';
 import { apiFiles } from './apienvironment.ts';
-import type { Program } from './catalog.ts';
+import type { BuiltinProgram, Program } from './catalog.ts';
 import { ContainerConfigError, expand, type PodAddresses } from './environment.ts';
 import { rewritePath, type Mount } from './volumes.ts';
 
@@ -45,8 +45,9 @@ export function launchOf(container: Container, program: Program, context: Launch
     ...context.baseEnv,
     ...apiFiles(context.mounts),
     HOSTNAME: context.podName,
+    HEADGATE_IMAGE: container.image ?? '',
     ...firstPort(container),
-    ...(typeof program === 'string' ? {} : program.env),
+    ...(typeof program === 'object' && 'env' in program ? program.env : {}),
     ...declared,
     POD_IP: context.addresses.podIP,
     HEADGATE_LISTEN_ADDRESS: context.addresses.podIP,
@@ -55,15 +56,15 @@ export function launchOf(container: Container, program: Program, context: Launch
     ),
   };
   const args = (container.args ?? []).map(word);
+  const builtin = (words: readonly string[]): Launch => ({
+    command: [context.entry.execPath, ...context.entry.args, ...words],
+    env: { ...env, HEADGATE_PARENT_PIPE: '1' },
+    parentPipe: true,
+  });
   if (typeof program === 'string') {
-    const own = argumentsOfCommand(container).map(word);
-    const { execPath, args: entryArgs } = context.entry;
-    return {
-      command: [execPath, ...entryArgs, program, ...own, ...args],
-      env: { ...env, HEADGATE_PARENT_PIPE: '1' },
-      parentPipe: true,
-    };
+    return builtin([program, ...argumentsOfCommand(container, program).map(word), ...args]);
   }
+  if ('url' in program) return builtin(['upstream', '--url', program.url]);
   return { command: [...program.command, ...(program.args === 'append' ? args : [])], env, parentPipe: false };
 }
 
@@ -72,22 +73,36 @@ function firstPort(container: Container): Record<string, string> {
   return port === undefined ? {} : { PORT: String(port.containerPort) };
 }
 
-/** Ways to start vLLM's server in its image; the words behind are its arguments. */
-const vllmCommands = [
-  ['vllm', 'serve'],
-  ['python3', '-m', 'vllm.entrypoints.openai.api_server'],
-  ['python', '-m', 'vllm.entrypoints.openai.api_server'],
-] as const;
+/** Commands in the images of a program, and the arguments of the program that do the same. */
+interface KnownCommand {
+  words: readonly string[];
+  instead: readonly string[];
+}
+
+const vllmCommands: readonly KnownCommand[] = [
+  { words: ['vllm', 'serve'], instead: [] },
+  { words: ['python3', '-m', 'vllm.entrypoints.openai.api_server'], instead: [] },
+  { words: ['python', '-m', 'vllm.entrypoints.openai.api_server'], instead: [] },
+];
+
+const knownCommands: Partial<Record<BuiltinProgram, readonly KnownCommand[]>> = {
+  simulator: vllmCommands,
+  aimdownload: [
+    { words: ['/check-size.sh'], instead: ['check-size'] },
+    { words: ['/download.sh'], instead: [] },
+  ],
+  storageinitializer: [{ words: ['/storage-initializer/scripts/initializer-entrypoint'], instead: [] }],
+};
 
 /**
  * The arguments within a container's `command`. A built-in program takes the place of the image's own program; a command that
  * is more than that program's name would do something else in the image, and is refused rather than ignored.
  */
-function argumentsOfCommand(container: Container): readonly string[] {
+function argumentsOfCommand(container: Container, program: BuiltinProgram): readonly string[] {
   const command = container.command ?? [];
-  const vllm = vllmCommands.find((words) => words.every((expected, i) => expected === command[i]));
-  if (vllm !== undefined) return command.slice(vllm.length);
-  const shell = /(^|\/)(sh|bash|ash|dash|env)$/.test(command[0] ?? '');
+  const known = (knownCommands[program] ?? []).find(({ words }) => words.every((word, i) => word === command[i]));
+  if (known !== undefined) return [...known.instead, ...command.slice(known.words.length)];
+  const shell = /(^|\/)(sh|bash|ash|dash|env)$|\.sh$/.test(command[0] ?? '');
   if (!shell && command.slice(1).every((text) => text.startsWith('-'))) return command.slice(1);
   throw new ContainerConfigError(
     'UnsupportedCommand',

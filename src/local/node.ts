@@ -20,7 +20,7 @@ import { startJobController, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
 import type { Entry } from './launch.ts';
 import { killLeftovers, processRecords } from './leftovers.ts';
-import { defaultGpus, type NodeGpus } from './gpus.ts';
+import { defaultGpus, gpusText, type NodeGpus } from './gpus.ts';
 import { createNodeUsage, type NodeUsage } from './metrics.ts';
 import { createPodAccess, type PodAccess } from './podaccess.ts';
 import { createPodTokens } from './podtokens.ts';
@@ -105,7 +105,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     hostIP: network.node,
     catalog,
     entry,
-    baseEnv: { ...inheritedEnv(), ...options.env },
+    baseEnv: { ...inheritedEnv(), HEADGATE_GPUS: gpusText(gpus), ...options.env },
     records,
     liveLogs,
     tokens: createPodTokens(client),

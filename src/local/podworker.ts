@@ -9,7 +9,7 @@ import { isNotFound, type KubeClient } from '../kube/client.ts';
 import { timestamp } from '../kube/conditions.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../telemetry/log.ts';
-import { imageNotInCatalog, type Catalog, type CommandProgram } from './catalog.ts';
+import { imageNotInCatalog, isAimDiscovery, type Catalog, type Program } from './catalog.ts';
 import { logPath, openContainerLog, type LiveLogs } from './containerlog.ts';
 import {
   ContainerRunner,
@@ -266,7 +266,7 @@ export class PodWorker {
 
   async #prepare(container: Container): Promise<PreparedContainer> {
     const { catalog, entry, baseEnv } = this.#node;
-    const program = catalog.find(container.image ?? '');
+    const program = isAimDiscovery(container) ? 'aim' : catalog.find(container.image ?? '');
     if (program === undefined) throw new NotInCatalog(imageNotInCatalog(container.image ?? ''));
     const podSources = this.#node.sources(this.#pod.metadata.namespace ?? '');
     const declaredEnv = containerEnvironment(container, this.#pod, this.#addresses, podSources);
@@ -280,7 +280,7 @@ export class PodWorker {
       declaredEnv,
       mounts,
     });
-    const ready = typeof program === 'string' ? undefined : readyProbe(program, container);
+    const ready = readyProbe(program, container);
     return { launch, mounts, ...(ready === undefined ? {} : { ready }) };
   }
 
@@ -368,7 +368,8 @@ function declarationOf({ spec, metadata: { labels, annotations } }: Pod): string
   return JSON.stringify([spec, labels, annotations]);
 }
 
-function readyProbe(program: CommandProgram, container: Container): Probe | undefined {
+function readyProbe(program: Program, container: Container): Probe | undefined {
+  if (typeof program === 'string') return undefined;
   const { ready } = program;
   if (ready === undefined) return undefined;
   const port = ready.port === 0 ? container.ports?.[0]?.containerPort : ready.port;
