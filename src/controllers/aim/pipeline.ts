@@ -77,6 +77,11 @@ export interface AimDefinition<T extends AimObject, Observed> {
   complete?(child: Child, parent: Parent): KubeObject;
   /** Annotation that, when "true", has the object left alone; AIM's unless given. */
   readonly pausedBy?: string;
+  /**
+   * How long a status may wait to be written while its overall state stays the same: what happens in quick succession is
+   * written once. 0.
+   */
+  readonly statusDelayMs?: number;
   /** Takes fields over from other field managers when it applies children. */
   readonly force?: boolean;
   readonly finalizer?: {
@@ -151,6 +156,8 @@ function createPass<T extends AimObject, Observed>(
   const writer: Writer = { environment, manager: managerOf(definition), force: definition.force ?? false, read };
   const statuses = createSettled();
   const children = createSettled();
+  /** Since when a status differs from what is stored, by key. */
+  const waiting = new Map<string, number>();
   const paused = definition.pausedBy ?? `${kind.group}/reconciliation-paused`;
   const complete = definition.complete?.bind(definition) ?? completeChild;
 
@@ -158,6 +165,7 @@ function createPass<T extends AimObject, Observed>(
     const found = read.get(kind, ref);
     if (found === undefined) {
       statuses.forget(keyOf(ref));
+      waiting.delete(keyOf(ref));
       return {};
     }
     if (found.metadata.deletionTimestamp !== undefined) {
@@ -185,16 +193,47 @@ function createPass<T extends AimObject, Observed>(
     }
 
     const verdict = plan.status(failed, environment.now());
-    for (const { type, reason, message } of verdict.events) events.event(object, type, reason, message);
-    await writeStatus(writer, statuses, kind, object, verdict.status);
+    const delayMs = statusDelay(definition.statusDelayMs ?? 0, waiting, object, verdict.status);
+    if (delayMs === 0) {
+      for (const { type, reason, message } of verdict.events) events.event(object, type, reason, message);
+      await writeStatus(writer, statuses, kind, object, verdict.status);
+    }
     const retry = failed[0] ?? verdict.retry;
     if (retry !== undefined) throw new Error(retry);
     if (unserved.size > 0) log.debug({ object: keyOf(ref), kinds: [...unserved].map((k) => k.kind) }, 'not served');
-    const waits = [plan.requeueAfterMs, unserved.size > 0 ? unservedRetryMs : undefined].filter(
-      (ms) => ms !== undefined,
-    );
+    const waits = [
+      plan.requeueAfterMs,
+      delayMs === 0 ? undefined : delayMs,
+      unserved.size > 0 ? unservedRetryMs : undefined,
+    ].filter((ms) => ms !== undefined);
     return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
   };
+}
+
+/** How long the status still waits before it is written; 0: it is written now. */
+function statusDelay(
+  delayMs: number,
+  waiting: Map<string, number>,
+  { metadata, status }: AimObject,
+  wanted: AimObject['status'],
+): number {
+  const key = keyOf(metadata);
+  const sameState = status !== undefined && overall(status) === overall(wanted);
+  if (delayMs === 0 || !sameState || isDeepStrictEqual(JSON.parse(JSON.stringify(wanted)), status)) {
+    waiting.delete(key);
+    return 0;
+  }
+  const now = performance.now();
+  const since = waiting.get(key) ?? now;
+  waiting.set(key, since);
+  const left = Math.ceil(since + delayMs - now);
+  if (left > 0) return left;
+  waiting.delete(key);
+  return 0;
+}
+
+function overall(status: AimObject['status']): unknown {
+  return status !== undefined && 'status' in status ? status.status : undefined;
 }
 
 function readerOf({ informers, writes }: AimEnvironment): Reader {

@@ -9,8 +9,8 @@ export interface AimEvent {
 
 /**
  * What is told in events (aim.md 3.7): a Warning for each component that got into an error state, and a Normal event when
- * the condition Ready changes otherwise. Steps of single components on the way, and errors that last, are in the conditions
- * only: an event is a write to the API.
+ * the object becomes ready or is no longer. Steps on the way, and errors that last, are in the conditions only: an event is
+ * a write to the API.
  */
 export function transitionEvents(
   previous: readonly Condition[],
@@ -24,7 +24,10 @@ export function transitionEvents(
   const warnings = alarms
     .filter(changed)
     .map(({ reason, message }): AimEvent => ({ type: 'Warning', reason, message }));
-  const ready = conditions.find(({ type }) => type === 'Ready');
-  if (alarms.length > 0 || ready === undefined || !changed(ready)) return warnings;
+  const readyOf = (list: readonly Condition[]) => list.find(({ type }) => type === 'Ready');
+  const ready = readyOf(conditions);
+  const became = ready?.status === 'True' && changed(ready);
+  const ceased = ready?.status === 'False' && readyOf(previous)?.status === 'True' && alarms.length === 0;
+  if (ready === undefined || !(became || ceased)) return warnings;
   return [...warnings, { type: 'Normal', reason: ready.reason, message: ready.message }];
 }

@@ -23,6 +23,9 @@ import { byName, serviceIndexes, watchesOf } from './watches.ts';
 
 export const serviceFinalizer = 'aim.eai.amd.com/template-cache-cleanup';
 
+/** Models, caches, pods and routes report in quick succession. */
+const statusDelayMs = 500;
+
 /** Keeps AIMServices of the group aim.eai.amd.com (aim.md 5). */
 export function startServiceController(environment: AimEnvironment): Promise<Controller> {
   addServiceIndexes(environment.informers);
@@ -36,6 +39,7 @@ function serviceDefinition(environment: AimEnvironment): AimDefinition<AIMServic
     owns: [InferenceService, HTTPRoute, AIMTemplateCache, AIMServiceTemplate],
     reads: [...readKinds, Namespace],
     watches: watchesOf(environment.informers),
+    statusDelayMs,
     finalizer: { name: serviceFinalizer, cleanUp: (service, read) => dropUnreadyCaches(environment, service, read) },
     observe: (service, read) => (service.spec === undefined ? undefined : observeService(service, service.spec, read)),
     plan: planService,
