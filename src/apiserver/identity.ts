@@ -19,6 +19,8 @@ import {
 /** What the API server proves itself with and what its clients prove themselves with. Kept in the data directory, mode 0600. */
 export interface Identity {
   caCertificate: string;
+  /** Signs certificates of clients. Authorities of older data directories have thrown theirs away. */
+  caKey?: string;
   serverCertificate: string;
   serverKey: string;
   /** Bearer token of the administrator. Never logged. */
@@ -29,25 +31,41 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const tenYearsMs = 10 * 365 * 24 * 3600 * 1000;
 const serverNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
 
-/** Reads the identity of a data directory; makes it at the first start. */
-export async function loadIdentity(directory: string, addresses: readonly string[]): Promise<Identity> {
+/** Reads the identity of a data directory; makes it at the first start, for these addresses and names. */
+export async function loadIdentity(
+  directory: string,
+  addresses: readonly string[],
+  names: readonly string[] = serverNames,
+): Promise<Identity> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, 'identity.json');
   const stored = existsSync(file) ? parseIdentity(readFileSync(file, 'utf8'), file) : undefined;
-  if (stored !== undefined) return stored;
-  const identity = { ...(await makeCertificates(addresses)), token: randomBytes(32).toString('base64url') };
+  if (stored !== undefined) {
+    writeAuthority(directory, stored);
+    return stored;
+  }
+  const identity = { ...(await makeCertificates(addresses, names)), token: randomBytes(32).toString('base64url') };
   // Renamed into place: a crash leaves no half-written identity behind.
   writeFileSync(`${file}.new`, JSON.stringify(identity), { mode: 0o600 });
   renameSync(`${file}.new`, file);
+  writeAuthority(directory, identity);
   return identity;
+}
+
+/** The authority as files that tools can sign certificates of clients with, where kubeadm has them, too. */
+function writeAuthority(directory: string, { caCertificate, caKey }: Identity): void {
+  if (caKey === undefined) return;
+  writeFileSync(join(directory, 'ca.crt'), caCertificate, { mode: 0o600 });
+  writeFileSync(join(directory, 'ca.key'), caKey, { mode: 0o600 });
 }
 
 function parseIdentity(text: string, file: string): Identity | undefined {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null)
     throw new Error(`${file} is not an identity: delete it to make a new one`);
+  const fields = value as Record<string, unknown>;
   const field = (name: string): string => {
-    const part: unknown = (value as Record<string, unknown>)[name];
+    const part: unknown = fields[name];
     if (typeof part !== 'string') throw new Error(`${file} has no ${name}: delete it to make a new identity`);
     return part;
   };
@@ -56,12 +74,16 @@ function parseIdentity(text: string, file: string): Identity | undefined {
     serverCertificate: field('serverCertificate'),
     serverKey: field('serverKey'),
     token: field('token'),
+    ...('caKey' in fields && { caKey: field('caKey') }),
   };
   const expires = new X509Certificate(identity.serverCertificate).notAfter;
   return expires.getTime() > Date.now() ? identity : undefined;
 }
 
-async function makeCertificates(addresses: readonly string[]): Promise<Omit<Identity, 'token'>> {
+async function makeCertificates(
+  addresses: readonly string[],
+  names: readonly string[],
+): Promise<Omit<Identity, 'token'>> {
   const caKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const serverKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const notBefore = new Date(Date.now() - 3600 * 1000);
@@ -92,15 +114,19 @@ async function makeCertificates(addresses: readonly string[]): Promise<Omit<Iden
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
       await AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
       new SubjectAlternativeNameExtension([
-        ...serverNames.map((value) => ({ type: 'dns' as const, value })),
+        ...names.map((value) => ({ type: 'dns' as const, value })),
         ...addresses.map((value) => ({ type: 'ip' as const, value })),
       ]),
     ],
   });
-  const key = await webcrypto.subtle.exportKey('pkcs8', serverKeys.privateKey);
   return {
     caCertificate: ca.toString('pem'),
+    caKey: await privateKeyPem(caKeys.privateKey),
     serverCertificate: server.toString('pem'),
-    serverKey: PemConverter.encode(key, 'PRIVATE KEY'),
+    serverKey: await privateKeyPem(serverKeys.privateKey),
   };
+}
+
+async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+  return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }

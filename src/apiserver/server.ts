@@ -54,6 +54,8 @@ export interface ApiServerOptions {
   log: Log;
   /** How much of the past is kept for watches and pages; by default 10,000 changes, 32 MiB. */
   history?: HistoryWindow;
+  /** Watches at a time; 2,000 by default. */
+  maxWatches?: number;
   /** Without it `kubectl logs` is refused. */
   podLogs?: PodLogSource;
   /** Without it `kubectl exec` and `cp` are refused. */
@@ -104,6 +106,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     metrics: options.metrics,
     eventLines: createEventLines(),
     watches: new Set(),
+    maxWatches: options.maxWatches ?? 2000,
     log,
   };
 
@@ -122,6 +125,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     cert: identity.serverCertificate,
     key: identity.serverKey,
     minVersion: 'TLSv1.2',
+    // Clients may show a certificate of our authority, or a token in each request.
+    ca: identity.caCertificate,
+    requestCert: true,
+    rejectUnauthorized: false,
     // Without the post-quantum ML-KEM, of which every connection keeps 6 KB: what it protects never leaves the machine.
     ecdhCurve: 'X25519:P-256:P-384',
   });
@@ -213,7 +220,7 @@ function upgrade(
 
 /** The request of a user who may make it. */
 function admitted({ authenticator, authorizer }: Server, raw: IncomingMessage, response: ServerResponse): ApiRequest {
-  const user = impersonated(authenticator.authenticate(raw.headers), raw.headers, authorizer);
+  const user = impersonated(authenticator.authenticate(raw), raw.headers, authorizer);
   const request = parseRequest(raw, response, user);
   const attributes = attributesOf(request.method, request.path, request.query, request.resource);
   if (!authorizer.authorize(user, attributes).allowed) throw accessForbidden(user, attributes);

@@ -16,18 +16,20 @@ let webhook: Server;
 let directory: string;
 let clientConfig: { url: string; caBundle: string };
 let asked: Review['request'][] = [];
+let hang = false;
 let answer: (request: Review['request']) => Record<string, unknown> = () => ({ allowed: true });
 
 beforeAll(async () => {
   api = await startTestApi();
   directory = await mkdtemp(join(tmpdir(), 'headgate-webhook-'));
-  const identity = await loadIdentity(directory, ['127.0.0.1']);
+  const identity = await loadIdentity(directory, ['127.0.0.1'], ['hook.default.svc']);
   webhook = createServer({ cert: identity.serverCertificate, key: identity.serverKey }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
       asked.push(review.request);
+      if (hang) return;
       const verdict = { uid: review.request.uid, ...answer(review.request) };
       response.end(JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: verdict }));
     });
@@ -158,6 +160,125 @@ test('a webhook that does not answer fails the write, or is ignored when it says
   await api.call('DELETE', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations');
   await register('Validating', { ...unreachable, failurePolicy: 'Ignore' });
   expect((await create('found')).status).toBe(201);
+});
+
+test('a webhook that takes too long fails the write after its timeout', async () => {
+  hang = true;
+  try {
+    await register('Validating', { timeoutSeconds: 1 });
+    const failed = await create('slow');
+    expect(failed.status).toBe(500);
+    expect(failed.body.message).toMatch(
+      /^Internal error occurred: failed calling webhook "hook.test.example": .*timeout/,
+    );
+    await api.call('DELETE', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations');
+    await register('Validating', { timeoutSeconds: 1, failurePolicy: 'Ignore' });
+    expect((await create('slow')).status).toBe(201);
+  } finally {
+    hang = false;
+  }
+});
+
+test('a webhook is asked about what its selectors and conditions leave', async () => {
+  const asks = async (name: string, fields: Record<string, unknown>, labels: Record<string, string> = {}) => {
+    await api.call('DELETE', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations');
+    expect((await register('Validating', fields)).status).toBe(201);
+    asked = [];
+    expect((await create(name, labels)).status).toBe(201);
+    return asked.length === 1;
+  };
+  const objectSelector = { matchLabels: { checked: 'yes' } };
+  expect(await asks('object-1', { objectSelector })).toBe(false);
+  expect(await asks('object-2', { objectSelector }, { checked: 'yes' })).toBe(true);
+  const inNamespace = (values: string[]) => ({
+    namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values }] },
+  });
+  expect(await asks('namespace-1', inNamespace(['elsewhere']))).toBe(false);
+  expect(await asks('namespace-2', inNamespace(['default']))).toBe(true);
+  const when = (expression: string) => ({ matchConditions: [{ name: 'when', expression }] });
+  expect(await asks('condition-1', when('object.metadata.name.startsWith("other")'))).toBe(false);
+  expect(await asks('condition-2', when('request.operation == "CREATE" && oldObject == null'))).toBe(true);
+  // One that cannot be evaluated counts as a failure of the webhook.
+  await api.call('DELETE', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations');
+  await register('Validating', when('object.spec.missing == 1'));
+  const failed = await create('condition-3');
+  expect([failed.status, failed.body.message]).toEqual([403, expect.stringContaining('matchCondition "when"')]);
+  expect(await asks('condition-4', { ...when('object.spec.missing == 1'), failurePolicy: 'Ignore' })).toBe(false);
+});
+
+test('a mutating webhook is asked again about what one behind it has changed, when it wants to', async () => {
+  const patched = (path: string, value: string) => ({
+    allowed: true,
+    patchType: 'JSONPatch',
+    patch: Buffer.from(JSON.stringify([{ op: 'add', path, value }])).toString('base64'),
+  });
+  const order: string[] = [];
+  answer = (request) => {
+    const { name } = (request.object as unknown as { data?: { step?: string }; metadata: { name: string } }).metadata;
+    const step = (request.object as unknown as { data: { step?: string } }).data.step ?? 'none';
+    order.push(step);
+    return patched('/data/step', `${step}+${order.length}-${name}`);
+  };
+  for (const [reinvocationPolicy, calls] of [
+    ['Never', 2],
+    ['IfNeeded', 3],
+  ] as const) {
+    order.splice(0);
+    await api.call('DELETE', '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations');
+    const hook = {
+      sideEffects: 'None',
+      admissionReviewVersions: ['v1'],
+      clientConfig,
+      rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }],
+    };
+    const registered = await api.call('POST', '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
+      body: {
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: 'MutatingWebhookConfiguration',
+        metadata: { name: 'two' },
+        webhooks: [
+          { ...hook, name: 'first.test.example', reinvocationPolicy },
+          { ...hook, name: 'second.test.example' },
+        ],
+      },
+    });
+    expect(registered.status).toBe(201);
+    expect((await create(`again-${calls}`)).status).toBe(201);
+    expect(order).toHaveLength(calls);
+  }
+});
+
+test('a webhook behind a Service is asked at a ready endpoint, under the name of the Service', async () => {
+  const { port } = webhook.address() as AddressInfo;
+  const made = await api.call('POST', '/api/v1/namespaces/default/services', {
+    body: {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'hook' },
+      spec: { clusterIP: 'None', ports: [{ name: 'https', port: 8443, targetPort: port }] },
+    },
+  });
+  expect(made.status, made.body.message).toBe(201);
+  const service = { name: 'hook', namespace: 'default', port: 8443, path: '/admit' };
+  await register('Validating', { clientConfig: { service, caBundle: clientConfig.caBundle } });
+  expect((await create('served')).body.message).toContain('no endpoints available for service "hook"');
+  await api.call('POST', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
+    body: {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'hook-1', labels: { 'kubernetes.io/service-name': 'hook' } },
+      addressType: 'IPv4',
+      ports: [{ name: 'https', port }],
+      endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }],
+    },
+  });
+  asked = [];
+  expect((await create('served')).body.message).toBeUndefined();
+  expect(asked).toHaveLength(1);
+  const elsewhere = { ...service, port: 443 };
+  await api.call('DELETE', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations');
+  await register('Validating', { clientConfig: { service: elsewhere, caBundle: clientConfig.caBundle } });
+  expect((await create('unserved')).body.message).toContain('no service port 443 found for service "hook"');
 });
 
 test.each([

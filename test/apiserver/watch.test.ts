@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { connect } from 'node:tls';
 import { once } from 'node:events';
 import { startTestApi, type TestApi, type WatchEvent } from './harness.ts';
@@ -243,3 +243,34 @@ test('a watcher that does not read is cut off, and the others are not held up', 
   await closed;
   expect(bytes).toBeLessThan(20_000_000);
 }, 60_000);
+
+test('watches beyond the limit are refused until one ends', async () => {
+  const limited = await startTestApi({ maxWatches: 2 });
+  try {
+    const ending = [new AbortController(), new AbortController()];
+    const path = '/api/v1/namespaces?watch=true';
+    const open = ending.map(({ signal }) => limited.watch(path, signal));
+    for (const events of open) expect((await events.next()).value).toMatchObject({ type: 'ADDED' });
+    const refused = await limited.call('GET', path);
+    expect([refused.status, refused.body.reason, refused.headers['retry-after']]).toEqual([
+      429,
+      'TooManyRequests',
+      '5',
+    ]);
+    expect((await limited.call('GET', '/api/v1/namespaces')).status).toBe(200);
+    ending[0]?.abort();
+    await vi.waitFor(
+      async () => {
+        const third = new AbortController();
+        const next = await limited.watch(path, third.signal).next();
+        third.abort();
+        expect(next).toMatchObject({ value: { type: 'ADDED' } });
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+    ending[1]?.abort();
+    for (const events of open) await events.return(undefined);
+  } finally {
+    await limited.close();
+  }
+});

@@ -1,13 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../status.ts';
+import { certificateUser } from './clientcertificate.ts';
 import { apiAudience, type ServiceAccountTokens, type VerifiedToken } from './serviceaccounttokens.ts';
 import { administrator, type User } from './user.ts';
 
 /** Finds out who somebody is. */
 export interface Authenticator {
-  /** The user of a request. Requests without a valid token are refused with 401: there are no anonymous users. */
-  authenticate(headers: IncomingHttpHeaders): User;
+  /** The user of a request. Without a client certificate or token that is valid it is refused with 401: there are no anonymous users. */
+  authenticate(request: Pick<IncomingMessage, 'headers' | 'socket'>): User;
   /** A bearer token's user, or why it is not accepted. */
   verify(token: string, audiences: readonly string[]): VerifiedToken | { error: string };
 }
@@ -23,7 +24,9 @@ export function createAuthenticator(adminToken: string, tokens: ServiceAccountTo
   };
   return {
     verify,
-    authenticate(headers) {
+    authenticate({ headers, socket }) {
+      const certified = certificateUser(socket);
+      if (certified !== undefined) return certified;
       const token = /^Bearer +(?<token>\S+) *$/i.exec(headers.authorization ?? '')?.groups?.['token'];
       const verified = token === undefined ? undefined : verify(token, [apiAudience]);
       if (verified === undefined || 'error' in verified) throw new ApiError(401, 'Unauthorized', 'Unauthorized');

@@ -30,7 +30,9 @@ export interface Server {
   podAccess: PodAccess | undefined;
   metrics: MetricsSource | undefined;
   eventLines: EventLines;
+  /** What ends each watch. */
   watches: Set<() => void>;
+  maxWatches: number;
   log: Log;
 }
 

@@ -10,7 +10,6 @@ import { bookmarkLine, line, objectLine, type EventForm, type EventType } from '
 import { checkReached, isTrue, parseListOptions } from './listoptions.ts';
 import { includeObjectOf } from './read.ts';
 
-const maxWatches = 2000;
 /** A watcher that does not read is cut off at this many bytes waiting for it; it will watch again from where it was. */
 const maxWaitingBytes = 32 * 1024 * 1024;
 const bookmarkMs = 60_000;
@@ -23,8 +22,9 @@ export function watchObjects(server: Server, request: ResourceRequest): void {
   const selection = parseSelection(served.kind, query);
   const wantsBookmarks = isTrue(query.get('allowWatchBookmarks'));
   if (sendInitialEvents === true) checkReached(revision, store);
-  if (server.watches.size >= maxWatches) {
-    throw new ApiError(429, 'TooManyRequests', `there are ${maxWatches} watches already`, { retryAfterSeconds: 5 });
+  if (server.watches.size >= server.maxWatches) {
+    const message = `there are ${server.maxWatches} watches already`;
+    throw new ApiError(429, 'TooManyRequests', message, { retryAfterSeconds: 5 });
   }
   const startsWithState = sendInitialEvents ?? revision === 0;
   // "Any version" without the state is from now on.
@@ -41,7 +41,7 @@ export function watchObjects(server: Server, request: ResourceRequest): void {
   let first = true;
   const lineOf = (event: StoreEvent): Buffer | undefined => {
     if (event.resource !== served.id || event.revision <= from) return undefined;
-    if (resource.namespace !== undefined && event.object.metadata.namespace !== resource.namespace) return undefined;
+    if (resource.namespace !== undefined && !event.key.startsWith(`${resource.namespace}/`)) return undefined;
     const type = typeFor(event, selection);
     if (type === undefined) return undefined;
     const made = server.eventLines.ofEvent(form, type, event, first);
