@@ -143,14 +143,20 @@ describe('a pool of a Kubernetes API', () => {
     expect(await pick(epp)).toBe('127.0.9.30:8000');
   });
 
-  it('can be a selector without a pool', async () => {
+  it('can be a selector without a pool (standalone mode): the same routing, and every priority is 0', async () => {
     await create(pods, pod('c-1', 'c', '127.0.9.5'));
     const epp = await start(['--endpoint-selector', 'app=c', '--endpoint-target-ports', '8000,8001'], {
       ...env,
       POD_NAME: 'picker-5d9f-x7z',
     });
     await vi.waitFor(async () => expect(await health(epp)).toBe('SERVING'));
-    expect(await pick(epp)).toMatch(/^127\.0\.9\.5:800[01]$/);
+    const asked = await pick(epp, { 'x-gateway-inference-objective': 'nobody-knows' });
+    expect(asked).toMatch(/^127\.0\.9\.5:800[01]$/);
+    const page = await fetch(`http://127.0.0.1:${String(epp.ports.metrics)}/metrics`, {
+      headers: { authorization: `Bearer ${api.server.token}` },
+    });
+    const labels = '{model_name="m",target_model_name="m",priority="0"}';
+    expect(await page.text()).toContain(`inference_objective_request_total${labels} 1`);
   });
 
   it('is found by KUBECONFIG too', async () => {
