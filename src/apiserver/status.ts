@@ -1,5 +1,5 @@
 import type { FieldError } from '../kinds/fielderror.ts';
-import type { Kind } from '../kinds/kind.ts';
+import { qualifiedResource, type Kind } from '../kinds/kind.ts';
 
 export {
   duplicate,
@@ -55,11 +55,6 @@ export function statusOf(error: ApiError): Record<string, unknown> {
     ...(error.details !== undefined && { details: error.details }),
     code: error.code,
   };
-}
-
-/** `pods`, `deployments.apps`: how messages name a resource. */
-export function qualifiedResource(kind: Pick<Kind, 'group' | 'plural'>): string {
-  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
 }
 
 function about(kind: Kind, name: string): StatusDetails {

@@ -1,6 +1,12 @@
+import { createAimEnvironment } from '../controllers/aim/pipeline.ts';
+import { startAim } from '../controllers/aim/start.ts';
 import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
+import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
+import { startAirunway } from '../controllers/airunway/start.ts';
 import { ensureGatewayClasses } from '../controllers/gateway/classes.ts';
 import { startGatewayController, type GatewayControllerOptions } from '../controllers/gateway/controller.ts';
+import { Namespace } from '../kinds/core/namespace.ts';
+import { isConflict, type KubeClient } from '../kube/client.ts';
 
 export interface Controllers {
   /** The data plane has all that the caches hold. */
@@ -8,15 +14,43 @@ export interface Controllers {
   stop(): Promise<void>;
 }
 
+export interface ControllersOptions extends GatewayControllerOptions {
+  readonly airunway: AirunwaySettings;
+  /** Providers of model servers that are simulated here, and so run without GPUs. */
+  readonly simulatedProviders: ReadonlySet<string>;
+  readonly version: string;
+}
+
+/** Where the jobs of cluster-scoped AIM objects run. */
+const operatorNamespace = 'aim-system';
+
 /** Starts all controllers on the embedded API, whose GatewayClasses include those of foreign manifests. */
-export async function startControllers(options: GatewayControllerOptions): Promise<Controllers> {
+export async function startControllers(options: ControllersOptions): Promise<Controllers> {
   await ensureGatewayClasses(options.client);
-  const [aigateway, gateway] = await Promise.all([startAIGatewayControllers(options), startGatewayController(options)]);
-  const running = [aigateway, gateway];
+  const { client, informers, log, version } = options;
+  await ensureNamespace(client, operatorNamespace);
+  const environment = createAimEnvironment({ client, informers, log, operatorNamespace });
+  const airunway = { environment, settings: options.airunway, version, withoutGpus: options.simulatedProviders };
+  const [gateway, ...others] = await Promise.all([
+    startGatewayController(options),
+    startAIGatewayControllers(options),
+    startAirunway(airunway),
+    startAim({ environment }),
+  ]);
+  const running = [gateway, ...others];
   return {
     settled: () => gateway.settled(),
     stop: async () => {
       await Promise.all(running.map((controller) => controller.stop()));
     },
   };
+}
+
+async function ensureNamespace(client: KubeClient, name: string): Promise<void> {
+  if ((await client.get(Namespace, { name })) !== undefined) return;
+  try {
+    await client.create(Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+  }
 }

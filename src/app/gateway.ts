@@ -1,4 +1,5 @@
 import { createDataPlane } from '../gateway/dataplane.ts';
+import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import type { Catalog } from '../local/catalog.ts';
@@ -27,6 +28,8 @@ export interface GatewayOptions {
   catalog: Catalog;
   claimedControllers: readonly string[];
   debugHeaders: boolean;
+  airunway: AirunwaySettings;
+  version: string;
   log: Log;
 }
 
@@ -84,7 +87,10 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     client,
     informers,
     claimedControllers,
-    pickers: pickerKnowledge(options.catalog),
+    pickers: pickerKnowledge(options.catalog, new Set([options.airunway.picker.serviceName])),
+    airunway: options.airunway,
+    simulatedProviders: simulatedProviders(options.catalog),
+    version: options.version,
     publish: (next, pools, pickers) => {
       table = next;
       updatePicker(picker, pools, pickers);
@@ -107,4 +113,9 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     portOf: (key, port) => sockets.portOf(key, port),
     metricsUrl: metrics.url,
   };
+}
+
+/** Providers whose servers are simulated: the catalog has a program for the image of vLLM. */
+function simulatedProviders(catalog: Catalog): ReadonlySet<string> {
+  return new Set(catalog.find('vllm/vllm-openai') === 'simulator' ? ['vllm', 'llmd'] : []);
 }

@@ -11,9 +11,10 @@ import type { Endpoint, PoolPicker } from '../routing/table.ts';
 const maxRemembered = 256;
 
 /** The endpoint pickers that are ours: images for which the node runs `headgate epp`. */
-export function pickerKnowledge(catalog: Catalog): PickerKnowledge {
+export function pickerKnowledge(catalog: Catalog, standIns: ReadonlySet<string>): PickerKnowledge {
   const problems = new Map<string, string | undefined>();
   return {
+    standIns,
     isOwn: (image) => catalog.find(image) === 'epp',
     problem: (config) => {
       if (!problems.has(config)) {

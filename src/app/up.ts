@@ -10,6 +10,7 @@ import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { allKinds } from '../kinds/registry.ts';
 import { createInformerCache } from '../kube/cache.ts';
 import { KubeError } from '../kube/client.ts';
+import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
 import { apiEnvironment } from '../local/apienvironment.ts';
@@ -37,6 +38,9 @@ export interface UpOptions {
   /** Controller names of the GatewayClasses to act for. */
   claimedControllers: readonly string[];
   debugHeaders: boolean;
+  /** How ModelDeployments are served. */
+  airunway: AirunwaySettings;
+  version: string;
   log: Log;
   /** Told what is being done, in words for the user. */
   progress: (message: string) => void;

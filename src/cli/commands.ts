@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
 import { parseGpus, type NodeGpus } from '../local/gpus.ts';
+import { addAirunwayFlags } from './airunwayflags.ts';
 import { crds } from './crds.ts';
 import { runBackup, runRestore } from './backup.ts';
 import { explain, type ExplainFlags } from './explain.ts';
@@ -17,7 +18,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .version(packageJson.version)
     .showHelpAfterError();
 
-  program
+  const upCommand = program
     .command('up')
     .description('run everything in one process: Kubernetes API, controllers, node, gateway')
     .option('-f, --file <path>', 'apply this file or directory of YAML; repeatable', collect, [])
@@ -36,10 +37,10 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       [headgateController, ...foreignControllers],
     )
     .option('--debug-headers', 'answer requests that carry "x-headgate-debug: true" with the route and endpoint taken')
-    .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn')
-    .action(async (flags: UpFlags) => {
-      await up(flags);
-    });
+    .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn');
+  addAirunwayFlags(upCommand, port).action(async (flags: UpFlags) => {
+    await up(flags, packageJson.version);
+  });
 
   program
     .command('explain')

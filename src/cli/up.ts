@@ -3,9 +3,10 @@ import type { Level } from 'pino';
 import { startUp, type Up } from '../app/up.ts';
 import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
+import { airunwaySettings, type AirunwayFlags } from './airunwayflags.ts';
 import { table } from './table.ts';
 
-export interface UpFlags {
+export interface UpFlags extends AirunwayFlags {
   file: string[];
   dataDir: string;
   apiPort: number;
@@ -20,8 +21,9 @@ export interface UpFlags {
 const patienceMs = 60_000;
 
 /** Runs `headgate up` until SIGINT or SIGTERM; a second signal ends it at once. */
-export async function up(flags: UpFlags): Promise<void> {
+export async function up(flags: UpFlags, version: string): Promise<void> {
   const started = performance.now();
+  const airunway = airunwaySettings(flags);
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     const onSignal = (): void => {
@@ -41,6 +43,8 @@ export async function up(flags: UpFlags): Promise<void> {
     ...(flags.gpus === undefined ? {} : { gpus: flags.gpus }),
     claimedControllers: flags.gatewayControllers,
     debugHeaders: flags.debugHeaders ?? false,
+    airunway,
+    version,
     log: createLog({ level: flags.logLevel }),
     progress: (message) => {
       console.log(`  ${message}`);

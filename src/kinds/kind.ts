@@ -120,6 +120,11 @@ export function apiVersionOf(kind: Kind, version = kind.storageVersion): string 
   return kind.group === '' ? version : `${kind.group}/${version}`;
 }
 
+/** `pods`, `deployments.apps`: how messages name a kind's resource. */
+export function qualifiedResource(kind: Pick<Kind, 'group' | 'plural'>): string {
+  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
+}
+
 /** The TypeScript type of objects with these spec and status schemas. */
 export type ObjectOf<Spec extends TSchema, Status extends TSchema> = KubeObject & {
   spec: Static<Spec>;

@@ -6,7 +6,7 @@ import { generatedFilters, generatedRules } from './airoute.ts';
 import type { Problem } from './filters.ts';
 import type { Lookup } from './resources.ts';
 import { backendId, finishRule, poolsOf, ruleParts, tiersOf, type CompiledRoute } from './rules.ts';
-import type { ModelEntry, RouteRule, Tier, WeightedBackend } from './table.ts';
+import type { RouteRule, Tier, WeightedBackend } from './table.ts';
 
 /**
  * The rules of an HTTPRoute that an AIGatewayRoute generates. They are read from the AIGatewayRoute itself, whose backendRefs
@@ -59,22 +59,4 @@ function aiTiers(
     else tier.push(backend);
   }
   return tiersOf(byPriority, filters);
-}
-
-const modelHeader = 'x-ai-eg-model';
-const defaultOwner = 'Envoy AI Gateway';
-
-/** The models a route declares: those of Exact matches on `x-ai-eg-model` (aigateway.md 3.7). */
-export function modelsOf(ai: AIGatewayRoute): ModelEntry[] {
-  return ai.spec.rules.flatMap(({ matches = [], modelsOwnedBy, modelsCreatedAt }) => {
-    const created = Date.parse(modelsCreatedAt ?? ai.metadata.creationTimestamp ?? '');
-    return matches
-      .flatMap(({ headers = [] }) => headers)
-      .filter(({ name, type = 'Exact' }) => type === 'Exact' && name.toLowerCase() === modelHeader)
-      .map(({ value }) => ({
-        id: value,
-        ownedBy: modelsOwnedBy ?? defaultOwner,
-        created: Number.isNaN(created) ? 0 : Math.floor(created / 1000),
-      }));
-  });
 }

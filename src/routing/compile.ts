@@ -1,10 +1,9 @@
 import { keyOf } from '../kinds/object.ts';
-import { modelsOf } from './airules.ts';
 import { classStatus } from './gatewayclass.ts';
 import { ourGateways, type GatewayState } from './gatewaystate.ts';
 import { gatewayStatus, preferredAddress, unservedStatus, type ProgrammedGateway } from './gatewaystatus.ts';
 import type { ListenerState } from './listeners.ts';
-import { modelCatalog, type ModelRoute } from './models.ts';
+import { modelCatalog, modelsOf, modelsOfHTTPRoute, type ModelRoute } from './models.ts';
 import { backendStatuses, policyStatuses } from './policystatus.ts';
 import { poolParents, poolStatuses } from './poolstatus.ts';
 import { buildIndex, isModelHeader, type MatchEntry } from './precedence.ts';
@@ -105,8 +104,11 @@ function gatewayTable(state: GatewayState, outcomes: readonly RouteOutcome[]): G
     models: modelCatalog(
       outcomes.flatMap((outcome): ModelRoute[] => {
         const attached = outcome.parents.some(({ gateway, accepted }) => gateway === state && accepted);
-        if (!attached || outcome.ai === undefined) return [];
-        return [{ hostnames: outcome.route.spec.hostnames ?? [], models: modelsOf(outcome.ai), route: outcome.route }];
+        if (!attached) return [];
+        const models = outcome.ai === undefined ? modelsOfHTTPRoute(outcome.route) : modelsOf(outcome.ai);
+        // A plain route that names no model says nothing of models, not even for its hosts.
+        if (outcome.ai === undefined && models.length === 0) return [];
+        return [{ hostnames: outcome.route.spec.hostnames ?? [], models, route: outcome.route }];
       }),
     ),
   };

@@ -6,7 +6,7 @@ import type { Pod } from '../kinds/core/pod.ts';
 export type PodConfig =
   /** The text of an EndpointPickerConfig; '' is the default. */
   | { readonly type: 'text'; readonly text: string }
-  /** Only the running program knows it: a file of something else than a ConfigMap, or flags beside the configuration. */
+  /** Only the running program can do it: a file of something else than a ConfigMap, flags beside the configuration, or plugins of its own. */
   | { readonly type: 'unknown' }
   | { readonly type: 'missing'; readonly message: string };
 
@@ -25,6 +25,18 @@ const steeringFlags = [
   'cache-info-metric',
 ];
 
+/**
+ * What of a configuration only the running program does: to read bodies that are not JSON, to tell a proxy something when a response is over,
+ * and to be dialled by publishers of KV events.
+ */
+const ofTheProgram = [
+  'vllmgrpc-parser',
+  'vertexai-parser',
+  'request-attribute-reporter',
+  'destination-endpoint-served-verifier',
+  'zmqEndpoint',
+];
+
 /** `configMap` finds a ConfigMap of the pod's namespace by its name. */
 export function podConfig(
   pod: Pod,
@@ -33,6 +45,18 @@ export function podConfig(
 ): PodConfig {
   const args = [...(container.command ?? []), ...(container.args ?? [])];
   if (steeringFlags.some((flag) => flagValue(args, flag) !== undefined)) return { type: 'unknown' };
+  const config = declaredConfig(pod, container, args, configMap);
+  return config.type === 'text' && ofTheProgram.some((name) => config.text.includes(name))
+    ? { type: 'unknown' }
+    : config;
+}
+
+function declaredConfig(
+  pod: Pod,
+  container: Container,
+  args: readonly string[],
+  configMap: (name: string) => ConfigMap | undefined,
+): PodConfig {
   const text = flagValue(args, 'config-text') ?? '';
   if (text !== '') return { type: 'text', text };
   const file = flagValue(args, 'config-file') ?? '';

@@ -32,7 +32,10 @@ function findPicker(lookup: Lookup, { metadata, spec }: InferencePool): PoolPick
   if (group !== '' || kind !== 'Service') return none('Reference', `a picker of kind ${kind} is not supported`);
   const { namespace = '' } = metadata;
   const service = lookup.service({ namespace, name });
-  if (service === undefined) return none('Reference', `there is no Service ${name}`);
+  if (service === undefined) {
+    if (hasStandIn(lookup, name)) return { type: 'inProcess', config: '', ready: true };
+    return none('Reference', `there is no Service ${name}`);
+  }
   const number = reference.port?.number ?? defaultPort;
   const port = service.spec.ports?.find((candidate) => candidate.port === number);
   if (port === undefined) return none('Reference', `Service ${name} has no port ${number}`);
@@ -48,6 +51,9 @@ function findPicker(lookup: Lookup, { metadata, spec }: InferencePool): PoolPick
   };
   return ownPicker(lookup, pods) ?? remote;
 }
+
+/** The gateway's own picker takes the place of this Service, while there is none. */
+export const hasStandIn = ({ pickers }: Lookup, service: string): boolean => pickers.standIns?.has(service) === true;
 
 /** The newest of our own pickers decides, so that a rollout takes effect as soon as its first pod is ready. */
 function ownPicker(lookup: Lookup, pods: readonly Pod[]): PoolPicker | undefined {
@@ -80,11 +86,12 @@ export function pickerReadyFinding(lookup: Lookup, declared: DeclaredPool): Find
   if (reference === undefined) return undefined;
   const picker = poolPicker(lookup, declared);
   if (picker.type === 'inProcess') {
-    return yes(
-      'PickerReady',
-      'InProcess',
-      `the gateway picks in process as the pods of Service ${reference.name} are configured`,
-    );
+    const { namespace } = declared.pool.metadata;
+    const message =
+      lookup.service({ namespace, name: reference.name }) === undefined
+        ? `there is no Service ${reference.name}: the gateway picks in process in its place`
+        : `the gateway picks in process as the pods of Service ${reference.name} are configured`;
+    return yes('PickerReady', 'InProcess', message);
   }
   if (picker.type === 'extProc') {
     return yes('PickerReady', 'ExtProc', `the gateway asks the pods of Service ${reference.name} over ext_proc`);

@@ -2,7 +2,7 @@ import { InferencePool } from '../kinds/inference/inferencepool.ts';
 import { xStatusOf } from '../kinds/inference/poolconversion.ts';
 import { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { keyOf } from '../kinds/object.ts';
-import { pickerReadyFinding } from './poolpicker.ts';
+import { hasStandIn, pickerReadyFinding } from './poolpicker.ts';
 import type { DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import type { RouteOutcome } from './routestatus.ts';
@@ -123,7 +123,7 @@ function pickerFinding(lookup: Lookup, { metadata, spec }: InferencePool): Findi
       `ExtensionReference ${picker.name}: kind ${picker.kind ?? ''} is not supported`,
     );
   }
-  return lookup.service({ namespace, name: picker.name }) === undefined
+  return lookup.service({ namespace, name: picker.name }) === undefined && !hasStandIn(lookup, picker.name)
     ? no(
         'ResolvedRefs',
         'InvalidExtensionRef',

@@ -69,6 +69,8 @@ export const noResources: RouteResources = {
 export interface PickerKnowledge {
   /** Containers of this image run Headgate's own picker: the gateway picks in process with their configuration. */
   isOwn(image: string): boolean;
+  /** While there is no Service of this name, pools that name it get the gateway's own picker. */
+  readonly standIns?: ReadonlySet<string>;
   /** Why an EndpointPickerConfig cannot be used; undefined when it can. */
   problem(config: string): string | undefined;
 }

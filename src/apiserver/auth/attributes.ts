@@ -1,4 +1,5 @@
-import { ApiError, qualifiedResource } from '../status.ts';
+import { qualifiedResource } from '../../kinds/kind.ts';
+import { ApiError } from '../status.ts';
 import type { ResourcePath } from '../request.ts';
 import type { User } from './user.ts';
 

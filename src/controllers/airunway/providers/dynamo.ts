@@ -32,6 +32,7 @@ export const dynamo: Provider = {
   ],
   documentation: 'https://docs.nvidia.com/dynamo/',
   kind: DynamoGraphDeployment,
+  ignores: ['model.storage'],
   incompatible: ({ deployment: { spec }, engine }) => {
     if (engine === 'llamacpp') return 'Dynamo does not support llamacpp engine';
     if (modeOf(spec) === 'disaggregated') return undefined;

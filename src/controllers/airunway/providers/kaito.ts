@@ -29,6 +29,7 @@ export const kaito: Provider = {
   ],
   documentation: 'https://kaito-project.github.io/kaito/docs/',
   kind: KaitoWorkspace,
+  ignores: ['engine.image', 'engine.contextLength', 'engine.args', 'engine.extraArgs', 'model.storage'],
   incompatible: ({ deployment: { spec }, engine }) => {
     if (engine === 'sglang' || engine === 'trtllm') return `KAITO does not support ${engine} engine`;
     if (modeOf(spec) === 'disaggregated') return 'KAITO does not support disaggregated mode';

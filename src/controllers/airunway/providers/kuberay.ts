@@ -30,6 +30,7 @@ export const kuberay: Provider = {
   ],
   documentation: 'https://docs.ray.io/en/latest/cluster/kubernetes/index.html',
   kind: RayService,
+  ignores: ['model.storage'],
   incompatible: ({ deployment: { spec }, engine }) => {
     if (engine !== 'vllm') return `KubeRay only supports vllm engine, got ${engine}`;
     const gpus = spec.resources?.gpu?.count ?? 0;

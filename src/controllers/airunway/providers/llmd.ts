@@ -46,6 +46,7 @@ export const llmd: Provider = {
   documentation: 'https://llm-d.ai/docs',
   kind: Deployment,
   others: [Service],
+  ignores: ['model.storage'],
   incompatible: ({ engine }) => (engine === 'vllm' ? undefined : `llm-d only supports the vllm engine, got ${engine}`),
   transform: (served) => {
     const { name } = served.deployment.metadata;

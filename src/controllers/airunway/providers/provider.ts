@@ -20,6 +20,8 @@ export interface Provider {
   readonly kind: Kind;
   /** Kinds of the other objects that it makes. */
   readonly others?: readonly Kind[];
+  /** Fields of the spec that have no effect with it, as `engine.args`; users who set them are told. */
+  readonly ignores?: readonly string[];
   /** Why it cannot run this deployment; undefined when it can. */
   incompatible(served: ServedModel): string | undefined;
   /** The objects it makes; the first is the one of `kind`. Throws an Error that says what is wrong with the deployment. */

@@ -19,7 +19,8 @@ const port = 8000;
 export const vllm: Provider = {
   name: 'vllm',
   engines: [{ name: 'vllm', servingModes: ['aggregated'], gpuSupport: true, cpuSupport: false, requiresCRD: false }],
-  rules: [],
+  // Needs nothing installed: taken before others that nothing speaks for, and after all that something does.
+  rules: [{ condition: 'true', priority: 1 }],
   documentation: 'https://docs.vllm.ai',
   kind: Deployment,
   others: [Service, PersistentVolumeClaim],

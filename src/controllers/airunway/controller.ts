@@ -1,0 +1,178 @@
+import { keyIn, type AirunwayDialect } from '../../kinds/airunway/dialect.ts';
+import type { InferenceProviderConfig } from '../../kinds/airunway/inferenceproviderconfig.ts';
+import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
+import { Pod } from '../../kinds/core/pod.ts';
+import { Service } from '../../kinds/core/service.ts';
+import { Gateway } from '../../kinds/gateway/gateway.ts';
+import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
+import { InferencePool } from '../../kinds/inference/inferencepool.ts';
+import { apiVersionOf, type Kind } from '../../kinds/kind.ts';
+import { keyOf, type KubeObject } from '../../kinds/object.ts';
+import { watch, type Controller } from '../../kube/controller.ts';
+import { matchesLabels } from '../../kube/labels.ts';
+import { ownerReferenceTo } from '../../kube/owners.ts';
+import type { Child, Parent } from '../aim/children.ts';
+import { startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../aim/pipeline.ts';
+import { decide } from './decision.ts';
+import { probePortOf } from './gatewayobjects.ts';
+import { needsProbe, type GatewayObserved } from './gatewayplan.ts';
+import type { ModelProbe } from './modelprobe.ts';
+import { pickerKinds } from './pickerobjects.ts';
+import { planDeployment, type Observed } from './plan.ts';
+import { providers } from './providers/index.ts';
+import { capabilityOf } from './selection.ts';
+import type { AirunwaySettings, PlanContext } from './settings.ts';
+
+/** The kinds of one of the two groups. */
+export interface AirunwayKinds {
+  readonly dialect: AirunwayDialect;
+  readonly deployment: Kind<ModelDeployment>;
+  readonly providerConfig: Kind<InferenceProviderConfig>;
+}
+
+export interface ModelDeploymentOptions {
+  readonly environment: AimEnvironment;
+  readonly kinds: AirunwayKinds;
+  readonly settings: AirunwaySettings;
+  readonly probe: ModelProbe;
+}
+
+/** Chooses, makes and offers what ModelDeployments of one group declare (airunway.md 3 to 5). */
+export async function startModelDeployments(options: ModelDeploymentOptions): Promise<Controller> {
+  const { environment, kinds, settings } = options;
+  const { dialect, deployment: kind, providerConfig } = kinds;
+  const { informers } = environment;
+  const context: PlanContext = { dialect, settings };
+  const deployments = informers.informer(kind);
+  const all = (): string[] => deployments.list().map(({ metadata }) => keyOf(metadata));
+  const providerKinds = [...new Set(providers.flatMap((provider) => [provider.kind, ...(provider.others ?? [])]))];
+  const owns = [...new Set([...providerKinds, InferencePool, HTTPRoute, ...pickerKinds])];
+  /** Wakes a deployment from outside: a probe has found its model. */
+  let wake: (key: string) => void = () => undefined;
+
+  const definition: AimDefinition<ModelDeployment, Observed> = {
+    name: 'model-deployment',
+    manager: `${dialect.name}-controller`,
+    pausedBy: keyIn(dialect, 'reconcile-paused'),
+    force: true,
+    kind,
+    owns,
+    reads: [providerConfig, Gateway, Pod],
+    watches: [
+      watch(informers.informer(providerConfig), ({ object, previous, deleted }) =>
+        !deleted && previous !== undefined && sameOffer(object, previous) ? [] : all(),
+      ),
+      watch(informers.informer(Gateway), ({ object, previous, deleted }) =>
+        !deleted && previous !== undefined && sameGateway(object, previous) ? [] : all(),
+      ),
+      {
+        start: (add) => {
+          wake = add;
+          return () => {
+            wake = () => undefined;
+          };
+        },
+      },
+    ],
+    complete: (child, parent) => completeChild(child, parent, dialect),
+    observe: (object, read) => observe(object, read, options, wake),
+    plan: (object, observed) => planDeployment(object, observed, context),
+  };
+  return startAimController(environment, definition);
+}
+
+function observe(
+  deployment: ModelDeployment,
+  read: Reader,
+  { environment, kinds, settings, probe }: ModelDeploymentOptions,
+  wake: (key: string) => void,
+): Observed {
+  const { namespace, name } = deployment.metadata;
+  const configs = read.list(kinds.providerConfig);
+  const decision = decide(deployment, configs, settings, kinds.dialect);
+  const provider = providers.find((candidate) => candidate.name === decision.provider);
+  const config = configs.find(({ metadata }) => metadata.name === decision.provider);
+  const capability =
+    config === undefined || decision.engine === undefined ? undefined : capabilityOf(config, decision.engine);
+  const { endpoint } = deployment.status ?? {};
+  const service =
+    endpoint?.service === undefined ? undefined : read.get(Service, { namespace, name: endpoint.service });
+  const offered = read.list(kinds.deployment).filter(({ spec }) => spec.gateway?.enabled !== false);
+  const gateway: GatewayObserved = {
+    served: [InferencePool, HTTPRoute, Gateway].every((kind) => read.served(kind)),
+    gateways: read.list(Gateway),
+    existing: (kind, candidate) => read.get(kind, { namespace, name: candidate }),
+    service,
+    pods: podsOf(service, read),
+    capability,
+    probed:
+      needsProbe(deployment, capability) && deployment.status?.phase === 'Running'
+        ? probe.modelAt(probeUrl(deployment, service), () => {
+            wake(keyOf(deployment.metadata));
+          })
+        : undefined,
+    namespaces: [...new Set(offered.map(({ metadata }) => metadata.namespace ?? ''))],
+  };
+  environment.log.trace({ deployment: keyOf({ namespace, name }), provider: decision.provider }, 'observed');
+  return {
+    providers: configs,
+    decision,
+    gateway,
+    own:
+      provider === undefined
+        ? undefined
+        : {
+            provider,
+            served: read.served(provider.kind),
+            existing: (made) => read.get(made.kind, { namespace, name: made.name }),
+          },
+  };
+}
+
+function podsOf(service: Service | undefined, read: Reader): readonly Pod[] {
+  const selector = service?.spec.selector;
+  if (service === undefined || selector === undefined || Object.keys(selector).length === 0) return [];
+  return read
+    .list(Pod, service.metadata.namespace)
+    .filter(({ metadata }) => matchesLabels({ matchLabels: selector }, metadata.labels));
+}
+
+/** The Service by its address, which needs no cluster DNS. The generation has it asked anew when the deployment changes. */
+function probeUrl(deployment: ModelDeployment, service: Service | undefined): string {
+  const { namespace = '', generation = 0 } = deployment.metadata;
+  const address = service?.spec.clusterIP;
+  const name = deployment.status?.endpoint?.service ?? '';
+  const host = address === undefined || address === '' || address === 'None' ? `${name}.${namespace}.svc` : address;
+  return `http://${host}:${String(probePortOf(deployment, service))}/v1/models#${String(generation)}`;
+}
+
+/** Heartbeats are no news. */
+function sameOffer(one: InferenceProviderConfig, other: InferenceProviderConfig): boolean {
+  return one.metadata.generation === other.metadata.generation && one.status?.ready === other.status?.ready;
+}
+
+function sameGateway(one: Gateway, other: Gateway): boolean {
+  return (
+    one.metadata.generation === other.metadata.generation &&
+    JSON.stringify([one.metadata.labels, one.status?.addresses]) ===
+      JSON.stringify([other.metadata.labels, other.status?.addresses])
+  );
+}
+
+function completeChild({ kind, object, owned }: Child, parent: Parent, dialect: AirunwayDialect): KubeObject {
+  const labels = owned
+    ? { 'app.kubernetes.io/managed-by': dialect.name, ...object.metadata.labels }
+    : object.metadata.labels;
+  const complete = {
+    ...object,
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: {
+      ...object.metadata,
+      labels,
+      ...(owned ? { ownerReferences: [ownerReferenceTo(parent.kind, parent.object)] } : {}),
+    },
+  };
+  // As it will be on the wire: fields that are undefined are not there.
+  return JSON.parse(JSON.stringify(complete)) as KubeObject;
+}
