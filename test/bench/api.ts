@@ -1,6 +1,6 @@
 /**
  * `npm run bench:api [-- --objects N --watchers N --only headgate --node-option=O --profile DIR]`: the embedded API, bundled as it is
- * published, beside etcd and kube-apiserver, one after the other in the same run, with the same load over the same client: TLS, JSON,
+ * published and with the memory settings of `headgate up`, beside etcd and kube-apiserver, one after the other in the same run, with the same load over the same client: TLS, JSON,
  * HTTP/1.1, every write synced to disk.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -10,6 +10,7 @@ import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { Agent } from 'undici';
@@ -26,6 +27,8 @@ const { values } = parseArgs({
 });
 const objects = Number(values.objects);
 const watchers = Number(values.watchers);
+/** After the load, with all watchers connected, until memory is measured again: both collect garbage when they have time. */
+const restSeconds = 30;
 const inFlight = 32;
 const listRounds = 7;
 const watchedWrites = 200;
@@ -48,13 +51,16 @@ console.log(`${''.padEnd(44)}${columns.map(([name]) => name.padStart(24)).join('
 for (const [index, { name }] of (columns[0]?.[1] ?? []).entries()) {
   console.log(`${name.padEnd(44)}${columns.map(([, results]) => (results[index]?.value ?? '').padStart(24)).join('')}`);
 }
+console.log('* resident memory of all processes of the server; the rest beside own and store are the mapped programs');
 
 async function benchHeadgate(): Promise<Result[]> {
   const directory = mkdtempSync(join(tmpdir(), 'headgate-bench-api-'));
   const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
   const program = await bundle();
-  const options = [...values['node-option'], ...profiling, join(program, 'apiprocess.js'), directory];
-  const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const { nodeOptions, environment } = memorySettings();
+  const options = [...nodeOptions, ...values['node-option'], ...profiling, join(program, 'apiprocess.js'), directory];
+  const env = { ...environment, ...process.env };
+  const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'inherit'], env });
   try {
     for await (const line of createInterface({ input: child.stdout })) return await bench(parseTarget(line));
     throw new Error('the API did not start');
@@ -62,6 +68,12 @@ async function benchHeadgate(): Promise<Result[]> {
     await stop(child);
     for (const made of [directory, program]) rmSync(made, { recursive: true, force: true });
   }
+}
+
+/** What bin/headgate.js starts `headgate up` with. */
+function memorySettings(): { nodeOptions: string[]; environment: Record<string, string> } {
+  const file = fileURLToPath(new URL('../../bin/memory.json', import.meta.url));
+  return JSON.parse(readFileSync(file, 'utf8')) as ReturnType<typeof memorySettings>;
 }
 
 /** As `npm run bundle` does; where the packages it imports are found. */
@@ -120,7 +132,7 @@ async function bench(target: ApiTarget): Promise<Result[]> {
       send(api, 'GET', collection, undefined, 'application/json;as=Table;v=v1;g=meta.k8s.io'),
     );
     const pages = await median(() => listPages(api));
-    const atRest = memory();
+    const withObjects = memory();
     const watching = await watch(api);
     return [
       { name: 'create, objects/s', value: create.toFixed(0) },
@@ -129,10 +141,10 @@ async function bench(target: ApiTarget): Promise<Result[]> {
       { name: `list ${objects}, ms (median of ${listRounds})`, value: list.toFixed(0) },
       { name: `list ${objects} in pages of 500, ms`, value: pages.toFixed(0) },
       { name: `table of ${objects}, ms`, value: table.toFixed(0) },
-      ...watching,
-      { name: 'memory at start, MB', value: atStart },
-      { name: `memory with ${objects} objects, MB`, value: atRest },
-      { name: `memory with ${watchers} watchers, MB`, value: memory() },
+      ...watching.speed,
+      { name: 'memory at start, MB *', value: atStart },
+      { name: `memory with ${objects} objects, MB`, value: withObjects },
+      ...watching.memory,
     ];
   } finally {
     await agent.destroy();
@@ -209,7 +221,7 @@ interface ListBody {
 }
 
 /** All watchers see all writes; how fast, and how long after a write is acknowledged the last of them has seen it. */
-async function watch(api: Api): Promise<Result[]> {
+async function watch(api: Api): Promise<{ speed: Result[]; memory: Result[] }> {
   const { metadata } = JSON.parse(await send(api, 'GET', `${collection}?limit=1`)) as ListBody;
   let delivered = 0;
   let expected = Infinity;
@@ -247,30 +259,45 @@ async function watch(api: Api): Promise<Result[]> {
   );
   await Promise.all([writing, all((20 + watchedWrites) * watchers)]);
   const rate = (watchedWrites * watchers * 1000) / (performance.now() - start);
+  const afterLoad = memory();
+  await setTimeout(restSeconds * 1000);
+  const afterRest = memory();
   for (const body of bodies) body.destroy();
   const latency = latencies.toSorted((a, b) => a - b)[10] ?? Number.NaN;
-  return [
-    { name: `events/s delivered to ${watchers} watchers`, value: rate.toFixed(0) },
-    { name: 'last watcher after acknowledgement, ms', value: latency.toFixed(0) },
-  ];
+  return {
+    speed: [
+      { name: `events/s delivered to ${watchers} watchers`, value: rate.toFixed(0) },
+      { name: 'last watcher after acknowledgement, ms', value: latency.toFixed(0) },
+    ],
+    memory: [
+      { name: `memory with ${watchers} watchers, MB`, value: afterLoad },
+      { name: `the same after ${restSeconds} s of rest, MB`, value: afterRest },
+    ],
+  };
 }
 
 /**
- * Resident memory of our child processes in MB, and what of it is theirs alone: the rest are mapped files, the program's and the store's,
- * whose pages the system takes back when it needs them.
+ * All resident memory of the processes measured, in MB, and its parts: `own` is theirs alone (RssAnon); the rest are mapped files, the
+ * store's and the programs', whose pages the system takes back when it needs them.
  */
 function memory(): string {
   let resident = 0;
-  let anonymous = 0;
+  let own = 0;
+  let store = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       if (/^PPid:\s+(\d+)$/m.exec(status)?.[1] !== String(process.pid)) continue;
+      const maps = readFileSync(`/proc/${pid}/smaps`, 'utf8');
       resident += Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
-      anonymous += Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+      own += Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+      // data.mdb is ours, `db` etcd's.
+      for (const [, size] of maps.matchAll(/\/(?:data\.mdb|db)\nSize:.*\n(?:\w+:.*\n)*?Rss:\s+(\d+) kB$/gm))
+        store += Number(size);
     } catch {
       // It ended meanwhile.
     }
   }
-  return `${(resident / 1024).toFixed(0)} (anonymous ${(anonymous / 1024).toFixed(0)})`;
+  const mb = (kilobytes: number): string => (kilobytes / 1024).toFixed(0);
+  return `${mb(resident)} (${mb(own)} own, ${mb(store)} store)`;
 }
