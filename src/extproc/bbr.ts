@@ -70,7 +70,7 @@ export async function startBbr(
     const ports = { grpc, health, metrics: metrics.port };
     log.info({ from: api?.source, plugins, ports }, 'body-based router started');
     if (api === undefined) log.info('no Kubernetes API is known here: the base models of adapters stay unknown');
-    const unused = flagsWithoutEffect(given);
+    const unused = [...flagsWithoutEffect(given), ...(given.has('tracing') ? ['tracing'] : [])];
     if (unused.length > 0) log.info({ flags: unused }, 'flags accepted that have no effect in this build');
     return { url: `${tls === undefined ? 'http' : 'https'}://${address}:${String(grpc)}`, ports, close: closeAll };
   } catch (error) {

@@ -221,6 +221,11 @@ describe('the configuration of a picker of ours', () => {
       'extProc',
     ],
     ['flags that steer picks: the pod is asked', { args: ['--lora-info-metric', 'x'] }, 'extProc'],
+    [
+      'a plugin that only the program has',
+      { args: ['--config-text', 'plugins: [{type: vllmgrpc-parser}]'] },
+      'extProc',
+    ],
   ])('%s', (_, options, expected) => {
     expect(configOf(options, configMap({ 'a.yaml': 'A', 'b.yaml': 'B' }))).toBe(expected);
   });
