@@ -236,7 +236,12 @@ spec:
       },
     ]);
     await cluster.client.delete(HTTPRoute, inDefault('before'));
-    await cluster.eventually(XInferencePool, inDefault('before'), (object) => object?.status?.parent?.length === 0);
+    const unused = await cluster.eventually(
+      XInferencePool,
+      inDefault('before'),
+      (object) => object?.status?.parent?.[0]?.parentRef.kind === 'Status',
+    );
+    expect(unused?.status?.parent).toHaveLength(1);
   });
 
   it('may have 15 rules and no more', async () => {

@@ -67,10 +67,14 @@ describe('an InferencePool of before v1', () => {
       fc.constantFrom('Accepted', 'NotSupportedByGateway', 'HTTPRouteNotAccepted').map(condition),
     );
     fc.assert(
-      fc.property(fc.array(fc.record({ parentRef, conditions })), (parent) => {
+      fc.property(fc.array(fc.record({ parentRef, conditions }), { minLength: 1 }), (parent) => {
         expect(xStatusOf(poolOfX(pool({ status: { parent } })).status ?? {})).toEqual({ parent });
       }),
     );
+  });
+
+  it('has the placeholder again when no Gateway is left', () => {
+    expect(xStatusOf({ parents: [] })).toMatchObject({ parent: [{ parentRef: { kind: 'Status', name: 'default' } }] });
   });
 
   it('does not say which controller wrote', () => {

@@ -12,7 +12,7 @@ export const apiGroup = 'gateway.networking.k8s.io';
  * Gateway API whose standard channel they follow.
  */
 export const definitionAnnotations = {
-  'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api/pull/3328',
+  'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api/pull/4530',
   'gateway.networking.k8s.io/bundle-version': 'v1.5.1',
   'gateway.networking.k8s.io/channel': 'standard',
 };

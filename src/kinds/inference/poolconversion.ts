@@ -1,6 +1,6 @@
 import type { Condition } from '../object.ts';
 import { InferencePool } from './inferencepool.ts';
-import type { XInferencePool } from './xinferencepool.ts';
+import { placeholderParent, type XInferencePool } from './xinferencepool.ts';
 import { apiVersionOf } from '../kind.ts';
 
 /**
@@ -43,13 +43,13 @@ function statusOfX({ parent }: XStatus): Status {
   };
 }
 
-/** What the definition fills in before any controller has written. */
-export function isPlaceholder({ parentRef }: XParent): boolean {
-  return parentRef.kind === 'Status' && parentRef.name === 'default';
+function isPlaceholder({ parentRef }: XParent): boolean {
+  return parentRef.kind === placeholderParent.parentRef.kind && parentRef.name === placeholderParent.parentRef.name;
 }
 
-/** The status of a v1 pool as those before v1 have it: they do not say which controller wrote an entry. */
+/** The status of a v1 pool as those before v1 have it: they do not say which controller wrote an entry, and are never without one. */
 export function xStatusOf({ parents = [] }: Status): XStatus {
+  if (parents.length === 0) return { parent: [structuredClone(placeholderParent)] };
   return {
     parent: parents.map(({ controllerName: _unknown, conditions, ...entry }) => ({
       ...entry,

@@ -23,11 +23,14 @@ const spec = Type.Object({
 
 const pending = {
   type: 'Accepted',
-  status: 'Unknown',
+  status: 'Unknown' as const,
   reason: 'Pending',
   message: 'Waiting for controller',
   lastTransitionTime: '1970-01-01T00:00:00Z',
 };
+
+/** Stands in the status for "no Gateway uses the pool". */
+export const placeholderParent = { parentRef: { kind: 'Status', name: 'default' }, conditions: [pending] };
 
 const status = Type.Object(
   {
@@ -46,7 +49,7 @@ const status = Type.Object(
       ),
     ),
   },
-  { default: { parent: [{ parentRef: { kind: 'Status', name: 'default' }, conditions: [pending] }] } },
+  { default: { parent: [placeholderParent] } },
 );
 
 export type XInferencePool = ObjectOf<typeof spec, typeof status>;
