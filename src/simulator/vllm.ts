@@ -144,6 +144,7 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
   };
   let fakeSince = startedAt;
   const hanging = new Set<ServerResponse>();
+  let closing = false;
   const { kvCache } = config;
   const metrics = createMetrics({
     model: config.servedNames[0],
@@ -183,6 +184,7 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
   /** Does what keeps a request from any answer; false when there is nothing of the kind. */
   const isLost = (trouble: Trouble | undefined, request: IncomingMessage, response: ServerResponse): boolean => {
     if (trouble === 'connection_reset') reset(request);
+    else if (trouble === 'hang' && closing) response.destroy();
     else if (trouble === 'hang') {
       hanging.add(response);
       response.on('close', () => hanging.delete(response));
@@ -268,6 +270,7 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
       await handler(request, response);
     },
     letGo() {
+      closing = true;
       for (const response of hanging) response.destroy();
     },
   };

@@ -13,13 +13,20 @@ export function firstKey(model: string): BlockKey {
   return split(hashes.h64(model));
 }
 
+/** What is hashed: a block's tokens and its parent. */
+let words = new Uint32Array(0);
+let bytes = new Uint8Array(0);
+
 /** The key of the `count` tokens from `from` on, after `parent`. */
 export function nextKey(parent: BlockKey, tokens: ArrayLike<number>, from: number, count: number): BlockKey {
-  const words = new Uint32Array(count + 2);
+  if (words.length !== count + 2) {
+    words = new Uint32Array(count + 2);
+    bytes = new Uint8Array(words.buffer);
+  }
   for (let at = 0; at < count; at += 1) words[at] = tokens[from + at] ?? 0;
   words[count] = parent.low;
   words[count + 1] = parent.high;
-  return split(hashes.h64Raw(new Uint8Array(words.buffer)));
+  return split(hashes.h64Raw(bytes));
 }
 
 function split(hash: bigint): BlockKey {
