@@ -196,10 +196,13 @@ function finished(service: InferenceService, spec: PodSpec): Template {
   const unnamed = first !== undefined && (first.name as string | undefined) === undefined;
   const containers = unnamed ? [{ ...first, name: servingContainer }, ...rest] : spec.containers;
   const serving = containers.find(({ name }) => name === servingContainer) ?? containers[0];
+  const port = serving?.ports?.[0]?.containerPort ?? defaultPort;
   const { metadata } = service;
   const { labels, annotations } = service.spec.predictor;
+  // KServe's own default: without a probe the pod would be ready before its server listens.
+  const readinessProbe = { tcpSocket: { port }, timeoutSeconds: 1, periodSeconds: 10 };
   return {
-    spec: { ...spec, containers },
+    spec: { ...spec, containers: containers.map((one) => (one === serving ? { readinessProbe, ...one } : one)) },
     labels: {
       ...metadata.labels,
       ...labels,
@@ -208,7 +211,7 @@ function finished(service: InferenceService, spec: PodSpec): Template {
       [serviceLabel]: metadata.name,
     },
     annotations: { ...annotations },
-    port: serving?.ports?.[0]?.containerPort ?? defaultPort,
+    port,
   };
 }
 

@@ -14,6 +14,12 @@ test.each([
   ['registry.k8s.io/gateway-api-inference-extension/epp-other:v1', undefined],
   ['example.com/vllm/vllm-openai:v1', undefined],
   ['nginx', undefined],
+  ['amdenterpriseai/aim-qwen-qwen3-32b:0.8.5', 'aim'],
+  ['ghcr.io/silogen/aim-meta-llama-llama-3-1-8b-instruct@sha256:0123', 'aim'],
+  ['localhost:5000/aim-base', 'aim'],
+  ['ghcr.io/aim-team/server:1', undefined],
+  ['ghcr.io/silogen/aim-artifact-downloader:0.2.0', 'aimdownload'],
+  ['kserve/storage-initializer:v0.16.0-rc0', 'storageinitializer'],
 ])('%s runs as %s', (image, program) => {
   expect(createCatalog().find(image)).toBe(program);
 });
@@ -54,7 +60,7 @@ test.each([
   ],
   [
     'catalog:\n  - images: [a]\n    program: nginx\n',
-    'c.yaml:3:14: catalog[0].program (or a map with command) must be one of simulator, testupstream, epp',
+    'c.yaml:3:14: catalog[0].program (or a map with command or url) must be one of simulator, testupstream, epp, aim, aimdownload, storageinitializer',
   ],
   [
     'catalog:\n  - images: [a]\n    program: { command: [a, 1] }\n',
