@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createCatalog, imageNotInCatalog, parseCatalog } from '../../src/local/catalog.ts';
+import { createCatalog, imageNotInCatalog, isAimDiscovery, parseCatalog } from '../../src/local/catalog.ts';
 
 test.each([
   ['ghcr.io/llm-d/llm-d-inference-sim:v0.3.0', 'simulator'],
@@ -84,6 +84,27 @@ test.each([
   ],
 ])('a mistake is refused with its place: %j', (text, message) => {
   expect(() => parseCatalog(text, 'c.yaml')).toThrow(message);
+});
+
+test('an image can stand for a server that runs already', () => {
+  const text =
+    'catalog:\n  - images: [ghcr.io/silogen/aim-*]\n    program: { url: "http://127.0.0.1:11434/v1", ready: { path: /models } }\n';
+  expect(createCatalog(parseCatalog(text, 'c.yaml')).find('ghcr.io/silogen/aim-qwen:1')).toEqual({
+    url: 'http://127.0.0.1:11434/v1',
+    ready: { path: '/models', port: 0 },
+  });
+  const parsed = (program: string) => () =>
+    parseCatalog(`catalog:\n  - images: [a]\n    program: ${program}\n`, 'c.yaml');
+  expect(parsed('{ url: 11434 }')).toThrow('catalog[0].program.url must be a string');
+  expect(parsed('{ url: "localhost:11434" }')).toThrow('catalog[0].program.url must be a URL such as');
+  expect(parsed('{ url: "http://a", command: [b] }')).toThrow('command, args and env have no place beside it');
+});
+
+test('asking an AIM image for its profile is told from serving it', () => {
+  const image = 'ghcr.io/silogen/aim-qwen-qwen3-32b:1';
+  expect(isAimDiscovery({ image, args: ['dry-run', '--format=json'] })).toBe(true);
+  expect(isAimDiscovery({ image })).toBe(false);
+  expect(isAimDiscovery({ image: 'example.com/server', args: ['dry-run'] })).toBe(false);
 });
 
 test('the lines shown for an unknown image are a catalog that maps it', () => {
