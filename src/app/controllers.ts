@@ -1,4 +1,5 @@
 import { createAimEnvironment } from '../controllers/aim/pipeline.ts';
+import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
 import { startAim } from '../controllers/aim/start.ts';
 import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
 import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
@@ -6,11 +7,14 @@ import { startAirunway } from '../controllers/airunway/start.ts';
 import { ensureGatewayClasses } from '../controllers/gateway/classes.ts';
 import { startGatewayController, type GatewayControllerOptions } from '../controllers/gateway/controller.ts';
 import { Namespace } from '../kinds/core/namespace.ts';
+import type { ObjectRef } from '../kinds/object.ts';
 import { isConflict, type KubeClient } from '../kube/client.ts';
 
 export interface Controllers {
   /** The data plane has all that the caches hold. */
   settled(): boolean;
+  /** undefined: there is no such AIMService. */
+  explainService(ref: ObjectRef): ServiceExplanation | undefined;
   stop(): Promise<void>;
 }
 
@@ -31,15 +35,16 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   await ensureNamespace(client, operatorNamespace);
   const environment = createAimEnvironment({ client, informers, log, operatorNamespace });
   const airunway = { environment, settings: options.airunway, version, withoutGpus: options.simulatedProviders };
-  const [gateway, ...others] = await Promise.all([
+  const [gateway, aim, ...others] = await Promise.all([
     startGatewayController(options),
+    startAim({ environment }),
     startAIGatewayControllers(options),
     startAirunway(airunway),
-    startAim({ environment }),
   ]);
-  const running = [gateway, ...others];
+  const running = [gateway, aim, ...others];
   return {
     settled: () => gateway.settled(),
+    explainService: (ref) => aim.explainService(ref),
     stop: async () => {
       await Promise.all(running.map((controller) => controller.stop()));
     },

@@ -1,3 +1,5 @@
+import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
+import type { ObjectRef } from '../kinds/object.ts';
 import type { Picker } from '../picker/picker.ts';
 import type { RouteTable } from '../routing/table.ts';
 import type { DecisionTrail } from './decisiontrail.ts';
@@ -8,13 +10,15 @@ export interface DebugSources {
   readonly table: () => RouteTable;
   readonly picker: Pick<Picker, 'explain'>;
   readonly trail: DecisionTrail;
+  /** undefined: there is no such AIMService. */
+  readonly explainService: (ref: ObjectRef) => ServiceExplanation | undefined;
 }
 
 /**
- * `/debug/explain?model=&prompt=`, or a POST of `{"model", "prompt"}` for prompts that are longer than a URL, and
- * `/debug/decisions`. For tools on this machine: what they show is nobody else's business.
+ * `/debug/explain?model=&prompt=`, or a POST of `{"model", "prompt"}` for prompts that are longer than a URL,
+ * `/debug/explain/service?namespace=&name=`, and `/debug/decisions`. For tools on this machine: what they show is nobody else's business.
  */
-export function debugPages({ table, picker, trail }: DebugSources): ReadonlyMap<string, Page> {
+export function debugPages({ table, picker, trail, explainService }: DebugSources): ReadonlyMap<string, Page> {
   const explain = (asked: ExplainedRequest | undefined): PageReply =>
     asked === undefined
       ? { status: 400, text: 'model and prompt expected, both texts\n' }
@@ -28,8 +32,18 @@ export function debugPages({ table, picker, trail }: DebugSources): ReadonlyMap<
         post: (body) => explain(readAsked(parse(body))),
       },
     ],
+    ['/debug/explain/service', { onlyLocal: true, get: (query) => service(query, explainService) }],
     ['/debug/decisions', { onlyLocal: true, get: () => json({ decisions: trail.latest() }) }],
   ]);
+}
+
+function service(query: URLSearchParams, explainService: DebugSources['explainService']): PageReply {
+  const name = query.get('name') ?? '';
+  const namespace = query.get('namespace') ?? '';
+  if (name === '' || namespace === '') return { status: 400, text: 'namespace and name expected\n' };
+  const explanation = explainService({ namespace, name });
+  if (explanation === undefined) return { status: 404, text: `there is no AIMService ${namespace}/${name}\n` };
+  return json(explanation);
 }
 
 function json(value: unknown): PageReply {

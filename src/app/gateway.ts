@@ -104,7 +104,12 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     address: options.nodeAddress,
     preferredPort: metricsPort,
     metrics: () => dataPlane.metrics(),
-    pages: debugPages({ table: () => table, picker, trail }),
+    pages: debugPages({
+      table: () => table,
+      picker,
+      trail,
+      explainService: (ref) => controllers.explainService(ref),
+    }),
   });
   stack.defer(() => metrics.close());
   return {

@@ -44,14 +44,18 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
 
   program
     .command('explain')
-    .description('say where a running `headgate up` would send a request now, and why: route, scores by plugin, pick')
-    .requiredOption('--model <model>', 'the model that the request asks for')
-    .requiredOption('--prompt <text>', "the user's message")
+    .description(
+      'say where a running `headgate up` would send a request now, and why: route, scores by plugin, pick; or, of an AIMService, what it is made of and why',
+    )
+    .argument('[object]', 'service/NAME: explain this AIMService instead of a request')
+    .option('-n, --namespace <namespace>', 'namespace of the AIMService', 'default')
+    .option('--model <model>', 'the model that the request asks for')
+    .option('--prompt <text>', "the user's message")
     .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
     .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
     .addOption(new Option('-o, --output <format>', 'json instead of tables').choices(['json']))
-    .action(async (flags: ExplainFlags) => {
-      await explain(flags);
+    .action(async (object: string | undefined, flags: ExplainFlags) => {
+      await explain(object, flags);
     });
 
   program

@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { adminUrlFile } from '../app/datadir.ts';
 import type { BackendExplanation, ListenerExplanation, RequestExplanation } from '../app/explain.ts';
+import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
 import type { PickExplanation, ProfileTrace } from '../picker/trace.ts';
 import { table } from './table.ts';
 
 export interface ExplainFlags {
-  model: string;
-  prompt: string;
+  model?: string;
+  prompt?: string;
+  namespace: string;
   dataDir: string;
   admin?: string;
   output?: 'json';
@@ -15,15 +17,41 @@ export interface ExplainFlags {
 
 const timeoutMs = 10_000;
 
-/** Asks a running `headgate up` where a request would go, and prints why. */
-export async function explain(flags: ExplainFlags): Promise<void> {
+/** Asks a running `headgate up` about a request or an object, and prints why. */
+export async function explain(object: string | undefined, flags: ExplainFlags): Promise<void> {
+  if (object !== undefined) {
+    await explainService(object, flags);
+    return;
+  }
+  const { model, prompt } = flags;
+  if (model === undefined || prompt === undefined) {
+    throw new Error('say what to explain: service/NAME, or a request with --model and --prompt');
+  }
+  const body = JSON.stringify({ model, prompt });
+  // Our own server, of our own version: its answer is what explainRequest returns.
+  const explanation = (await ask(flags, '/debug/explain', { method: 'POST', body })) as RequestExplanation;
+  print(flags, explanation, describe);
+}
+
+async function explainService(object: string, flags: ExplainFlags): Promise<void> {
+  const name = /^(?:service|aimservice|aimsvc)\/(?<name>[^/]+)$/.exec(object)?.groups?.['name'];
+  if (name === undefined) throw new Error(`cannot explain "${object}": expected service/NAME`);
+  const query = new URLSearchParams({ namespace: flags.namespace, name });
+  // As above: what the controllers' explainService returns.
+  const explanation = (await ask(flags, `/debug/explain/service?${query.toString()}`)) as ServiceExplanation;
+  print(flags, explanation, describeService);
+}
+
+function print<T>(flags: ExplainFlags, explanation: T, inWords: (explanation: T) => string): void {
+  console.log(flags.output === 'json' ? JSON.stringify(explanation, undefined, 2) : inWords(explanation));
+}
+
+async function ask(flags: ExplainFlags, page: string, init: RequestInit = {}): Promise<unknown> {
   const base = flags.admin ?? (await adminUrl(flags.dataDir));
-  const response = await ask(new URL('/debug/explain', base), { model: flags.model, prompt: flags.prompt });
+  const response = await send(new URL(page, base), init);
   const text = await response.text();
   if (!response.ok) throw new Error(`${base} answered ${response.status}: ${text.trim()}`);
-  // Our own server, of our own version: its answer is what explainRequest returns.
-  const explanation = JSON.parse(text) as RequestExplanation;
-  console.log(flags.output === 'json' ? JSON.stringify(explanation, undefined, 2) : describe(explanation));
+  return JSON.parse(text);
 }
 
 async function adminUrl(dataDir: string): Promise<string> {
@@ -37,13 +65,23 @@ async function adminUrl(dataDir: string): Promise<string> {
   }
 }
 
-async function ask(url: URL, asked: { model: string; prompt: string }): Promise<Response> {
+async function send(url: URL, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, { method: 'POST', body: JSON.stringify(asked), signal: AbortSignal.timeout(timeoutMs) });
+    return await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw new Error(`cannot ask ${url.origin}: ${cause}; is \`headgate up\` running?`, { cause: error });
   }
+}
+
+function describeService({ service, status, message, parts, rejected }: ServiceExplanation): string {
+  const rows = parts.map(({ name, object, state, detail }) => [name, object, state, detail]);
+  const sections = [`${service} is ${status}: ${message}`, table(['PART', 'OBJECT', 'STATE', 'WHY'], rows)];
+  if (rejected.length > 0) {
+    const others = rejected.map(({ name, scope, reason, detail }) => [name, scope, reason, detail]);
+    sections.push(`Templates that are not used\n${table(['TEMPLATE', 'SCOPE', 'REASON', 'WHY'], others)}`);
+  }
+  return sections.join('\n\n');
 }
 
 function describe({ model, path: requestPath, listeners }: RequestExplanation): string {

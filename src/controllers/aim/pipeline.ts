@@ -236,7 +236,8 @@ function overall(status: AimObject['status']): unknown {
   return status !== undefined && 'status' in status ? status.status : undefined;
 }
 
-function readerOf({ informers, writes }: AimEnvironment): Reader {
+/** Reads as the controllers of the environment do. */
+export function readerOf({ informers, writes }: Pick<AimEnvironment, 'informers' | 'writes'>): Reader {
   return {
     get: (kind, ref) => writes.get(kind, ref),
     list: (kind, namespace) => informers.informer(kind).list(namespace),

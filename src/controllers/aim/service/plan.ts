@@ -25,22 +25,8 @@ export function planService(service: AIMService, observed: ObservedService | und
   const { spec } = service;
   if (spec === undefined || observed === undefined) return planWithoutSpec(service);
   const { config, servesKServe } = observed;
-  const route = planRoute({
-    service,
-    config: config.spec.routing,
-    backend: observed.servingName,
-    route: observed.route,
-    served: observed.servesRoutes,
-    gateway: observed.gateway,
-  });
-  const components = [
-    ...configComponents(observed),
-    modelComponent(observed.model),
-    templateComponent(observed.template, messageOf(service, 'TemplateReady')),
-    ...cacheComponents(spec, observed),
-    ...servingComponents(spec, observed),
-    ...(route.component === undefined ? [] : [route.component]),
-  ];
+  const route = routeOf(service, observed);
+  const components = componentsOf(service, spec, observed, route);
   return {
     // With a configuration missing, everything made now would have to be made again.
     apply: config.failure === undefined ? childrenOf(service, spec, observed, route) : [],
@@ -50,6 +36,34 @@ export function planService(service: AIMService, observed: ObservedService | und
     status: (failedWrites, now) =>
       statusOf(service, components, failedWrites, now, fieldsOf(service, spec, observed, route)),
   };
+}
+
+export function routeOf(service: AIMService, observed: ObservedService): RoutePlan {
+  return planRoute({
+    service,
+    config: observed.config.spec.routing,
+    backend: observed.servingName,
+    route: observed.route,
+    served: observed.servesRoutes,
+    gateway: observed.gateway,
+  });
+}
+
+/** What the service depends on and what it makes, each with its state (aim.md 5.8). */
+export function componentsOf(
+  service: AIMService,
+  spec: ServiceSpec,
+  observed: ObservedService,
+  route: RoutePlan,
+): Component[] {
+  return [
+    ...configComponents(observed),
+    modelComponent(observed.model),
+    templateComponent(observed.template, messageOf(service, 'TemplateReady')),
+    ...cacheComponents(spec, observed),
+    ...servingComponents(spec, observed),
+    ...(route.component === undefined ? [] : [route.component]),
+  ];
 }
 
 /** A kind that is missing may be installed at any time. */
