@@ -57,8 +57,7 @@ export interface LegacyOverrides {
   readonly metric?: string | undefined;
   readonly precision?: string | undefined;
   readonly gpuSelector?:
-    | { readonly count: number; readonly model: string; readonly resourceName?: string | undefined }
-    | undefined;
+    { readonly count: number; readonly model: string; readonly resourceName?: string | undefined } | undefined;
 }
 
 export function legacyDerivedTemplateName(base: string, { metric, precision, gpuSelector }: LegacyOverrides): string {

@@ -124,4 +124,3 @@ export function mergeRouting(config: Routing | undefined, service: Routing | und
   const annotations = { ...config?.annotations, ...service?.annotations };
   return { ...config, ...service, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
 }
-
