@@ -15,7 +15,7 @@ import type { InformerCache } from '../kube/informer.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
 import { apiEnvironment } from '../local/apienvironment.ts';
 import { createCatalog, parseCatalog, type Catalog } from '../local/catalog.ts';
-import { defaultGpus, type NodeGpus } from '../local/gpus.ts';
+import { defaultGpus, offerText, type NodeGpus } from '../local/gpus.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -114,7 +114,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   stack.defer(() => informers.stop());
 
   const gpus = options.gpus ?? defaultGpus;
-  const gpuText = gpus.map(({ model, count }) => `${count} x ${model}`).join(', ');
+  const gpuText = gpus.map(offerText).join('; ');
   progress(`starting the node on ${network.cidr}${gpuText === '' ? '' : ` with simulated GPUs: ${gpuText}`}`);
   const node = await startNode({
     client,

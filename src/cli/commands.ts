@@ -27,7 +27,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .option('--catalog <file>', 'image catalog: which local command runs for which container image')
     .option(
       '--gpus <list>',
-      'GPUs that the node pretends to have, MODEL:COUNT, a node for each; repeatable; none for no GPUs (default: MI300X:8)',
+      'GPUs that the node pretends to have, such as MI300X:8 or H100:4, a node for each; repeatable; none for no GPUs (default: MI300X, more than enough)',
       gpus,
     )
     .option(

@@ -4,7 +4,7 @@ import { Pod } from '../kinds/core/pod.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
 import { isConflict, type KubeClient } from '../kube/client.ts';
 import { timestamp } from '../kube/conditions.ts';
-import { gpuLabels, gpuResource, simulatedGpusAnnotation, type NodeGpus } from './gpus.ts';
+import { gpuLabels, gpuResources, isGpuLabel, offerText, simulatedGpusAnnotation, type NodeGpus } from './gpus.ts';
 
 /** Marks the Nodes that are this process. */
 const embeddedLabel = 'headgate.dev/embedded-node';
@@ -18,7 +18,7 @@ export function nodeObject(name: string, address: string, now: Date, gpus?: Node
     cpu: String(availableParallelism()),
     memory: `${String(Math.floor(totalmem() / 1024))}Ki`,
     pods: String(maxPods),
-    [gpuResource]: String(gpus?.count ?? 0),
+    ...Object.fromEntries(gpuResources.map((resource) => [resource, String(gpus?.capacity[resource] ?? 0)])),
   };
   const time = timestamp(now);
   const healthy = [
@@ -40,7 +40,7 @@ export function nodeObject(name: string, address: string, now: Date, gpus?: Node
         'kubernetes.io/arch': architecture,
         ...(gpus && gpuLabels(gpus)),
       },
-      ...(gpus && { annotations: { [simulatedGpusAnnotation]: `${gpus.model}:${String(gpus.count)}` } }),
+      ...(gpus && { annotations: { [simulatedGpusAnnotation]: offerText(gpus) } }),
     },
     spec: {},
     status: {
@@ -111,7 +111,7 @@ async function register(client: KubeClient, node: Node, known: readonly Node[]):
 }
 
 function gone(before: Readonly<Record<string, string>> = {}): Record<string, null> {
-  const ours = (key: string): boolean => key.startsWith(`${gpuResource}.`) || key === simulatedGpusAnnotation;
+  const ours = (key: string): boolean => isGpuLabel(key) || key === simulatedGpusAnnotation;
   return Object.fromEntries(
     Object.keys(before)
       .filter(ours)

@@ -3,7 +3,7 @@ import type { Node } from '../kinds/core/node.ts';
 import type { PersistentVolumeClaim } from '../kinds/core/persistentvolumeclaim.ts';
 import type { Pod } from '../kinds/core/pod.ts';
 import { parseQuantity } from '../kinds/quantity.ts';
-import { gpuResource, gpusOf } from './gpus.ts';
+import { gpuResources, gpusOf, isGpuLabel, type GpuResource } from './gpus.ts';
 
 /** Which node takes a Pod. A pure function of what is known. */
 
@@ -19,7 +19,7 @@ export interface Unplaced {
 export interface PlacementView {
   nodes: readonly Node[];
   /** GPUs that the Pods of a node hold. */
-  gpusTaken(nodeName: string): number;
+  gpusTaken(nodeName: string, resource: GpuResource): number;
   /** A claim of the Pod's namespace. */
   claim(name: string): PersistentVolumeClaim | undefined;
   /** True when the claim is bound once a Pod that uses it has a node (volumeBindingMode WaitForFirstConsumer). */
@@ -27,8 +27,9 @@ export interface PlacementView {
 }
 
 /**
- * The first node that is not cordoned, has the GPUs that the Pod asks for and the labels of GPUs that it must have. Requests of
- * other resources, other labels and taints are not looked at: a process runs wherever it is started.
+ * The first node that is not cordoned, has the GPUs that the Pod asks for and the labels of GPUs that it must have, as far as
+ * any node has such labels. Requests of other resources, other labels and taints are not looked at: a process runs wherever it
+ * is started.
  */
 export function placePod(pod: Pod, view: PlacementView): Placement | Unplaced {
   const total = view.nodes.length;
@@ -64,10 +65,13 @@ export function claimNamesOf(pod: Pod): string[] {
 
 function refusal(pod: Pod, node: Node, view: PlacementView): string | undefined {
   if (node.spec?.unschedulable === true && !toleratesCordon(pod)) return 'node(s) were unschedulable';
-  if (!hasGpuLabels(pod, node)) return "node(s) didn't match Pod's node affinity/selector";
-  const wanted = gpusOf(pod);
-  const capacity = parseQuantity(node.status?.allocatable?.[gpuResource] ?? '0') ?? 0;
-  if (wanted > 0 && view.gpusTaken(node.metadata.name) + wanted > capacity) return `Insufficient ${gpuResource}`;
+  if (!hasGpuLabels(pod, node, view.nodes)) return "node(s) didn't match Pod's node affinity/selector";
+  for (const resource of gpuResources) {
+    const wanted = gpusOf(pod, resource);
+    const capacity = parseQuantity(node.status?.allocatable?.[resource] ?? '0') ?? 0;
+    if (wanted > 0 && view.gpusTaken(node.metadata.name, resource) + wanted > capacity)
+      return `Insufficient ${resource}`;
+  }
   return undefined;
 }
 
@@ -81,18 +85,17 @@ function toleratesCordon(pod: Pod): boolean {
   );
 }
 
-/** Labels of GPUs are the only ones that tell this process's nodes apart. */
-const gpuLabel = /^(beta\.)?amd\.com\/gpu\./;
-
-function hasGpuLabels(pod: Pod, node: Node): boolean {
+function hasGpuLabels(pod: Pod, node: Node, nodes: readonly Node[]): boolean {
   const labels = node.metadata.labels ?? {};
+  const matters = (key: string): boolean =>
+    isGpuLabel(key) && nodes.some(({ metadata }) => metadata.labels?.[key] !== undefined);
   const selected = Object.entries(pod.spec.nodeSelector ?? {}).every(
-    ([key, value]) => !gpuLabel.test(key) || labels[key] === value,
+    ([key, value]) => !matters(key) || labels[key] === value,
   );
   const terms =
     pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
   const met = terms.some(({ matchExpressions = [] }) =>
-    matchExpressions.every((term) => !gpuLabel.test(term.key) || meets(labels[term.key], term)),
+    matchExpressions.every((term) => !matters(term.key) || meets(labels[term.key], term)),
   );
   return selected && (terms.length === 0 || met);
 }

@@ -9,7 +9,7 @@ import { startController, watch, type Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import type { Log } from '../telemetry/log.ts';
-import { gpusOf } from './gpus.ts';
+import { gpuResources, gpusOf, wantsGpus, type GpuResource } from './gpus.ts';
 import { claimNamesOf, placePod, type PlacementView } from './placement.ts';
 
 /** Binds every Pod that has no node to one of this process's nodes, as soon as one can take it (placement.ts). */
@@ -26,28 +26,33 @@ export function startScheduler(options: {
   const claims = informers.informer(PersistentVolumeClaim);
   const classes = informers.informer(StorageClass);
   // Pods bound just now, which the cache may still show without a node.
-  const bound = new Map<string, { nodeName: string; gpus: number }>();
+  const bound = new Map<string, { nodeName: string; pod: Pod }>();
 
   const waiting = (namespace?: string): Pod[] => pods.list(namespace).filter(unscheduled);
   const keysOf = (list: readonly Pod[]): string[] => list.map(({ metadata }) => keyOf(metadata));
 
-  const gpusTaken = (): ((nodeName: string) => number) => {
+  const gpusTaken = (): ((nodeName: string, resource: GpuResource) => number) => {
     const taken = new Map<string, number>();
     const known = new Map(pods.list().map((pod) => [pod.metadata.uid ?? '', pod]));
     for (const uid of bound.keys()) {
       if (known.get(uid) === undefined || known.get(uid)?.spec.nodeName !== undefined) bound.delete(uid);
     }
-    const add = (nodeName: string, gpus: number): unknown => taken.set(nodeName, (taken.get(nodeName) ?? 0) + gpus);
-    for (const pod of known.values()) if (pod.spec.nodeName && !finished(pod)) add(pod.spec.nodeName, gpusOf(pod));
-    for (const { nodeName, gpus } of bound.values()) add(nodeName, gpus);
-    return (nodeName) => taken.get(nodeName) ?? 0;
+    const add = (nodeName: string, pod: Pod): void => {
+      for (const resource of gpuResources) {
+        const key = `${nodeName}/${resource}`;
+        taken.set(key, (taken.get(key) ?? 0) + gpusOf(pod, resource));
+      }
+    };
+    for (const pod of known.values()) if (pod.spec.nodeName && !finished(pod)) add(pod.spec.nodeName, pod);
+    for (const { nodeName, pod } of bound.values()) add(nodeName, pod);
+    return (nodeName, resource) => taken.get(`${nodeName}/${resource}`) ?? 0;
   };
 
   const viewFor = ({ metadata: { namespace } }: Pod): PlacementView => {
-    let taken: ((nodeName: string) => number) | undefined;
+    let taken: PlacementView['gpusTaken'] | undefined;
     return {
       nodes: nodeNames.flatMap((name) => nodes.get({ name }) ?? []),
-      gpusTaken: (nodeName) => (taken ??= gpusTaken())(nodeName),
+      gpusTaken: (nodeName, resource) => (taken ??= gpusTaken())(nodeName, resource),
       claim: (name) => claims.get({ namespace, name }),
       bindsLate: ({ spec }) =>
         classes.get({ name: spec.storageClassName ?? '' })?.volumeBindingMode === 'WaitForFirstConsumer',
@@ -61,7 +66,7 @@ export function startScheduler(options: {
       watch(pods, ({ object, deleted }) => (!deleted && unscheduled(object) ? [keyOf(object.metadata)] : [])),
       // A Pod that ends gives its GPUs back.
       watch(pods, ({ object, deleted }) =>
-        (deleted || finished(object)) && gpusOf(object) > 0 ? keysOf(waiting().filter((pod) => gpusOf(pod) > 0)) : [],
+        (deleted || finished(object)) && wantsGpus(object) ? keysOf(waiting().filter(wantsGpus)) : [],
       ),
       watch(nodes, () => keysOf(waiting())),
       watch(claims, ({ object: { metadata } }) =>
@@ -82,8 +87,7 @@ export function startScheduler(options: {
         type: 'merge',
         body: { metadata: { uid: pod.metadata.uid }, spec: { nodeName } },
       });
-      const gpus = gpusOf(pod);
-      if (gpus > 0) bound.set(pod.metadata.uid ?? '', { nodeName, gpus });
+      if (wantsGpus(pod)) bound.set(pod.metadata.uid ?? '', { nodeName, pod });
       events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${nodeName}`);
     },
   });

@@ -4,6 +4,7 @@ import { Node } from '../../src/kinds/core/node.ts';
 import { isPodReady, Pod } from '../../src/kinds/core/pod.ts';
 import { Service } from '../../src/kinds/core/service.ts';
 import { InferenceService } from '../../src/kinds/kserve/inferenceservice.ts';
+import { parseGpus } from '../../src/local/gpus.ts';
 import { startLocalCluster, type LocalCluster } from './cluster.ts';
 
 /** InferenceServices and GPUs on the embedded node. */
@@ -12,7 +13,7 @@ const patience = { timeout: 60_000, interval: 50 };
 
 let cluster: LocalCluster;
 beforeEach(async () => {
-  cluster = await startLocalCluster([{ model: 'MI300X', count: 2 }]);
+  cluster = await startLocalCluster(parseGpus('MI300X:2'));
 });
 afterEach(async () => {
   await cluster.close();
@@ -120,14 +121,11 @@ test('the nodes follow --gpus: one per model, what is no more there is gone', as
       metadata.annotations?.['headgate.dev/simulated-gpus'],
     ]);
   };
-  expect(await nodes()).toEqual([['headgate', '74a1', '2', 'MI300X:2']]);
-  await cluster.restart([
-    { model: 'MI325X', count: 4 },
-    { model: 'MI300X', count: 8 },
-  ]);
+  expect(await nodes()).toEqual([['headgate', '74a1', '2', '2 amd.com/gpu (MI300X)']]);
+  await cluster.restart(parseGpus('MI325X:4,MI300X:8'));
   expect(await nodes()).toEqual([
-    ['headgate', '74a5', '4', 'MI325X:4'],
-    ['headgate-2', '74a1', '8', 'MI300X:8'],
+    ['headgate', '74a5', '4', '4 amd.com/gpu (MI325X)'],
+    ['headgate-2', '74a1', '8', '8 amd.com/gpu (MI300X)'],
   ]);
   await api.create(InferenceService, service('chat', 6));
   await becomesReady('chat');

@@ -2,7 +2,7 @@ import type { NodeSelectorRequirement } from 'kubernetes-types/core/v1.js';
 import { describe, expect, test } from 'vitest';
 import type { PersistentVolumeClaim } from '../../src/kinds/core/persistentvolumeclaim.ts';
 import type { Pod } from '../../src/kinds/core/pod.ts';
-import { gpuLabels, gpusOf, parseGpus } from '../../src/local/gpus.ts';
+import { defaultGpus, gpuLabels, gpusOf, gpusText, parseGpus } from '../../src/local/gpus.ts';
 import { nodeObject } from '../../src/local/nodeobject.ts';
 import { placePod, type PlacementView } from '../../src/local/placement.ts';
 import { container, pod } from './objects.ts';
@@ -117,30 +117,52 @@ function withAffinityAndGpus(): Pod {
 describe('--gpus', () => {
   test('names models and numbers', () => {
     expect(parseGpus('mi300x:2, MI325X')).toEqual([
-      { model: 'MI300X', count: 2 },
-      { model: 'MI325X', count: 8 },
+      { model: 'MI300X', capacity: { 'amd.com/gpu': 2 } },
+      { model: 'MI325X', capacity: { 'amd.com/gpu': 8 } },
     ]);
     expect(parseGpus('none')).toEqual([]);
+    expect(parseGpus('H100:4')).toEqual([{ model: 'H100', capacity: { 'nvidia.com/gpu': 4 } }]);
   });
 
-  test.each(['MI300', 'MI300X:0', 'MI300X:x', 'MI300X:1:2', '', 'MI300X:5000'])('refuses %j', (text) => {
-    expect(() => parseGpus(text)).toThrow(/names no GPU model|must be 1 to 1024/);
+  test.each(['MI300', 'MI300X:0', 'MI300X:x', 'MI300X:1:2', '', 'MI300X:500000'])('refuses %j', (text) => {
+    expect(() => parseGpus(text)).toThrow(/names no GPU model|must be 1 to 100000/);
   });
 
   test('labels a node as the node labeller does', () => {
-    expect(gpuLabels({ model: 'MI300X', count: 8 })).toEqual({
+    expect(gpuLabels({ model: 'MI300X', capacity: { 'amd.com/gpu': 8 } })).toEqual({
       'amd.com/gpu.device-id': '74a1',
       'amd.com/gpu.device-id.74a1': '8',
       'amd.com/gpu.vram': '192G',
     });
+    expect(gpuLabels({ model: 'H100', capacity: { 'nvidia.com/gpu': 4 } })).toEqual({
+      'nvidia.com/gpu.present': 'true',
+      'nvidia.com/gpu.count': '4',
+      'nvidia.com/gpu.product': 'NVIDIA-H100-80GB-HBM3',
+      'nvidia.com/gpu.memory': '81559',
+    });
   });
+});
+
+test('the default node takes simulated fleets of either vendor', () => {
+  const nodes = [nodeObject('n0', '127.10.0.1', new Date(0), defaultGpus[0])];
+  for (const resource of ['amd.com/gpu', 'nvidia.com/gpu']) {
+    const wants = (count: string) =>
+      pod('p', { spec: { containers: [container({ resources: { limits: { [resource]: count } } })] } });
+    expect(placePod(wants('10000'), { ...view('none'), nodes })).toEqual({ nodeName: 'n0' });
+    expect(placePod(wants('10001'), { ...view('none'), nodes })).toMatchObject({
+      message: expect.stringContaining(`Insufficient ${resource}`) as unknown,
+    });
+  }
+  const other = pod('p', { spec: { nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-A100-SXM4-80GB' } } });
+  expect(placePod(other, { ...view('none'), nodes })).toEqual({ nodeName: 'n0' });
+  expect(gpusText(defaultGpus)).toBe('MI300X:10000');
 });
 
 test('a pod wants what its containers want together, or its greediest init container', () => {
   const limits = { limits: { 'amd.com/gpu': '2' } };
   const one = container({ resources: limits });
-  expect(gpusOf(pod('p', { spec: { containers: [one, one] } }))).toBe(4);
+  expect(gpusOf(pod('p', { spec: { containers: [one, one] } }), 'amd.com/gpu')).toBe(4);
   const init = container({ resources: { requests: { 'amd.com/gpu': '5' } } });
-  expect(gpusOf(pod('p', { spec: { containers: [one], initContainers: [init] } }))).toBe(5);
-  expect(gpusOf(pod('p'))).toBe(0);
+  expect(gpusOf(pod('p', { spec: { containers: [one], initContainers: [init] } }), 'amd.com/gpu')).toBe(5);
+  expect(gpusOf(pod('p'), 'amd.com/gpu')).toBe(0);
 });
