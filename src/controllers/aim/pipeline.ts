@@ -4,7 +4,7 @@ import { keyOf, refOf, type Condition, type KubeObject, type ObjectRef } from '.
 import type { KubeClient } from '../../kube/client.ts';
 import { startController, watch, type Controller, type ReconcileResult, type Watch } from '../../kube/controller.ts';
 import { createEventRecorder, type EventRecorder } from '../../kube/events.ts';
-import type { InformerCache } from '../../kube/informer.ts';
+import type { Change, InformerCache } from '../../kube/informer.ts';
 import { createOwnWrites, type OwnWrites } from '../../kube/ownwrites.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { createSettled, type Settled } from '../settled.ts';
@@ -133,7 +133,7 @@ export async function startAimController<T extends AimObject, Observed>(
     log,
     workers: definition.workers ?? 1,
     watches: [
-      watch(own, ({ object, deleted }) => (!deleted && writes.isOwn(kind, object) ? [] : [keyOf(object.metadata)])),
+      watch(own, (change) => (isOwnStatus(writes, kind, change) ? [] : [keyOf(change.object.metadata)])),
       ...owned.map((informer) => watch(informer, ({ object }) => ownersOf(object, kind))),
       ...(definition.watches ?? []),
     ],
@@ -142,6 +142,16 @@ export async function startAimController<T extends AimObject, Observed>(
 }
 
 const managerOf = ({ manager, name }: { manager?: string; name: string }): string => manager ?? fieldManagerOf(name);
+
+/** A status we wrote ourselves is no news; an object that another controller of ours created or changed is. */
+function isOwnStatus<T extends AimObject>(
+  writes: OwnWrites,
+  kind: Kind<T>,
+  { object, previous, deleted }: Change<T>,
+): boolean {
+  const sameSpec = previous !== undefined && previous.metadata.generation === object.metadata.generation;
+  return !deleted && sameSpec && writes.isOwn(kind, object);
+}
 
 type Pass = (ref: ObjectRef, signal: AbortSignal) => Promise<ReconcileResult>;
 
