@@ -6,6 +6,7 @@ import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import { startAirunway } from '../controllers/airunway/start.ts';
 import { ensureGatewayClasses } from '../controllers/gateway/classes.ts';
 import { startGatewayController, type GatewayControllerOptions } from '../controllers/gateway/controller.ts';
+import type { ImageMetadata } from '../kinds/aim/imagemetadata.ts';
 import { Namespace } from '../kinds/core/namespace.ts';
 import type { ObjectRef } from '../kinds/object.ts';
 import { isConflict, type KubeClient } from '../kube/client.ts';
@@ -22,6 +23,8 @@ export interface ControllersOptions extends GatewayControllerOptions {
   readonly airunway: AirunwaySettings;
   /** Providers of model servers that are simulated here, and so run without GPUs. */
   readonly simulatedProviders: ReadonlySet<string>;
+  /** Images that need no registry to be known: those that are simulated here. */
+  readonly builtinImages: (image: string) => ImageMetadata | undefined;
   readonly version: string;
 }
 
@@ -37,7 +40,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
   const airunway = { environment, settings: options.airunway, version, withoutGpus: options.simulatedProviders };
   const [gateway, aim, ...others] = await Promise.all([
     startGatewayController(options),
-    startAim({ environment }),
+    startAim({ environment, builtinImages: options.builtinImages }),
     startAIGatewayControllers(options),
     startAirunway(airunway),
   ]);

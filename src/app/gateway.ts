@@ -3,6 +3,7 @@ import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import type { Catalog } from '../local/catalog.ts';
+import { simulatedImageMetadata } from '../simulator/aim/imagemetadata.ts';
 import type { AddressPool } from '../local/network.ts';
 import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
@@ -29,6 +30,8 @@ export interface GatewayOptions {
   claimedControllers: readonly string[];
   debugHeaders: boolean;
   airunway: AirunwaySettings;
+  /** Models of the GPUs that the nodes have, for the profiles of simulated images. */
+  gpuModels: readonly string[];
   version: string;
   log: Log;
 }
@@ -90,6 +93,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     pickers: pickerKnowledge(options.catalog, new Set([options.airunway.picker.serviceName])),
     airunway: options.airunway,
     simulatedProviders: simulatedProviders(options.catalog),
+    builtinImages: (image) => simulatedImageMetadata(image, options.gpuModels),
     version: options.version,
     publish: (next, pools, pickers) => {
       table = next;

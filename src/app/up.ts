@@ -133,7 +133,15 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
 
   progress('starting the gateway');
   const gateway = await startGateway(
-    { ...options, client, informers, addresses: network.gateways, nodeAddress: network.node, catalog },
+    {
+      ...options,
+      client,
+      informers,
+      addresses: network.gateways,
+      nodeAddress: network.node,
+      catalog,
+      gpuModels: gpus.map(({ model }) => model),
+    },
     stack,
   );
 
