@@ -13,7 +13,14 @@ interface Running {
 const programs = {
   simulator: async (): Promise<Start> => (await import('../simulator/vllm.ts')).startSimulator,
   testupstream: async (): Promise<Start> => (await import('../simulator/testupstream.ts')).startTestUpstream,
-  epp: async (): Promise<Start> => (await import('../extproc/epp.ts')).startEpp,
+  epp: async (): Promise<Start> => {
+    const [{ startEpp }, { weighExternalMemoryWithHeap }] = await Promise.all([
+      import('../extproc/epp.ts'),
+      import('../extproc/externalmemory.ts'),
+    ]);
+    weighExternalMemoryWithHeap();
+    return startEpp;
+  },
   aim: async (): Promise<Start> => (await import('../simulator/aim/aim.ts')).startAim,
   aimdownload: async (): Promise<Start> => (await import('../simulator/aim/download.ts')).runAimDownload,
   storageinitializer: async (): Promise<Start> =>

@@ -69,7 +69,7 @@ export async function createBenchPool(endpoints: number): Promise<BenchPool> {
     flags.push('--metrics-port', String(ports.metrics));
     const child = spawn(command, [...args, ...flags], {
       env,
-      stdio: ['ignore', process.env['BENCH_OUT'] ? 'inherit' : 'ignore', 'ignore'],
+      stdio: ['ignore', 'ignore', 'ignore'],
     });
     await serving(name, child, ports);
     return pickerProcess(name, child, ports.grpc);

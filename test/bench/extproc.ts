@@ -1,6 +1,6 @@
 /**
  * Exchanges per second of processor time through ext_proc, with Envoy's message flow: ours and the upstream endpoint picker on the same
- * load, in turns. `npm run bench:extproc -- [--seconds 5] [--rounds 3] [--only headgate] [--profile DIR] [--node-option=O] [--sizes 1,108,220]`
+ * load, in turns. `node test/bench/extproc.ts [--seconds 5] [--rounds 3] [--only headgate] [--profile DIR] [--node-option=O] [--sizes 1,108,220] [--warm-up 10000]`
  */
 import { parseArgs } from 'node:util';
 import { createRandom } from '../../src/simulator/random.ts';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     profile: { type: 'string' },
     'node-option': { type: 'string', multiple: true, default: [] },
     sizes: { type: 'string', default: '1,108,220' },
+    'warm-up': { type: 'string', default: '10000' },
     flows: { type: 'string', default: 'duplex,16 KB pieces,buffered' },
   },
 });
@@ -46,6 +47,18 @@ function bodiesOf(kilobytes: number): Buffer[] {
   });
 }
 
+/** Upstream knows duplex mode only: it answers headers after the body, which a buffering Envoy sends only after that answer. */
+const offers = ({ name }: PickerProcess, { mode }: Flow): boolean => name === 'headgate' || mode !== 'BUFFERED';
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Keeps the picker busy until so many exchanges are over: compilers and caches are warm after a number of requests, not of seconds. */
+async function warmUp(picker: PickerProcess, flow: Flow, bodies: readonly Buffer[], exchanges: number): Promise<void> {
+  const load = startLoad(picker.url, { flow, bodies, connections: 4, callsPerConnection: 8 });
+  while (load.done < exchanges && !load.failed) await wait(50);
+  await load.stop();
+}
+
 /** Exchanges per second of processor time, and per second. */
 async function measure(
   picker: PickerProcess,
@@ -53,8 +66,7 @@ async function measure(
   bodies: readonly Buffer[],
 ): Promise<[cpu: number, wall: number]> {
   const load = startLoad(picker.url, { flow, bodies, connections: 4, callsPerConnection: 8 });
-  const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-  await wait(1_000);
+  while (load.done < 200 && !load.failed) await wait(20);
   const [startedCpu, startedDone, startedMs] = [await picker.cpuSeconds(), load.done, performance.now()];
   await wait(seconds * 1_000);
   const cpu = (await picker.cpuSeconds()) - startedCpu;
@@ -75,6 +87,11 @@ try {
   }
   const binary = values.only === 'headgate' ? undefined : await upstreamBinary();
   if (binary !== undefined) pickers.push(await pool.startUpstream(binary));
+  for (const picker of pickers) {
+    for (const flow of flows) {
+      if (offers(picker, flow)) await warmUp(picker, flow, bodiesOf(1), Number(values['warm-up']));
+    }
+  }
   console.log('Exchanges per second of processor time (per second); median round\n');
   console.log(
     `| Body | Flow | ${pickers.map(({ name }) => name).join(' | ')} | ratio |\n|--:|---|${'--:|'.repeat(pickers.length + 1)}`,
@@ -86,8 +103,7 @@ try {
       const results = pickers.map(() => [] as [number, number][]);
       for (let round = 0; round < rounds; round += 1) {
         for (const [at, picker] of pickers.entries()) {
-          // Upstream knows no other mode: it answers headers only after the body, which a buffering Envoy sends only after that.
-          if (picker.name === 'upstream' && flow.mode === 'BUFFERED') continue;
+          if (!offers(picker, flow)) continue;
           results[at]?.push(await measure(picker, flow, bodies));
         }
       }

@@ -27,6 +27,8 @@ export interface LoadOptions {
 export interface Load {
   /** Exchanges that are over. */
   readonly done: number;
+  /** No more exchanges are begun: `stop` says why. */
+  readonly failed: boolean;
   stop(): Promise<void>;
 }
 
@@ -79,6 +81,9 @@ export function startLoad(url: string, { flow, bodies, connections, callsPerConn
   return {
     get done() {
       return done;
+    },
+    get failed() {
+      return failure !== undefined;
     },
     stop: async () => {
       stopping = true;
