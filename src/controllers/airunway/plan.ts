@@ -19,6 +19,9 @@ export interface Observed {
   readonly gateway: GatewayObserved;
 }
 
+/** Kinds that are not installed are looked for again: in the caches, the API is not asked. */
+const unservedRetryMs = 10_000;
+
 type Status = NonNullable<ModelDeployment['status']>;
 type Update = Omit<ConditionUpdate, 'observedGeneration'>;
 
@@ -54,6 +57,7 @@ export function planDeployment(
   return {
     apply: [...(made?.apply ?? []), ...gateway.apply],
     remove: gateway.remove,
+    requeueAfterMs: observed.gateway.served && observed.own?.served !== false ? undefined : unservedRetryMs,
     status: (failedWrites, now) => {
       const verdict = gateway.verdict(failedWrites);
       const next = { ...status, ...(failedWrites.length > 0 && made !== undefined ? unwritten(failedWrites) : {}) };
