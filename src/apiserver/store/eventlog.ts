@@ -1,5 +1,5 @@
 import { jsonOf, parseStored } from './encoding.ts';
-import type { StoreEvent } from './history.ts';
+import type { EventStates, StoreEvent } from './history.ts';
 import type { StoredObject } from './object.ts';
 
 /**
@@ -25,12 +25,6 @@ export function encodeEvent({ type, resource, key, object, previous }: StoreEven
 }
 
 /** What a record says of the object's states. */
-export interface EventStates {
-  before: StoredObject | undefined;
-  /** Of a deletion only. */
-  last: StoredObject | undefined;
-}
-
 export function decodeStates(value: Buffer<ArrayBuffer>): EventStates {
   const [before, last] = linesOf(value).slice(1).map(parseStored);
   return { before, last };

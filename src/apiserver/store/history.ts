@@ -1,5 +1,4 @@
 import { jsonOf, objectOf } from './encoding.ts';
-import type { EventStates } from './eventlog.ts';
 import type { StoredObject } from './object.ts';
 
 export interface StoreEvent {
@@ -28,6 +27,13 @@ export interface HistoryWindow {
   events: number;
   /** JSON of the states the events led to. */
   bytes: number;
+}
+
+/** An object's states around an event, as the log has them. */
+export interface EventStates {
+  before: StoredObject | undefined;
+  /** Of a deletion only. */
+  last: StoredObject | undefined;
 }
 
 /** Where the states of events are found that are no longer in memory. */
