@@ -128,12 +128,12 @@ test.each([
 });
 
 test('image metadata is made up for AIM images, and says so', () => {
-  const metadata = simulatedImageMetadata('amdenterpriseai/aim-qwen-qwen3-32b:0.8.5', ['MI355X']);
+  const metadata = simulatedImageMetadata('amdenterpriseai/aim-qwen-qwen3-32b:0.8.5', ['MI355X', 'H100']);
   expect(metadata?.model).toMatchObject({ canonicalName: 'Qwen/Qwen3-32B' });
   expect(metadata?.oci?.description).toContain('Simulated');
   const deployments = metadata?.model?.recommendedDeployments ?? [];
   expect(deployments.map(({ gpuModel, metric }) => `${gpuModel ?? ''} ${metric ?? ''}`)).toEqual(
-    ['MI355X', 'MI300X', 'MI325X'].flatMap((gpu) => [`${gpu} latency`, `${gpu} throughput`]),
+    ['MI355X', 'MI300X'].flatMap((gpu) => [`${gpu} latency`, `${gpu} throughput`]),
   );
   expect(simulatedImageMetadata('vllm/vllm-openai')).toBeUndefined();
 });
