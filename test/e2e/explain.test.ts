@@ -5,6 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrailEntry } from '../../src/app/decisiontrail.ts';
 import type { RequestExplanation } from '../../src/app/explain.ts';
+import { findApi } from '../../src/extproc/apiaccess.ts';
+import { AIMModel } from '../../src/kinds/aim/aimmodel.ts';
+import { AIMService } from '../../src/kinds/aim/aimservice.ts';
+import { AIMServiceTemplate } from '../../src/kinds/aim/aimservicetemplate.ts';
 import type { PickExplanation } from '../../src/picker/trace.ts';
 import { bin, startHeadgate, until, type Headgate } from './headgate.ts';
 import { run, type Outcome } from './kubectl.ts';
@@ -142,6 +146,55 @@ describe('headgate explain', () => {
     const unknown = await explain('no-such-model', 'Hi');
     expect(unknown.listeners[0]?.backends.flatMap(({ pick }) => pick ?? [])).toEqual([]);
     expect(unknown.listeners[0]?.tried.length).toBeGreaterThan(2);
+  });
+
+  it('says what an AIMService is made of, and why its templates are not used', async () => {
+    const api = await findApi({ KUBECONFIG: headgate.kubeconfig });
+    if (api === undefined) throw new Error('a kubeconfig that is named is used');
+    const { client } = api;
+    try {
+      await client.create(AIMModel, {
+        apiVersion: 'aim.eai.amd.com/v1alpha1',
+        kind: 'AIMModel',
+        metadata: { namespace: 'default', name: 'explained' },
+        spec: {
+          image: 'registry.test/explained:1',
+          discovery: { extractMetadata: false, createServiceTemplates: false },
+        },
+      });
+      await client.create(AIMServiceTemplate, {
+        apiVersion: 'aim.eai.amd.com/v1alpha1',
+        kind: 'AIMServiceTemplate',
+        metadata: { namespace: 'default', name: 'slow' },
+        spec: {
+          modelName: 'explained',
+          type: 'unoptimized',
+          modelSources: [{ modelId: 'org/explained', sourceUri: 'hf://org/explained' }],
+        },
+      });
+      await client.create(AIMService, {
+        apiVersion: 'aim.eai.amd.com/v1alpha1',
+        kind: 'AIMService',
+        metadata: { namespace: 'default', name: 'chat' },
+        spec: { model: { name: 'explained' } },
+      });
+    } finally {
+      await client.close();
+    }
+    const asked = (...args: string[]) => cli(...args, '--data-dir', headgate.dataDir);
+    await until(
+      async () => (await asked('service/chat')).stdout.includes('UnoptimizedTemplateFiltered'),
+      headgate.output,
+    );
+    const { stdout } = await asked('service/chat');
+    expect(stdout).toMatch(/^aim\.eai\.amd\.com\/AIMService default\/chat is Pending: /);
+    expect(stdout).toMatch(/^model +AIMModel explained +Ready/m);
+    expect(stdout).toMatch(
+      /^slow +Namespace +UnoptimizedTemplateFiltered +its profile is unoptimized: set template\.allowUnoptimized/m,
+    );
+    expect(await asked('service/nobody', '-n', 'other')).toMatchObject({ code: 1, stdout: '' });
+    expect((await asked('pod/x')).stderr).toContain('expected service/NAME');
+    expect((await asked()).stderr).toContain('say what to explain');
   });
 
   it('refuses what is no question, pages in browsers, and names that were made to resolve to it', async () => {
