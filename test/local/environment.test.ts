@@ -147,6 +147,29 @@ test.each([
   expect(launchOf(container({ command }), 'simulator', context).command.slice(3)).toEqual(args);
 });
 
+test.each([
+  ['aimdownload', ['/check-size.sh'], ['check-size', 'hf://a/b']],
+  ['aimdownload', [], ['hf://a/b']],
+  ['storageinitializer', ['/storage-initializer/scripts/initializer-entrypoint'], ['hf://a/b']],
+] as const)('%s for the command %j is told %j', (program, command, words) => {
+  const one = container({ command: [...command], args: ['hf://a/b'] });
+  expect(launchOf(one, program, context).command.slice(2)).toEqual([program, ...words]);
+});
+
+test('another script of the image is not taken for the download', () => {
+  const one = container({ command: ['/entrypoint.sh'], args: ['hf://a/b'] });
+  expect(() => launchOf(one, 'aimdownload', context)).toThrow('cannot run command ["/entrypoint.sh"]');
+});
+
+test('a server that runs already is reached by a program that passes requests on', () => {
+  const launch = launchOf(container({ args: ['-x'] }), { url: 'http://127.0.0.1:11434' }, context);
+  expect(launch).toMatchObject({
+    command: ['/usr/bin/node', 'cli.js', 'upstream', '--url', 'http://127.0.0.1:11434'],
+    parentPipe: true,
+    env: { HEADGATE_IMAGE: 'example.com/app' },
+  });
+});
+
 test('a command that a built-in program cannot stand in for is refused', () => {
   expect(() => launchOf(container({ command: ['/bin/sh', '-c', 'sleep 1'] }), 'simulator', context)).toThrow(
     'cannot run command ["/bin/sh","-c","sleep 1"]',
