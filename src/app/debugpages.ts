@@ -4,6 +4,7 @@ import type { Picker } from '../picker/picker.ts';
 import type { RouteTable } from '../routing/table.ts';
 import type { DecisionTrail } from './decisiontrail.ts';
 import { explainRequest, type ExplainedRequest } from './explain.ts';
+import type { ListedModel } from './modellist.ts';
 import type { Page, PageReply } from './metricsserver.ts';
 
 export interface DebugSources {
@@ -12,13 +13,15 @@ export interface DebugSources {
   readonly trail: DecisionTrail;
   /** undefined: there is no such AIMService. */
   readonly explainService: (ref: ObjectRef) => ServiceExplanation | undefined;
+  readonly models: () => readonly ListedModel[];
 }
 
 /**
  * `/debug/explain?model=&prompt=`, or a POST of `{"model", "prompt"}` for prompts that are longer than a URL,
- * `/debug/explain/service?namespace=&name=`, and `/debug/decisions`. For tools on this machine: what they show is nobody else's business.
+ * `/debug/explain/service?namespace=&name=`, `/debug/models` and `/debug/decisions`. For tools on this machine: what they show is nobody else's business.
  */
-export function debugPages({ table, picker, trail, explainService }: DebugSources): ReadonlyMap<string, Page> {
+export function debugPages(sources: DebugSources): ReadonlyMap<string, Page> {
+  const { table, picker, trail, explainService, models } = sources;
   const explain = (asked: ExplainedRequest | undefined): PageReply =>
     asked === undefined
       ? { status: 400, text: 'model and prompt expected, both texts\n' }
@@ -33,6 +36,7 @@ export function debugPages({ table, picker, trail, explainService }: DebugSource
       },
     ],
     ['/debug/explain/service', { onlyLocal: true, get: (query) => service(query, explainService) }],
+    ['/debug/models', { onlyLocal: true, get: () => json({ models: models() }) }],
     ['/debug/decisions', { onlyLocal: true, get: () => json({ decisions: trail.latest() }) }],
   ]);
 }

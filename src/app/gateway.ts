@@ -1,4 +1,7 @@
 import { createDataPlane } from '../gateway/dataplane.ts';
+import { Gateway } from '../kinds/gateway/gateway.ts';
+import { HTTPRoute } from '../kinds/gateway/httproute.ts';
+import { refOf } from '../kinds/object.ts';
 import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
@@ -15,8 +18,11 @@ import { startControllers } from './controllers.ts';
 import { debugPages } from './debugpages.ts';
 import { createDecisionTrail } from './decisiontrail.ts';
 import { startMetricsServer } from './metricsserver.ts';
+import { listModels } from './modellist.ts';
+import { modelNames } from './modelnames.ts';
 import { followObjects, pickerKnowledge, updatePicker } from './pickers.ts';
 import { createSockets } from './sockets.ts';
+import { originOf } from './summary.ts';
 
 export interface GatewayOptions {
   client: KubeClient;
@@ -104,6 +110,9 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     log,
   });
   stack.defer(() => controllers.stop());
+  const routes = informers.informer(HTTPRoute);
+  const gateways = informers.informer(Gateway);
+  const modelOf = modelNames(informers);
   const metrics = await startMetricsServer({
     address: options.nodeAddress,
     preferredPort: metricsPort,
@@ -113,6 +122,14 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
       picker,
       trail,
       explainService: (ref) => controllers.explainService(ref),
+      models: () =>
+        listModels({
+          table,
+          route: (ref) => routes.get(ref),
+          modelOf,
+          originOf: (key, { port, protocol }) =>
+            originOf(gateways.get(refOf(key)), sockets.portOf(key, port), protocol),
+        }),
     }),
   });
   stack.defer(() => metrics.close());

@@ -27,7 +27,7 @@ export function servedModels(gateway: GatewayTable): ServedModel[] {
         model: id,
         route: `${rule.route.namespace}/${rule.route.name}`,
         backend: backends.map(({ tier, backend }) => describe(backend, tier.totalWeight, rule)).join(', '),
-        endpoints: backends.reduce((sum, { backend }) => sum + endpointCount(backend.target), 0),
+        endpoints: endpointsOf(rule),
         gateway: gateway.key,
       },
     ];
@@ -66,6 +66,11 @@ function nameOf({ id, target }: WeightedBackend): string {
   return `${namespace}/${name}`;
 }
 
+/** Endpoints that could answer requests of this rule now. */
+export function endpointsOf({ tiers }: RouteRule): number {
+  return tiers.flatMap(({ backends }) => backends).reduce((sum, { target }) => sum + endpointCount(target), 0);
+}
+
 function endpointCount(target: BackendTarget): number {
   return target.type === 'invalid' ? 0 : target.endpoints.length;
 }
@@ -84,14 +89,23 @@ export function gatewayAddress(
   portOf: (gatewayKey: string, port: number) => number | undefined,
 ): GatewayAddress {
   const key = keyOf(gateway.metadata);
-  const address = gateway.status?.addresses?.[0]?.value;
   const http = gateway.spec.listeners.find(
     ({ protocol, port }) => protocol === 'HTTP' && portOf(key, port) !== undefined,
   );
   const port = http === undefined ? undefined : portOf(key, http.port);
-  if (address !== undefined && port !== undefined) {
-    return { key, url: port === 80 ? `http://${address}` : `http://${address}:${port}` };
-  }
+  const url = originOf(gateway, port, 'HTTP');
+  if (url !== undefined) return { key, url };
   const programmed = gateway.status?.conditions?.find(({ type }) => type === 'Programmed');
   return { key, problem: programmed?.message ?? 'no controller has taken it' };
+}
+
+/** `http://address`, with the port where it is not the protocol's own; undefined: there is no address or no port. */
+export function originOf(
+  gateway: Gateway | undefined,
+  port: number | undefined,
+  protocol: 'HTTP' | 'HTTPS',
+): string | undefined {
+  const address = gateway?.status?.addresses?.[0]?.value;
+  if (address === undefined || port === undefined) return undefined;
+  return new URL(`${protocol.toLowerCase()}://${address}:${port}`).origin;
 }

@@ -3,9 +3,11 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
 import { parseGpus, type NodeGpus } from '../local/gpus.ts';
 import { addAirunwayFlags } from './airunwayflags.ts';
+import { chat, type ChatFlags } from './chat.ts';
 import { crds } from './crds.ts';
 import { runBackup, runRestore } from './backup.ts';
 import { explain, type ExplainFlags } from './explain.ts';
+import { models, type ModelsFlags } from './models.ts';
 import { up, type UpFlags } from './up.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -59,6 +61,30 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     });
 
   program
+    .command('models')
+    .description('list the models that a running `headgate up` serves: what serves them, endpoints, URL for clients')
+    .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
+    .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
+    .addOption(new Option('-o, --output <format>', 'json instead of a table').choices(['json']))
+    .action(async (flags: ModelsFlags) => {
+      await models(flags);
+    });
+
+  program
+    .command('chat')
+    .description('talk to a model in the terminal, through the gateway of a running `headgate up`')
+    .argument('<model>', 'the model, as `headgate models` lists it')
+    .argument('[prompt]', 'ask this and end; without it, each line of the input is a turn')
+    .option('--system <text>', 'what the model is told first')
+    .option('--max-tokens <count>', 'longest answer', positive)
+    .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
+    .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
+    .addOption(new Option('--url <url>', 'an OpenAI endpoint, instead of a running `headgate up`').argParser(httpUrl))
+    .action(async (model: string, prompt: string | undefined, flags: ChatFlags) => {
+      await chat(model, prompt, flags);
+    });
+
+  program
     .command('crds')
     .description("print the CustomResourceDefinitions of Headgate's kinds as YAML, for a cluster")
     .option('--group <group>', 'only the kinds of this API group')
@@ -106,6 +132,12 @@ function port(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 65535)
     throw new InvalidArgumentError('not a port: use 0 to 65535.');
+  return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('not a count: use 1 or more.');
   return value;
 }
 

@@ -1,21 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { adminUrlFile } from '../app/datadir.ts';
 import type { BackendExplanation, ListenerExplanation, RequestExplanation } from '../app/explain.ts';
 import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
 import type { PickExplanation, ProfileTrace } from '../picker/trace.ts';
+import { askAdmin, type AdminFlags } from './admin.ts';
 import { table } from './table.ts';
 
-export interface ExplainFlags {
+export interface ExplainFlags extends AdminFlags {
   model?: string;
   prompt?: string;
   namespace: string;
-  dataDir: string;
-  admin?: string;
   output?: 'json';
 }
-
-const timeoutMs = 10_000;
 
 /** Asks a running `headgate up` about a request or an object, and prints why. */
 export async function explain(object: string | undefined, flags: ExplainFlags): Promise<void> {
@@ -29,7 +23,7 @@ export async function explain(object: string | undefined, flags: ExplainFlags): 
   }
   const body = JSON.stringify({ model, prompt });
   // Our own server, of our own version: its answer is what explainRequest returns.
-  const explanation = (await ask(flags, '/debug/explain', { method: 'POST', body })) as RequestExplanation;
+  const explanation = (await askAdmin(flags, '/debug/explain', { method: 'POST', body })) as RequestExplanation;
   print(flags, explanation, describe);
 }
 
@@ -38,40 +32,12 @@ async function explainService(object: string, flags: ExplainFlags): Promise<void
   if (name === undefined) throw new Error(`cannot explain "${object}": expected service/NAME`);
   const query = new URLSearchParams({ namespace: flags.namespace, name });
   // As above: what the controllers' explainService returns.
-  const explanation = (await ask(flags, `/debug/explain/service?${query.toString()}`)) as ServiceExplanation;
+  const explanation = (await askAdmin(flags, `/debug/explain/service?${query.toString()}`)) as ServiceExplanation;
   print(flags, explanation, describeService);
 }
 
 function print<T>(flags: ExplainFlags, explanation: T, inWords: (explanation: T) => string): void {
   console.log(flags.output === 'json' ? JSON.stringify(explanation, undefined, 2) : inWords(explanation));
-}
-
-async function ask(flags: ExplainFlags, page: string, init: RequestInit = {}): Promise<unknown> {
-  const base = flags.admin ?? (await adminUrl(flags.dataDir));
-  const response = await send(new URL(page, base), init);
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${base} answered ${response.status}: ${text.trim()}`);
-  return JSON.parse(text);
-}
-
-async function adminUrl(dataDir: string): Promise<string> {
-  const file = path.join(path.resolve(dataDir), adminUrlFile);
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch {
-    throw new Error(
-      `no \`headgate up\` runs with the data directory ${path.resolve(dataDir)}; name another with --data-dir, or its address with --admin`,
-    );
-  }
-}
-
-async function send(url: URL, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) });
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new Error(`cannot ask ${url.origin}: ${cause}; is \`headgate up\` running?`, { cause: error });
-  }
 }
 
 function describeService({ service, status, message, parts, rejected }: ServiceExplanation): string {

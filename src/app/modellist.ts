@@ -1,0 +1,149 @@
+import { HTTPRoute } from '../kinds/gateway/httproute.ts';
+import { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
+import { apiVersionOf } from '../kinds/kind.ts';
+import type { ObjectRef } from '../kinds/object.ts';
+import { controllerOf } from '../kube/owners.ts';
+import { matchRoute } from '../routing/match.ts';
+import { isModelHeader } from '../routing/precedence.ts';
+import type { GatewayTable, HostIndex, ListenerTable, RankedMatch, RouteRule, RouteTable } from '../routing/table.ts';
+import type { NameModel } from './modelnames.ts';
+import { endpointsOf } from './summary.ts';
+
+/** A model that a Gateway serves, and how a client asks for it, as `headgate models` lists it. */
+export interface ListedModel {
+  /** What requests name; absent where nobody has said it yet. */
+  readonly model?: string;
+  /** What serves it: the controller of the route, else the route. */
+  readonly source: Source;
+  /** `namespace/name` of the route. */
+  readonly route: string;
+  /** Endpoints that could answer now. */
+  readonly endpoints: number;
+  /** `namespace/name` of the Gateway. */
+  readonly gateway: string;
+  /** The base URL for OpenAI clients, on the port that is really open; absent: the Gateway has no address. */
+  readonly url?: string;
+  /** Requests must have this Host header; `*.` for any name below. */
+  readonly host?: string;
+}
+
+export interface Source {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What the listing reads besides the table. */
+export interface ModelListSources {
+  readonly table: RouteTable;
+  readonly route: (ref: ObjectRef) => HTTPRoute | undefined;
+  /** The name that requests to a route of this owner have to carry, for routes that do not match on it. */
+  readonly modelOf: NameModel;
+  /** `http://address:port` of a listener; undefined: it is not open. */
+  readonly originOf: (gateway: string, listener: ListenerTable) => string | undefined;
+}
+
+/** Every model once for each Gateway, route and host, in the order of their names. */
+export function listModels(sources: ModelListSources): ListedModel[] {
+  const found = new Map<string, ListedModel>();
+  for (const gateway of sources.table.gateways.values()) {
+    // Plain HTTP first: it needs no certificate.
+    const listeners = gateway.listeners.toSorted(
+      (a, b) => Number(a.protocol !== 'HTTP') - Number(b.protocol !== 'HTTP'),
+    );
+    for (const listener of listeners) {
+      for (const [host, index] of hostsOf(listener)) {
+        for (const listed of [...byModel(listener, host, index), ...byPath(index, sources)]) {
+          const entry = describe(gateway, listener, host, listed, sources);
+          const key = JSON.stringify([entry.gateway, entry.route, entry.model, entry.host]);
+          if (!found.has(key)) found.set(key, entry);
+        }
+      }
+    }
+  }
+  return [...found.values()].toSorted((a, b) => compare(sortKey(a), sortKey(b)));
+}
+
+const sortKey = ({ model = '', gateway, host = '', route }: ListedModel): string =>
+  `${model}\n${gateway}\n${host}\n${route}`;
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+interface Found {
+  readonly model: string | undefined;
+  readonly match: RankedMatch;
+}
+
+/** Host names of a listener's routes ('' for any) with their matches. */
+function hostsOf({ index, hostname = '' }: ListenerTable): [string, HostIndex][] {
+  return [
+    ...(index.anyHost === undefined ? [] : [[hostname, index.anyHost] satisfies [string, HostIndex]]),
+    ...index.exactHosts,
+    ...index.wildcardHosts.map(({ suffix, index: below }): [string, HostIndex] => [`*${suffix}`, below]),
+  ];
+}
+
+/** Models that matches name, each with the match that a chat request for it would get. */
+function byModel(listener: ListenerTable, host: string, index: HostIndex): Found[] {
+  return [...index.byModel].flatMap(([model, matches]) => {
+    const chat = matchRoute([listener], {
+      host: host === '' ? 'localhost' : host.replace('*', 'any'),
+      path: '/v1/chat/completions',
+      query: '',
+      method: 'POST',
+      model,
+      header: () => undefined,
+    })?.match;
+    const match = chat !== undefined && matches.includes(chat) ? chat : matches[0];
+    return match === undefined ? [] : [{ model, match }];
+  });
+}
+
+/** Models behind paths of their own: of routes that a resource made which knows its model. */
+function byPath(index: HostIndex, { route, modelOf }: ModelListSources): Found[] {
+  return index.ordered.flatMap((match) => {
+    const { rule, path, headers } = match;
+    if (rule.ai || path === undefined || headers.some(({ name }) => isModelHeader(name))) return [];
+    const object = route(rule.route);
+    const owner = object === undefined ? undefined : controllerOf(object);
+    if (owner === undefined || !modelResources.has(owner.kind)) return [];
+    return [{ model: modelOf(owner, rule.route.namespace), match }];
+  });
+}
+
+const modelResources: ReadonlySet<string> = new Set(['AIMService', 'ModelDeployment']);
+
+function describe(
+  gateway: GatewayTable,
+  listener: ListenerTable,
+  host: string,
+  { model, match }: Found,
+  sources: ModelListSources,
+): ListedModel {
+  const origin = sources.originOf(gateway.key, listener);
+  const { rule } = match;
+  return {
+    ...(model === undefined ? {} : { model }),
+    source: sourceOf(rule, sources),
+    route: `${rule.route.namespace}/${rule.route.name}`,
+    endpoints: endpointsOf(rule),
+    gateway: gateway.key,
+    ...(origin === undefined ? {} : { url: `${origin}${basePath(match)}` }),
+    ...(host === '' ? {} : { host }),
+  };
+}
+
+function sourceOf({ ai, route }: RouteRule, sources: ModelListSources): Source {
+  const { namespace, name } = route;
+  if (ai) return { apiVersion: apiVersionOf(AIGatewayRoute), kind: AIGatewayRoute.kind, namespace, name };
+  const object = sources.route(route);
+  const owner = object === undefined ? undefined : controllerOf(object);
+  if (owner === undefined) return { apiVersion: apiVersionOf(HTTPRoute), kind: HTTPRoute.kind, namespace, name };
+  return { apiVersion: owner.apiVersion, kind: owner.kind, namespace, name: owner.name };
+}
+
+/** `/v1`, behind the prefix of a route that has one of its own. */
+function basePath({ path }: RankedMatch): string {
+  if (path === undefined || path.type === 'RegularExpression') return '/v1';
+  return `${path.value.replace(/\/v1(\/.*)?$/, '').replace(/\/+$/, '')}/v1`;
+}
