@@ -165,7 +165,8 @@ function createPass<T extends AimObject, Observed>(
   const read = readerOf(environment);
   const writer: Writer = { environment, manager: managerOf(definition), force: definition.force ?? false, read };
   const statuses = createSettled();
-  const children = createSettled();
+  /** By parent, so that they are forgotten with it. */
+  const children = new Map<string, Settled>();
   /** Since when a status differs from what is stored, by key. */
   const waiting = new Map<string, number>();
   const paused = definition.pausedBy ?? `${kind.group}/reconciliation-paused`;
@@ -175,6 +176,7 @@ function createPass<T extends AimObject, Observed>(
     const found = read.get(kind, ref);
     if (found === undefined) {
       statuses.forget(keyOf(ref));
+      children.delete(keyOf(ref));
       waiting.delete(keyOf(ref));
       return {};
     }
@@ -188,6 +190,8 @@ function createPass<T extends AimObject, Observed>(
     const parent: Parent = { kind, object, controller: name, labelPropagation: plan.labelPropagation };
     const failed: string[] = [];
     const unserved = new Set<Kind>();
+    const settled = children.get(keyOf(ref)) ?? createSettled();
+    children.set(keyOf(ref), settled);
 
     for (const { kind: removed, ref: gone } of plan.remove ?? []) {
       const act = (): Promise<void> => removeChild(writer, removed, gone);
@@ -198,14 +202,17 @@ function createPass<T extends AimObject, Observed>(
         unserved.add(wanted.kind);
         continue;
       }
-      const act = (): Promise<void> => applyChild(writer, children, complete(wanted, parent), wanted.kind);
+      const act = (): Promise<void> => applyChild(writer, settled, complete(wanted, parent), wanted.kind);
       await tell(failed, `failed to apply ${describeChild(wanted.kind, wanted.object.metadata)}`, act);
     }
 
     const verdict = plan.status(failed, environment.now());
     const delayMs = statusDelay(definition.statusDelayMs ?? 0, waiting, object, verdict.status);
     if (delayMs === 0) {
-      for (const { type, reason, message } of verdict.events) events.event(object, type, reason, message);
+      for (const { type, reason, message } of verdict.events) {
+        log.info({ object: keyOf(ref), type, reason, detail: message }, 'event');
+        events.event(object, type, reason, message);
+      }
       await writeStatus(writer, statuses, kind, object, verdict.status);
     }
     const retry = failed[0] ?? verdict.retry;
