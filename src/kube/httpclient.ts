@@ -173,7 +173,11 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
         length += bytes.length;
         if (length > maxTextBytes) {
           body.destroy();
-          throw new KubeError(413, 'RequestEntityTooLarge', `the ${subresource} of ${kind.kind} ${ref.name} is too long`);
+          throw new KubeError(
+            413,
+            'RequestEntityTooLarge',
+            `the ${subresource} of ${kind.kind} ${ref.name} is too long`,
+          );
         }
         chunks.push(bytes);
       }

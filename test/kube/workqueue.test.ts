@@ -26,6 +26,17 @@ describe('work queue', () => {
     queue.shutDown();
   });
 
+  it('hands keys to several workers, each key to one', async () => {
+    const queue = createWorkQueue();
+    const [one, other] = [queue.next(), queue.next()];
+    queue.add('a');
+    queue.add('b');
+    expect([await one, await other].toSorted()).toEqual(['a', 'b']);
+    const idle = [queue.next(), queue.next()];
+    queue.shutDown();
+    expect(await Promise.all(idle)).toEqual([undefined, undefined]);
+  });
+
   it('delays failures longer each time, and forgets them', async () => {
     const queue = createWorkQueue({ firstMs: 10, lastMs: 1000 });
     const waits: number[] = [];
