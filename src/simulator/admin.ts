@@ -2,7 +2,7 @@ import { FlagError } from '../kube/goflags.ts';
 import { failureTypes, type FailureType, type Trouble } from './failures.ts';
 import { parseFakeMetrics, showFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
 import { checkLatency, simulatorFlags } from './flags.ts';
-import { HttpError, type JsonObject } from './http.ts';
+import { HttpError, type JsonObject } from '../llm/server/http.ts';
 import type { LatencySettings } from './latency.ts';
 
 /** What GET and POST /admin/config read and change while the simulator runs; keys are the names of the flags. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { isJsonObject } from './http.ts';
+import { isJsonObject } from '../llm/server/http.ts';
 
 /** AWS event stream frames (application/vnd.amazon.eventstream), as Bedrock's streaming answers use them. */
 

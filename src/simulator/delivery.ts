@@ -1,31 +1,16 @@
 import type { ServerResponse } from 'node:http';
+import { responseSink, type AnswerSink } from '../llm/server/eventstream.ts';
 import type { Trouble } from './failures.ts';
 
-/** Where the text of an answer goes: to the client, or as a trouble has it. */
-export interface Delivery {
-  head(headers: Readonly<Record<string, string | number>>): void;
-  write(text: string): void;
-  end(text: string): void;
-}
-
-/** A client that does not read its answer is cut off when this much is waiting for it. */
-const maxUnreadBytes = 8 * 1024 * 1024;
-
-export function createDelivery(response: ServerResponse, trouble: Trouble | undefined): Delivery {
+/** The client gets the answer, or what a trouble makes of it. */
+export function createDelivery(response: ServerResponse, trouble: Trouble | undefined): AnswerSink {
   if (trouble === 'stream_cut') return cutShort(response);
   if (trouble === 'slow_drain') return trickle(response);
-  return {
-    head: (headers) => void response.writeHead(200, { ...headers }),
-    write(text) {
-      response.write(text);
-      if (response.writableLength > maxUnreadBytes) response.destroy();
-    },
-    end: (text) => void response.end(text),
-  };
+  return responseSink(response);
 }
 
 /** The connection breaks in the middle: of a stream's second piece, or of an answer in one piece. */
-function cutShort(response: ServerResponse): Delivery {
+function cutShort(response: ServerResponse): AnswerSink {
   let pieces = 0;
   const break_ = (text: string): void => {
     response.write(text.slice(0, Math.ceil(text.length / 2)), () => response.destroy());
@@ -47,7 +32,7 @@ const trickleBytes = 16;
 const trickleMs = 50;
 
 /** A few bytes at a time, long after they are there. */
-function trickle(response: ServerResponse): Delivery {
+function trickle(response: ServerResponse): AnswerSink {
   let waiting = Buffer.alloc(0);
   let ended = false;
   let timer: NodeJS.Timeout | undefined;

@@ -1,3 +1,4 @@
+import type { EngineLoad, JobTiming } from '../llm/server/metrics.ts';
 import type { Clock } from './clock.ts';
 import { interTokenLatency, loadFactor, timeToFirstToken, type LatencySettings } from './latency.ts';
 import type { PrefixCache } from './prefixcache.ts';
@@ -28,23 +29,6 @@ export interface Job {
   /** `count` more tokens are there; called with all that are due at once. */
   onTokens(count: number): void;
   onDone(timing: JobTiming): void;
-}
-
-/** When things happened, on the engine's clock. */
-export interface JobTiming {
-  queuedAt: number;
-  startedAt: number;
-  firstTokenAt: number;
-  doneAt: number;
-  cachedTokens: number;
-}
-
-export interface EngineLoad {
-  running: number;
-  waiting: number;
-  runningLoras: readonly string[];
-  waitingLoras: readonly string[];
-  kvCacheUsage: number;
 }
 
 export interface Engine {

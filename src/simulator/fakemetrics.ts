@@ -1,5 +1,6 @@
 import { parseGoDuration } from '../kube/goflags.ts';
-import { isJsonObject, type JsonObject } from './http.ts';
+import { isJsonObject, type JsonObject } from '../llm/server/http.ts';
+import type { EngineLoad, LoraSeries } from '../llm/server/metrics.ts';
 
 /** Metric values that do not depend on load, for tests of scorers (epp.md 9.1, --fake-metrics). */
 export interface FakeMetrics {
@@ -7,7 +8,7 @@ export interface FakeMetrics {
   waitingRequests: FakeValue;
   /** 0..1 */
   kvCacheUsage: FakeValue;
-  loras: readonly FakeLora[];
+  loras: readonly LoraSeries[];
 }
 
 export type FakeValue = number | FakeFunction;
@@ -22,13 +23,6 @@ export interface FakeFunction {
 }
 
 const shapes = ['oscillate', 'ramp', 'rampreset', 'squarewave'] as const;
-
-export interface FakeLora {
-  running: string;
-  waiting: string;
-  /** Unix seconds: the series with the largest value counts. */
-  timestamp: number;
-}
 
 const keys = ['running-requests', 'waiting-requests', 'kv-cache-usage', 'loras'];
 
@@ -65,6 +59,17 @@ export function showFakeMetrics({ runningRequests, waitingRequests, kvCacheUsage
   };
 }
 
+/** What is reported in place of the load, `elapsedMs` after it was set. */
+export function fakeLoad(fake: FakeMetrics, elapsedMs: number): EngineLoad {
+  return {
+    running: Math.round(fakeValue(fake.runningRequests, elapsedMs)),
+    waiting: Math.round(fakeValue(fake.waitingRequests, elapsedMs)),
+    kvCacheUsage: fakeValue(fake.kvCacheUsage, elapsedMs),
+    runningLoras: [],
+    waitingLoras: [],
+  };
+}
+
 /** The value `elapsedMs` after it was set. */
 export function fakeValue(value: FakeValue, elapsedMs: number): number {
   if (typeof value === 'number') return value;
@@ -94,7 +99,7 @@ function parseFunction(text: string): FakeFunction {
   return { shape, start: Number(start), end: Number(end), periodMs, text };
 }
 
-function parseLoras(value: unknown): FakeLora[] {
+function parseLoras(value: unknown): LoraSeries[] {
   if (!Array.isArray(value)) throw new Error('loras: a list of {"running", "waiting", "timestamp"} expected');
   return value.map((lora: unknown) => {
     const { running = '', waiting = '', timestamp = 0 } = isJsonObject(lora) ? lora : { running: null };

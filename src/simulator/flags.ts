@@ -13,9 +13,9 @@ import {
 import { failureTypes, troubles, type FailureType, type Trouble } from './failures.ts';
 import { parseFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
 import { dropWithoutEffect, notSupported } from './foreignflags.ts';
-import { isJsonObject, nonEmpty, type Env } from './http.ts';
+import { isJsonObject, nonEmpty, type Env } from '../llm/server/http.ts';
 import type { KvEventSettings } from './kvevents.ts';
-import { metricNames, type MetricNames } from './metricnames.ts';
+import { metricNames, type MetricNames } from '../llm/server/metricnames.ts';
 import type { LatencySettings } from './latency.ts';
 import { parseZmqAddress, type ZmqAddress } from './zmqpublisher.ts';
 

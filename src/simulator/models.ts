@@ -1,5 +1,5 @@
 import type { SimulatorConfig } from './flags.ts';
-import { HttpError } from './http.ts';
+import { HttpError } from '../llm/server/http.ts';
 
 /** The names that the simulator answers to: the base model's and those of the LoRA adapters that are loaded. */
 export interface ServedModels {

@@ -4,11 +4,11 @@ import { createGzip, gzipSync } from 'node:zlib';
 import { parseGoDuration } from '../kube/goflags.ts';
 import type { Log } from '../telemetry/log.ts';
 import { bedrockEventType, eventStreamFrame } from './awseventstream.ts';
+import { simulatedHeaders } from './headers.ts';
 import {
   HttpError,
   isJsonObject,
   listenAddress,
-  podHeaders,
   readBody,
   sendText,
   startHttpServer,
@@ -16,7 +16,7 @@ import {
   type JsonObject,
   type ProgramOptions,
   type RunningProgram,
-} from './http.ts';
+} from '../llm/server/http.ts';
 import { defaultAnswer, type DefaultAnswer, fakeResponse, fakeResponseRepeats } from './testupstreamanswers.ts';
 
 /**
@@ -50,7 +50,7 @@ export async function startTestUpstream(
     },
     onInternalError: (error) => log.error({ err: error }, 'request failed'),
   });
-  headers = { ...podHeaders(env, server.port), 'testupstream-id': settings.upstreamId };
+  headers = { ...simulatedHeaders(env, server.port), 'testupstream-id': settings.upstreamId };
   const url = `http://${host}:${String(server.port)}`;
   log.info({ url, upstreamId: settings.upstreamId }, 'test upstream listening: answers are simulated');
   return { url, close: () => server.close() };

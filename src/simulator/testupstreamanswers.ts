@@ -1,4 +1,4 @@
-import type { JsonObject } from './http.ts';
+import type { JsonObject } from '../llm/server/http.ts';
 
 /** What the test upstream answers when a request does not say what it wants: valid OpenAI answers that say what they are. */
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { GenerationContext } from './generation.ts';
-import { HttpError, type JsonObject } from './http.ts';
+import { HttpError, type JsonObject } from '../llm/server/http.ts';
 import { createRandom } from './random.ts';
-import { parseChatRequest, parseEmbeddingRequest, parseModel, type GenerationRequest } from './requests.ts';
+import { parseModel } from '../llm/server/requests.ts';
+import { parseChatRequest, parseEmbeddingRequest, type GenerationRequest } from './requests.ts';
 import { tokenId, tokenize } from './text.ts';
 
 /** Endpoints that make something of tokens without generating any. */

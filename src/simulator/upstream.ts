@@ -9,7 +9,7 @@ import {
   startHttpServer,
   type ProgramOptions,
   type RunningProgram,
-} from './http.ts';
+} from '../llm/server/http.ts';
 
 /** Fields of a message that are for one connection only (RFC 9110 7.6.1). */
 const hopByHop = new Set([

@@ -1,29 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../telemetry/log.ts';
 import { changeRuntimeConfig, showRuntimeConfig, type RuntimeConfig } from './admin.ts';
-import { chatShape, completionShape, errorBody, type AnswerShape } from './answers.ts';
+import { chatShape, completionShape, errorBody, type AnswerShape } from '../llm/server/answers.ts';
 import { realClock } from './clock.ts';
 import { createEngine } from './engine.ts';
+import { fakeLoad } from './fakemetrics.ts';
 import { drawFailure, requestedFailure, troubles, type Trouble } from './failures.ts';
 import { readSimulatorConfig, type SimulatorConfig } from './flags.ts';
 import { generate, type GenerationContext } from './generation.ts';
-import { reset } from './h2c.ts';
+import { reset } from '../llm/server/h2c.ts';
 import {
   HttpError,
   listenAddress,
   parseJsonObject,
-  podHeaders,
   readBody,
+  routed,
   sendJson,
   sendText,
   startHttpServer,
   type Env,
+  type Handler,
   type JsonObject,
   type ProgramOptions,
   type RunningProgram,
-} from './http.ts';
+} from '../llm/server/http.ts';
+import { simulatedHeaders } from './headers.ts';
 import { startKvEvents } from './kvevents.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics } from '../llm/server/metrics.ts';
 import { createServedModels } from './models.ts';
 import { createPrefixCache, type BlockEvents } from './prefixcache.ts';
 import { createRandom } from './random.ts';
@@ -106,7 +109,7 @@ async function startRank(
       fail: (response, error) => sendJson(response, error.status, errorBody(error.status, error.message)),
       onInternalError: (error) => log.error({ err: error }, 'request failed'),
     });
-    headers = podHeaders(env, server.port);
+    headers = simulatedHeaders(env, server.port);
     kvEvents?.open(server.port);
     return {
       url: `http://${host.includes(':') ? `[${host}]` : host}:${String(server.port)}`,
@@ -123,8 +126,6 @@ async function startRank(
     throw error;
   }
 }
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
 
 interface SimulatedServer {
   handle: Handler;
@@ -242,7 +243,9 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
     'GET /metrics': (_, response) => {
       const refresh = config.fakeMetricsRefreshMs;
       const fakeForMs = Math.floor((realClock.now() - fakeSince) / refresh) * refresh;
-      const text = metrics.render(engine.load(), runtime.fakeMetrics, fakeForMs);
+      const { fakeMetrics: fake } = runtime;
+      const text =
+        fake === undefined ? metrics.render(engine.load()) : metrics.renderState(fakeLoad(fake, fakeForMs), fake.loras);
       sendText(response, 200, text, 'text/plain; version=0.0.4; charset=utf-8');
     },
     'GET /admin/config': (_, response) => sendJson(response, 200, showRuntimeConfig(runtime)),
@@ -256,19 +259,9 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
       sendJson(response, 200, showRuntimeConfig(runtime));
     },
   };
-  const paths = new Set(Object.keys(routes).map((route) => route.slice(route.indexOf(' ') + 1)));
 
   return {
-    async handle(request, response) {
-      const path = (request.url ?? '/').replace(/\?.*$/s, '');
-      const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
-      const route = `${method} ${path}`;
-      const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
-      if (handler === undefined) {
-        throw paths.has(path) ? new HttpError(405, 'Method Not Allowed') : new HttpError(404, `Not Found: ${path}`);
-      }
-      await handler(request, response);
-    },
+    handle: routed(routes),
     letGo() {
       closing = true;
       for (const response of hanging) response.destroy();

@@ -2,7 +2,7 @@
  * Simulated model servers of the real-time benchmark, all in one process of their own: `node modelservers.ts COUNT FLAG...`. They listen on
  * 127.0.0.2, 127.0.0.3, ... with one port, as the pods of a pool do; it is printed when all are there. They stop on SIGTERM.
  */
-import type { RunningProgram } from '../../src/simulator/http.ts';
+import type { RunningProgram } from '../../src/llm/server/http.ts';
 import { startSimulator } from '../../src/simulator/vllm.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 

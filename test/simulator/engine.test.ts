@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../src/simulator/clock.ts';
-import { createEngine, type Engine, type EngineSettings, type JobTiming } from '../../src/simulator/engine.ts';
+import type { JobTiming } from '../../src/llm/server/metrics.ts';
+import { createEngine, type Engine, type EngineSettings } from '../../src/simulator/engine.ts';
 import { jitter, loadFactor, type LatencySettings } from '../../src/simulator/latency.ts';
 import { createPrefixCache } from '../../src/simulator/prefixcache.ts';
 import { createRandom } from '../../src/simulator/random.ts';

@@ -1,6 +1,6 @@
 import type { Log } from '../../telemetry/log.ts';
-import type { Env, ProgramOptions, RunningProgram } from '../http.ts';
-import { isJsonObject } from '../http.ts';
+import type { Env, ProgramOptions, RunningProgram } from '../../llm/server/http.ts';
+import { isJsonObject } from '../../llm/server/http.ts';
 import { startSimulator } from '../vllm.ts';
 import { discoveryOutput } from './discovery.ts';
 import { modelOfImage } from './models.ts';

@@ -1,4 +1,4 @@
-import type { Env } from '../http.ts';
+import type { Env } from '../../llm/server/http.ts';
 import { weightBytes } from './models.ts';
 
 /**

@@ -4,7 +4,7 @@ import { AIMArtifact } from '../../kinds/aim/aimartifact.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { createKubeClient } from '../../kube/httpclient.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { nonEmpty, type Env } from '../http.ts';
+import { nonEmpty, type Env } from '../../llm/server/http.ts';
 import { weightBytes } from './models.ts';
 import { createWeights, sourceOf, type WeightFiles } from './weights.ts';
 

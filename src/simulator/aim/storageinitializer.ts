@@ -1,5 +1,5 @@
 import type { Log } from '../../telemetry/log.ts';
-import type { Env } from '../http.ts';
+import type { Env } from '../../llm/server/http.ts';
 import { weightBytes } from './models.ts';
 import { createWeights, sourceOf } from './weights.ts';
 

@@ -4,6 +4,8 @@ export interface AnswerHead {
   id: string;
   created: number;
   model: string;
+  /** Says what gave the answer; a simulation says that no model was asked. */
+  fingerprint: string;
 }
 
 export interface Usage {
@@ -30,13 +32,12 @@ const usageOf = ({ promptTokens, completionTokens, cachedTokens }: Usage) => ({
   prompt_tokens_details: { cached_tokens: cachedTokens },
 });
 
-/** `system_fingerprint` says in every answer, echo mode's too, that no model was asked. */
-const common = (object: string, { id, created, model }: AnswerHead) => ({
+const common = (object: string, { id, created, model, fingerprint }: AnswerHead) => ({
   id,
   object,
   created,
   model,
-  system_fingerprint: 'headgate-simulator',
+  system_fingerprint: fingerprint,
 });
 
 const chatChunk = (head: AnswerHead, delta: object, finishReason: string | null) => ({

@@ -1,17 +1,41 @@
-import type { EngineLoad, JobTiming } from './engine.ts';
-import { fakeValue, type FakeMetrics } from './fakemetrics.ts';
 import { gaugesOf, type MetricNames } from './metricnames.ts';
 
 /** The Prometheus metrics of vLLM (epp.md 9.1), and what other engines call the same, in text format. */
 
-export interface SimulatorMetrics {
+export interface EngineMetrics {
   observeRequest(request: FinishedRequest): void;
   observePrefix(queriedTokens: number, hitTokens: number): void;
   observeInterToken(seconds: number, count: number): void;
   /** The set of running and waiting adapters as it is now. */
   observeLoras(load: EngineLoad): void;
-  /** @param fakeForMs how long the fake metrics have been what they are */
-  render(load: EngineLoad, fake: FakeMetrics | undefined, fakeForMs: number): string;
+  render(load: EngineLoad): string;
+  /** Only what depends on the load, with given adapters: counters and distributions are left out. */
+  renderState(load: EngineLoad, loras: readonly LoraSeries[]): string;
+}
+
+export interface EngineLoad {
+  running: number;
+  waiting: number;
+  runningLoras: readonly string[];
+  waitingLoras: readonly string[];
+  /** 0..1 */
+  kvCacheUsage: number;
+}
+
+/** When things happened, in milliseconds on the engine's clock. */
+export interface JobTiming {
+  queuedAt: number;
+  startedAt: number;
+  firstTokenAt: number;
+  doneAt: number;
+  cachedTokens: number;
+}
+
+export interface LoraSeries {
+  running: string;
+  waiting: string;
+  /** Unix seconds: the series with the largest value counts. */
+  timestamp: number;
 }
 
 export interface FinishedRequest {
@@ -42,7 +66,7 @@ const countBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_0
 /** How many combinations of adapters stay in /metrics; readers take the one with the newest timestamp. */
 const loraSeriesKept = 8;
 
-export function createMetrics(options: MetricsOptions): SimulatorMetrics {
+export function createMetrics(options: MetricsOptions): EngineMetrics {
   const { model } = options;
   const histograms = new Map<string, Histogram>();
   const histogram = (name: string, help: string, buckets: readonly number[]): Histogram => {
@@ -96,20 +120,60 @@ export function createMetrics(options: MetricsOptions): SimulatorMetrics {
   };
   observeLoras({ running: 0, waiting: 0, runningLoras: [], waitingLoras: [], kvCacheUsage: 0 });
 
-  const loraLines = (fake: FakeMetrics | undefined): string[] => {
-    const series =
-      fake?.loras ??
-      [...loraSeries].map(([key, timestamp]) => {
-        const [running, waiting] = JSON.parse(key) as [string, string]; // Written by observeLoras.
-        return { running, waiting, timestamp };
-      });
-    return series.map(({ running, waiting, timestamp }) =>
+  const knownLoras = (): LoraSeries[] =>
+    [...loraSeries].map(([key, timestamp]) => {
+      const [running, waiting] = JSON.parse(key) as [string, string]; // Written by observeLoras.
+      return { running, waiting, timestamp };
+    });
+  const loraLines = (series: readonly LoraSeries[]): string[] =>
+    series.map(({ running, waiting, timestamp }) =>
       sample(
         'vllm:lora_requests_info',
         { max_lora: String(options.maxLoras), running_lora_adapters: running, waiting_lora_adapters: waiting },
         timestamp,
       ),
     );
+  const one = (name: string, type: string, help: string, value: number): string[] =>
+    family(name, type, help, [sample(name, labels, value)]);
+  const isVllm = options.names.includes('vllm') || options.names.includes('vllm-v0');
+
+  const stateLines = (load: EngineLoad, loras: readonly LoraSeries[]): string[] => {
+    const { running, waiting, kvCacheUsage } = load;
+    const { blockSize, blocks, names } = options;
+    const others = names.flatMap((engine) =>
+      engine === 'vllm' || engine === 'vllm-v0'
+        ? []
+        : gaugesOf(engine, { running, waiting, kvCacheUsage, blockSize, blocks }).flatMap(({ name, help, samples }) =>
+            family(
+              name,
+              'gauge',
+              help,
+              samples.map((each) => sample(name, { ...each.labels, ...labels }, each.value)),
+            ),
+          ),
+    );
+    if (!isVllm) return others;
+    const cache = { block_size: String(blockSize), num_gpu_blocks: String(blocks), ...labels };
+    return [
+      ...others,
+      ...one('vllm:num_requests_running', 'gauge', 'Number of requests in a slot.', running),
+      ...one('vllm:num_requests_waiting', 'gauge', 'Number of requests waiting for a slot.', waiting),
+      ...(names.includes('vllm')
+        ? one('vllm:kv_cache_usage_perc', 'gauge', 'Fraction of KV cache blocks in use, 0 to 1.', kvCacheUsage)
+        : []),
+      ...(names.includes('vllm-v0')
+        ? one('vllm:gpu_cache_usage_perc', 'gauge', 'Old name of vllm:kv_cache_usage_perc.', kvCacheUsage)
+        : []),
+      ...family(
+        'vllm:lora_requests_info',
+        'gauge',
+        'Running and waiting LoRA adapters; the newest counts.',
+        loraLines(loras),
+      ),
+      ...family('vllm:cache_config_info', 'gauge', 'Configuration of the KV cache.', [
+        sample('vllm:cache_config_info', cache, 1),
+      ]),
+    ];
   };
 
   return {
@@ -139,50 +203,10 @@ export function createMetrics(options: MetricsOptions): SimulatorMetrics {
       perToken.observe(seconds, count);
     },
     observeLoras,
-    render(load, fake, fakeForMs) {
-      const running = fake === undefined ? load.running : Math.round(fakeValue(fake.runningRequests, fakeForMs));
-      const waiting = fake === undefined ? load.waiting : Math.round(fakeValue(fake.waitingRequests, fakeForMs));
-      const usage = fake === undefined ? load.kvCacheUsage : fakeValue(fake.kvCacheUsage, fakeForMs);
-      const { blockSize, blocks, names } = options;
-      const others = names.flatMap((engine) =>
-        engine === 'vllm' || engine === 'vllm-v0'
-          ? []
-          : gaugesOf(engine, { running, waiting, kvCacheUsage: usage, blockSize, blocks }).flatMap(
-              ({ name, help, samples }) =>
-                family(
-                  name,
-                  'gauge',
-                  help,
-                  samples.map((each) => sample(name, { ...each.labels, ...labels }, each.value)),
-                ),
-            ),
-      );
-      if (!names.includes('vllm') && !names.includes('vllm-v0')) return `${others.join('\n')}\n`;
-      const cache = { block_size: String(options.blockSize), num_gpu_blocks: String(options.blocks), ...labels };
-      const one = (name: string, type: string, help: string, value: number): string[] =>
-        family(name, type, help, [sample(name, labels, value)]);
-      const state = [
-        ...others,
-        ...one('vllm:num_requests_running', 'gauge', 'Number of requests in a slot.', running),
-        ...one('vllm:num_requests_waiting', 'gauge', 'Number of requests waiting for a slot.', waiting),
-        ...(names.includes('vllm')
-          ? one('vllm:kv_cache_usage_perc', 'gauge', 'Fraction of KV cache blocks in use, 0 to 1.', usage)
-          : []),
-        ...(names.includes('vllm-v0')
-          ? one('vllm:gpu_cache_usage_perc', 'gauge', 'Old name of vllm:kv_cache_usage_perc.', usage)
-          : []),
-        ...family(
-          'vllm:lora_requests_info',
-          'gauge',
-          'Running and waiting LoRA adapters; the newest counts.',
-          loraLines(fake),
-        ),
-        ...family('vllm:cache_config_info', 'gauge', 'Configuration of the KV cache.', [
-          sample('vllm:cache_config_info', cache, 1),
-        ]),
-      ];
-      // With fake metrics the real ones are not exposed at all (epp.md 9.1).
-      if (fake !== undefined) return `${state.join('\n')}\n`;
+    renderState: (load, loras) => `${stateLines(load, loras).join('\n')}\n`,
+    render(load) {
+      const state = stateLines(load, knownLoras());
+      if (!isVllm) return `${state.join('\n')}\n`;
       const successLines = [...successes].map(([reason, count]) =>
         sample('vllm:request_success_total', { finish_reason: reason, ...labels }, count),
       );

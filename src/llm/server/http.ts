@@ -39,7 +39,7 @@ export const nonEmpty = (text: string | undefined): string | undefined => (text 
 
 /** Headers by which tests and users tell which pod answered (epp.md 9.1). */
 export function podHeaders(env: Env, port: number): Record<string, string> {
-  const headers: Record<string, string> = { 'x-headgate-simulated': 'true', 'x-inference-port': String(port) };
+  const headers: Record<string, string> = { 'x-inference-port': String(port) };
   const pod = nonEmpty(env['POD_NAME']) ?? nonEmpty(env['HOSTNAME']);
   const namespace = nonEmpty(env['POD_NAMESPACE']) ?? nonEmpty(env['NAMESPACE']);
   if (pod !== undefined) headers['x-inference-pod'] = pod;
@@ -144,4 +144,21 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 export function sendText(response: ServerResponse, status: number, text: string, contentType = 'text/plain'): void {
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) });
   response.end(text);
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+
+/** Hands requests to the handlers of a table such as `{ 'GET /health': ... }`. @throws HttpError 404 and 405 for others */
+export function routed(routes: Readonly<Record<string, Handler>>): Handler {
+  const paths = new Set(Object.keys(routes).map((route) => route.slice(route.indexOf(' ') + 1)));
+  return async (request, response) => {
+    const path = (request.url ?? '/').replace(/\?.*$/s, '');
+    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
+    const route = `${method} ${path}`;
+    const handler = Object.hasOwn(routes, route) ? routes[route] : undefined;
+    if (handler === undefined) {
+      throw paths.has(path) ? new HttpError(405, 'Method Not Allowed') : new HttpError(404, `Not Found: ${path}`);
+    }
+    await handler(request, response);
+  };
 }
