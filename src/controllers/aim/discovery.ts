@@ -4,6 +4,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type ObjectRef } from '../../kinds/object.ts';
 import { KubeError, type KubeClient } from '../../kube/client.ts';
 import type { InformerCache } from '../../kube/informer.ts';
+import { controllerOf } from '../../kube/owners.ts';
 import type { Child } from './children.ts';
 import { countFailure, discoveryWaitMs, remainingWaitMs, type DiscoveryAttempts } from './discoverybackoff.ts';
 import { discoveryContainer, discoveryJob, nameOfDiscoveryJob, type DiscoveryRequest } from './discoveryjob.ts';
@@ -32,8 +33,16 @@ export interface DiscoveryObservation {
   readonly now: Date;
 }
 
+export interface DiscoveryQuestion {
+  readonly ownerUid: string;
+  readonly request: DiscoveryRequest;
+  /** Failed tries so far. */
+  readonly attempts: DiscoveryAttempts | undefined;
+  readonly specHash: string;
+}
+
 export interface DiscoveryObserver {
-  observe(owner: { uid: string }, request: DiscoveryRequest, read: Reader): Promise<DiscoveryObservation>;
+  observe(question: DiscoveryQuestion, read: Reader): Promise<DiscoveryObservation>;
 }
 
 const podsByJob = 'aim-discovery-job';
@@ -46,14 +55,15 @@ export function createDiscoveryObserver(environment: AimEnvironment, slots: Disc
   const pods = informers.informer(Pod);
 
   return {
-    observe: async (owner, request, read) => {
+    observe: async ({ ownerUid, request, attempts, specHash }, read) => {
+      const now = environment.now();
       const ref = { namespace: request.namespace, name: nameOfDiscoveryJob(request) };
       const job = read.get(Job, ref);
       const stale = slots
-        .unfinished(owner.uid)
+        .unfinished(ownerUid)
         .map(({ metadata }): ObjectRef => ({ namespace: metadata.namespace, name: metadata.name }))
         .filter((other) => keyOf(other) !== keyOf(ref));
-      const found = job === undefined ? [] : pods.byIndex(podsByJob, keyOf(ref));
+      const found = job === undefined ? [] : pods.byIndex(podsByJob, job.metadata.uid ?? '');
       const finish = job === undefined ? undefined : finishOf(job);
       return {
         job,
@@ -66,22 +76,20 @@ export function createDiscoveryObserver(environment: AimEnvironment, slots: Disc
               ? { reason: 'JobFailed', message: 'the discovery job failed' }
               : await readOutcome(client, found),
         stale,
-        slot: job === undefined && slots.take(ref),
-        now: environment.now(),
+        // A slot is taken only to be used at once.
+        slot: job === undefined && remainingWaitMs(attempts, specHash, now) === 0 && slots.take(ref),
+        now,
       };
     },
   };
 }
 
+/** By the uid of the Job: pods of an earlier Job of the same name may still be there. */
 function indexPods(informers: InformerCache): void {
-  informers.informer(Pod).addIndex(podsByJob, ({ metadata }) => {
-    const job = jobOfPod(metadata.labels);
-    return job === undefined ? [] : [keyOf({ namespace: metadata.namespace, name: job })];
+  informers.informer(Pod).addIndex(podsByJob, (pod) => {
+    const owner = controllerOf(pod);
+    return owner?.kind === Job.kind ? [owner.uid] : [];
   });
-}
-
-export function jobOfPod(labels: Readonly<Record<string, string>> | undefined): string | undefined {
-  return labels?.['batch.kubernetes.io/job-name'] ?? labels?.['job-name'];
 }
 
 async function readOutcome(client: KubeClient, pods: readonly Pod[]): Promise<Outcome> {
@@ -132,12 +140,10 @@ export interface DiscoveryStep {
 /** How soon a free slot is looked for again. */
 const queueMs = 5_000;
 
-/** Pure. `attempts` are those that were remembered before. */
+/** Pure. */
 export function nextDiscoveryStep(
-  request: DiscoveryRequest,
+  { request, attempts, specHash }: DiscoveryQuestion,
   observed: DiscoveryObservation,
-  attempts: DiscoveryAttempts | undefined,
-  specHash: string,
 ): DiscoveryStep {
   const { job, outcome, now } = observed;
   const remove = observed.stale.map((ref) => ({ kind: Job, ref }));
@@ -179,7 +185,7 @@ function afterFailure(
   remove: DiscoveryStep['remove'],
 ): DiscoveryStep {
   const failedAt = finishOf(job)?.at ?? now;
-  const counted = countFailure(attempts, { specHash, failedAt, reason: outcome.message }, now);
+  const counted = countFailure(attempts, { specHash, failedAt, reason: outcome.message });
   const waitMs = remainingWaitMs(counted, specHash, now);
   // Its time to live removes the Job, too, but nothing says that this happens when the wait is over (trap 8).
   const expired = waitMs > 0 ? [] : [{ kind: Job, ref: job.metadata }];

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { timestamp } from '../../kube/conditions.ts';
 import type { GpuDemand } from './gpus.ts';
 
 /** When a failed discovery may be tried again (aim.md 7.5). */
@@ -29,20 +30,19 @@ export function remainingWaitMs(discovery: DiscoveryAttempts | undefined, specHa
 }
 
 /**
- * The memory after a failed job that ended at `failedAt`: counted once, however often it is seen, because a counted failure
- * is not newer than `lastAttemptTime`.
+ * The memory after a failed job that ended at `failedAt`. The time is the API's, not ours, so that a failure is counted once,
+ * however often it is seen, and the next one again, however wrong our clock is.
  */
 export function countFailure(
   discovery: DiscoveryAttempts | undefined,
   failure: { specHash: string; failedAt: Date; reason: string },
-  now: Date,
 ): DiscoveryAttempts {
   const known = discovery?.specHash === failure.specHash ? discovery : undefined;
   const last = Date.parse(known?.lastAttemptTime ?? '');
   if (known !== undefined && !Number.isNaN(last) && failure.failedAt.getTime() <= last) return known;
   return {
     attempts: (known?.attempts ?? 0) + 1,
-    lastAttemptTime: now.toISOString().replace(/\.\d+Z$/, 'Z'),
+    lastAttemptTime: timestamp(failure.failedAt),
     lastFailureReason: failure.reason,
     specHash: failure.specHash,
   };

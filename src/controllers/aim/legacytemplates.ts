@@ -29,7 +29,7 @@ import {
   type LegacyFacts,
 } from './legacytemplateprofile.ts';
 import { legacyTemplateStatus } from './legacytemplatestatus.ts';
-import type { AimDefinition, AimEnvironment, Plan } from './pipeline.ts';
+import type { AimDefinition, AimEnvironment, Plan, Reader } from './pipeline.ts';
 import { resolveRuntimeConfig, type ResolvedConfig } from './runtimeconfig.ts';
 import { findModel, type FoundModel } from './templatemodel.ts';
 import { templateWatches } from './templatewatches.ts';
@@ -80,13 +80,14 @@ export function legacyTemplateController(
   const ask = async (
     template: LegacyAIMServiceTemplate,
     request: DiscoveryRequest | undefined,
-    read: Parameters<typeof discovery.observe>[2],
+    read: Reader,
   ): Promise<Pick<LegacyTemplateObservations, 'seen' | 'step'>> => {
     if (request === undefined) return { seen: undefined, step: undefined };
     const uid = template.metadata.uid ?? '';
-    const seen = await discovery.observe({ uid }, request, read);
-    const hash = discoverySpecHash({ ...request, modelName: request.model });
-    const step = nextDiscoveryStep(request, seen, attempts.get(uid), hash);
+    const specHash = discoverySpecHash({ ...request, modelName: request.model });
+    const question = { ownerUid: uid, request, attempts: attempts.get(uid), specHash };
+    const seen = await discovery.observe(question, read);
+    const step = nextDiscoveryStep(question, seen);
     if (step.attempts === undefined) attempts.delete(uid);
     else attempts.set(uid, step.attempts);
     return { seen, step };

@@ -13,7 +13,7 @@ import {
   createDiscoveryObserver,
   nextDiscoveryStep,
   type DiscoveryObservation,
-  type DiscoveryStep,
+  type DiscoveryQuestion,
 } from './discovery.ts';
 import type { DiscoveryRequest } from './discoveryjob.ts';
 import type { DiscoverySlots } from './discoveryslots.ts';
@@ -50,7 +50,7 @@ export interface TemplateObservations {
   readonly model: FoundModel<AIMModel> | undefined;
   readonly gpus: readonly DetectedGpu[];
   /** The question to the image; undefined where it is not to be asked. */
-  readonly discovery: { readonly request: DiscoveryRequest; readonly seen: DiscoveryObservation } | undefined;
+  readonly discovery: { readonly question: DiscoveryQuestion; readonly seen: DiscoveryObservation } | undefined;
   /** A cache with the template's name that somebody else made. */
   readonly foreignCache: boolean;
 }
@@ -81,15 +81,12 @@ export function templateController(
       const { namespace, runtimeConfigName } = { ...template.metadata, ...template.spec };
       const model = findModel(read, { namespaced: AIMModel, cluster: AIMClusterModel }, template);
       const gpus = detectGpus(read.list(Node));
-      const request = discoveryRequest(environment, template, model, gpus);
+      const question = discoveryQuestion(environment, template, model, gpus);
       return {
         config: resolveRuntimeConfig(read, currentRuntimeConfigs, runtimeConfigName, namespace),
         model,
         gpus,
-        discovery:
-          request === undefined
-            ? undefined
-            : { request, seen: await discovery.observe({ uid: template.metadata.uid ?? '' }, request, read) },
+        discovery: question === undefined ? undefined : { question, seen: await discovery.observe(question, read) },
         foreignCache: hasForeignCache(template, read),
       };
     },
@@ -102,19 +99,19 @@ function needsGpus(template: AIMServiceTemplate | undefined): boolean {
 }
 
 /** Nobody is asked while the answer is known or could not be used: no model, no image, no such GPU. */
-function discoveryRequest(
+function discoveryQuestion(
   { operatorNamespace }: AimEnvironment,
   template: AIMServiceTemplate,
   model: FoundModel<AIMModel> | undefined,
   gpus: readonly DetectedGpu[],
-): DiscoveryRequest | undefined {
+): DiscoveryQuestion | undefined {
   const { spec, metadata } = template;
   const modelSpec = model?.object.spec;
   if (spec === undefined || modelSpec === undefined || modelSpec.image === '' || knownFacts(template) !== undefined) {
     return undefined;
   }
   if (gpuVerdict(template, gpus)?.available === false) return undefined;
-  return {
+  const request: DiscoveryRequest = {
     dialect: currentDialect,
     template: metadata.name,
     namespace: metadata.namespace ?? operatorNamespace,
@@ -128,6 +125,12 @@ function discoveryRequest(
     gpu: spec.hardware?.gpu,
     profileId: spec.profileId,
     backoffLimit: 0,
+  };
+  return {
+    ownerUid: metadata.uid ?? '',
+    request,
+    attempts: template.status?.discovery,
+    specHash: discoverySpecHash({ ...request, modelName: request.model }),
   };
 }
 
@@ -154,7 +157,8 @@ export function planTemplate(
   observed: TemplateObservations,
 ): Plan<AIMServiceTemplate> {
   const { config, model, gpus } = observed;
-  const step = stepOf(template, observed);
+  const { discovery } = observed;
+  const step = discovery === undefined ? undefined : nextDiscoveryStep(discovery.question, discovery.seen);
   const facts =
     knownFacts(template) ?? (step?.found === undefined ? undefined : profileOfDiscovery(template, step.found));
   const gpu = gpuVerdict(template, gpus);
@@ -174,22 +178,11 @@ export function planTemplate(
         gpus,
         facts,
         step,
-        seen: observed.discovery?.seen,
+        seen: discovery?.seen,
         failedWrites,
         now,
       }),
   };
-}
-
-function stepOf(template: AIMServiceTemplate, { discovery }: TemplateObservations): DiscoveryStep | undefined {
-  if (discovery === undefined) return undefined;
-  const { request, seen } = discovery;
-  return nextDiscoveryStep(
-    request,
-    seen,
-    template.status?.discovery,
-    discoverySpecHash({ ...request, modelName: request.model }),
-  );
 }
 
 /** The cache that a template keeps for itself (aim.md 7.3). */

@@ -5,7 +5,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { watch, type Watch } from '../../kube/controller.ts';
 import type { Change, InformerCache } from '../../kube/informer.ts';
-import { jobOfPod } from './discovery.ts';
+import { controllerOf } from '../../kube/owners.ts';
 import { sameGpuLabels } from './gpus.ts';
 import { usersOf, type ModelLike, type TemplateLike } from './modelwatches.ts';
 
@@ -50,12 +50,12 @@ export function templateWatches(
     }),
     watch(informers.informer(Pod), (change) => {
       const { metadata } = change.object;
-      const name = jobOfPod(metadata.labels);
-      if (name === undefined || !hasNews(change)) return [];
-      const job = jobs.get({ namespace: metadata.namespace, name });
+      const owner = controllerOf(change.object);
+      if (owner?.kind !== Job.kind || !hasNews(change)) return [];
+      const job = jobs.get({ namespace: metadata.namespace, name: owner.name });
       return (job?.metadata.ownerReferences ?? [])
-        .filter((owner) => owner.kind === kinds.kind.kind && owner.apiVersion.startsWith(`${kinds.kind.group}/`))
-        .map((owner) => keyOf(kinds.kind.namespaced ? { namespace: metadata.namespace, name: owner.name } : owner));
+        .filter(({ kind, apiVersion }) => kind === kinds.kind.kind && apiVersion.startsWith(`${kinds.kind.group}/`))
+        .map(({ name }) => keyOf(kinds.kind.namespaced ? { namespace: metadata.namespace, name } : { name }));
     }),
   ];
 }

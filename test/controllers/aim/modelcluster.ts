@@ -16,6 +16,7 @@ import { createInformerCache } from '../../../src/kube/cache.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { createKubeClient } from '../../../src/kube/httpclient.ts';
 import type { InformerCache } from '../../../src/kube/informer.ts';
+import { ownerReferenceTo } from '../../../src/kube/owners.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 
 /** What becomes of a discovery Job: its pod ends with this log, cannot pull its image, or never ends. */
@@ -175,6 +176,7 @@ async function runJob(client: KubeClient, logs: Map<string, string>, job: Job, r
       name: `${name.slice(0, 50)}-${uid.slice(0, 5)}`,
       namespace,
       labels: { ...job.spec.template.metadata?.labels, 'batch.kubernetes.io/job-name': name },
+      ownerReferences: [ownerReferenceTo(Job, job)],
     },
     spec: { ...job.spec.template.spec, containers: job.spec.template.spec?.containers ?? [] },
   };
