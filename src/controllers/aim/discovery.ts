@@ -92,6 +92,11 @@ function indexPods(informers: InformerCache): void {
   });
 }
 
+/** The Job that a pod was made for, by the label that the Job controller gives it. */
+export function jobOfPod(labels: Readonly<Record<string, string>> | undefined): string | undefined {
+  return labels?.['batch.kubernetes.io/job-name'] ?? labels?.['job-name'];
+}
+
 async function readOutcome(client: KubeClient, pods: readonly Pod[]): Promise<Outcome> {
   const pod = pods.find(({ status }) => status?.phase === 'Succeeded');
   const gone = 'the discovery job is complete, but the log of its pod is gone';

@@ -10,16 +10,11 @@ import { Node } from '../../kinds/core/node.ts';
 import { Pod } from '../../kinds/core/pod.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { ClusterServingRuntime, ServingRuntime } from '../../kinds/kserve/servingruntime.ts';
-import {
-  createDiscoveryObserver,
-  nextDiscoveryStep,
-  type DiscoveryObservation,
-  type DiscoveryStep,
-} from './discovery.ts';
+import { createDiscoveryObserver, nextDiscoveryStep } from './discovery.ts';
 import { discoverySpecHash, type DiscoveryAttempts } from './discoverybackoff.ts';
 import type { DiscoveryRequest } from './discoveryjob.ts';
 import type { DiscoverySlots } from './discoveryslots.ts';
-import { checkGpus, detectGpus, type GpuDemand, type GpuVerdict } from './gpus.ts';
+import { checkGpus, detectGpus, type GpuDemand } from './gpus.ts';
 import { legacyConfigs } from './legacymodels.ts';
 import { legacyServingRuntime } from './legacyservingruntime.ts';
 import {
@@ -28,9 +23,9 @@ import {
   rememberedLegacyFacts,
   type LegacyFacts,
 } from './legacytemplateprofile.ts';
-import { legacyTemplateStatus } from './legacytemplatestatus.ts';
+import { legacyTemplateStatus, type LegacyTemplateObservations } from './legacytemplatestatus.ts';
 import type { AimDefinition, AimEnvironment, Plan, Reader } from './pipeline.ts';
-import { resolveRuntimeConfig, type ResolvedConfig } from './runtimeconfig.ts';
+import { resolveRuntimeConfig } from './runtimeconfig.ts';
 import { findModel, type FoundModel } from './templatemodel.ts';
 import { templateWatches } from './templatewatches.ts';
 
@@ -53,14 +48,6 @@ export const legacyClusterTemplates: Scope = {
   kind: LegacyAIMClusterServiceTemplate,
   runtime: ClusterServingRuntime,
 };
-
-export interface LegacyTemplateObservations {
-  readonly config: ResolvedConfig;
-  readonly model: FoundModel<LegacyAIMModel> | undefined;
-  readonly gpu: GpuVerdict | undefined;
-  readonly seen: DiscoveryObservation | undefined;
-  readonly step: DiscoveryStep | undefined;
-}
 
 export function legacyTemplateController(
   environment: AimEnvironment,

@@ -1,14 +1,25 @@
 import type { LegacyAIMServiceTemplate } from '../../kinds/aim/legacy/aimservicetemplate.ts';
 import type { ResourceStatus } from '../../kinds/aim/fields.ts';
+import type { LegacyAIMModel } from '../../kinds/aim/legacy/aimmodel.ts';
+import type { DiscoveryObservation, DiscoveryStep } from './discovery.ts';
+import type { GpuVerdict } from './gpus.ts';
 import type { ExtraCondition } from './health.ts';
 import { legacyConditions, readyEvents } from './legacyconditions.ts';
 import type { LegacyFacts } from './legacytemplateprofile.ts';
-import type { LegacyTemplateObservations } from './legacytemplates.ts';
 import type { Verdict } from './pipeline.ts';
-import { modelReference } from './templatemodel.ts';
+import type { ResolvedConfig } from './runtimeconfig.ts';
+import { modelReference, type FoundModel } from './templatemodel.ts';
 import { podsHealth } from './workloadhealth.ts';
 
 /** The status of a template of aim.silogen.ai: the first row that fits (aim.md 11.7). */
+
+export interface LegacyTemplateObservations {
+  readonly config: ResolvedConfig;
+  readonly model: FoundModel<LegacyAIMModel> | undefined;
+  readonly gpu: GpuVerdict | undefined;
+  readonly seen: DiscoveryObservation | undefined;
+  readonly step: DiscoveryStep | undefined;
+}
 
 export interface LegacyTemplateSituation extends LegacyTemplateObservations {
   readonly template: LegacyAIMServiceTemplate;

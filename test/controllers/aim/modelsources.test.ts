@@ -61,7 +61,7 @@ describe('a cluster model source', () => {
     const { items } = await cluster.client.list(AIMClusterModel);
     expect(items.find(({ spec }) => spec?.image.endsWith('aim-a:0.8.5'))).toMatchObject({
       metadata: {
-        name: expect.stringMatching(/^silogen-aim-a-0-8-5-[0-9a-f]{6}$/),
+        name: expect.stringMatching(/^silogen-aim-a-0-8-5-[0-9a-f]{6}$/) as unknown,
         annotations: { 'aim.eai.amd.com/source-repository': 'silogen/aim-a', 'aim.eai.amd.com/source-tag': '0.8.5' },
         ownerReferences: [{ kind: 'AIMClusterModelSource', name: 'some' }],
       },

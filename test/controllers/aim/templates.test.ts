@@ -95,7 +95,7 @@ describe('discovery', () => {
     const job = await cluster.client.get(Job, { namespace: ref.namespace, name: ref.name ?? '' });
     expect(job).toMatchObject({
       metadata: {
-        name: expect.stringMatching(/^discover-found-[0-9a-f]{8}$/),
+        name: expect.stringMatching(/^discover-found-[0-9a-f]{8}$/) as unknown,
         labels: { 'app.kubernetes.io/name': 'aim-discovery', 'app.kubernetes.io/managed-by': 'aim-controller' },
         ownerReferences: [{ kind: 'AIMServiceTemplate', name: 'found' }],
       },
@@ -157,7 +157,10 @@ describe('discovery', () => {
     expect(failed.status?.status).toBe('Failed');
     expect(messageOf(failed, 'DiscoveryJobReady')).toContain(message);
     expect(messageOf(failed, 'Discovered')).toMatch(/\(attempt 1\); the next try is at \d{4}-.*Z, or as soon as/);
-    expect(failed.status?.discovery).toMatchObject({ attempts: 1, specHash: expect.stringMatching(/^[0-9a-f]{16}$/) });
+    expect(failed.status?.discovery).toMatchObject({
+      attempts: 1,
+      specHash: expect.stringMatching(/^[0-9a-f]{16}$/) as unknown,
+    });
     expect(failed.status?.modelSources).toBeUndefined();
 
     // The wait is over, the image is mended: it recovers by itself, though the old Job is still there.
