@@ -8,8 +8,10 @@ import { ensureGatewayClasses } from '../controllers/gateway/classes.ts';
 import { startGatewayController, type GatewayControllerOptions } from '../controllers/gateway/controller.ts';
 import type { ImageMetadata } from '../kinds/aim/imagemetadata.ts';
 import { Namespace } from '../kinds/core/namespace.ts';
+import { apiVersionOf } from '../kinds/kind.ts';
 import type { ObjectRef } from '../kinds/object.ts';
-import { isConflict, type KubeClient } from '../kube/client.ts';
+import type { Log } from '../telemetry/log.ts';
+import { ensureObject } from './ensureobject.ts';
 
 export interface Controllers {
   /** The data plane has all that the caches hold. */
@@ -21,6 +23,8 @@ export interface Controllers {
 
 export interface ControllersOptions extends GatewayControllerOptions {
   readonly airunway: AirunwaySettings;
+  /** Where the controllers of KubeAIRunway write. */
+  readonly airunwayLog: Log;
   /** Providers of model servers that are simulated here, and so run without GPUs. */
   readonly simulatedProviders: ReadonlySet<string>;
   /** Images that need no registry to be known: those that are simulated here. */
@@ -35,9 +39,18 @@ const operatorNamespace = 'aim-system';
 export async function startControllers(options: ControllersOptions): Promise<Controllers> {
   await ensureGatewayClasses(options.client);
   const { client, informers, log, version } = options;
-  await ensureNamespace(client, operatorNamespace);
+  await ensureObject(client, Namespace, {
+    apiVersion: apiVersionOf(Namespace),
+    kind: Namespace.kind,
+    metadata: { name: operatorNamespace },
+  });
   const environment = createAimEnvironment({ client, informers, log, operatorNamespace });
-  const airunway = { environment, settings: options.airunway, version, withoutGpus: options.simulatedProviders };
+  const airunway = {
+    environment: { ...environment, log: options.airunwayLog },
+    settings: options.airunway,
+    version,
+    withoutGpus: options.simulatedProviders,
+  };
   const [gateway, aim, ...others] = await Promise.all([
     startGatewayController(options),
     startAim({ environment, builtinImages: options.builtinImages }),
@@ -52,13 +65,4 @@ export async function startControllers(options: ControllersOptions): Promise<Con
       await Promise.all(running.map((controller) => controller.stop()));
     },
   };
-}
-
-async function ensureNamespace(client: KubeClient, name: string): Promise<void> {
-  if ((await client.get(Namespace, { name })) !== undefined) return;
-  try {
-    await client.create(Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  } catch (error) {
-    if (!isConflict(error)) throw error;
-  }
 }

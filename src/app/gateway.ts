@@ -36,6 +36,7 @@ export interface GatewayOptions {
   claimedControllers: readonly string[];
   debugHeaders: boolean;
   airunway: AirunwaySettings;
+  airunwayLog: Log;
   /** Models of the GPUs that the nodes have, for the profiles of simulated images. */
   gpuModels: readonly string[];
   version: string;
@@ -98,6 +99,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     claimedControllers,
     pickers: pickerKnowledge(options.catalog, new Set([options.airunway.picker.serviceName])),
     airunway: options.airunway,
+    airunwayLog: options.airunwayLog,
     simulatedProviders: simulatedProviders(options.catalog),
     builtinImages: (image) => simulatedImageMetadata(image, options.gpuModels),
     version: options.version,

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AIMService } from '../kinds/aim/aimservice.ts';
+import type { LegacyAIMService } from '../kinds/aim/legacy/aimservice.ts';
 import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
+import type { ModelDeployment } from '../kinds/airunway/modeldeployment.ts';
 import type { Deployment } from '../kinds/apps/deployment.ts';
 import { isPodReady, type Pod } from '../kinds/core/pod.ts';
 import type { Gateway } from '../kinds/gateway/gateway.ts';
@@ -15,6 +18,8 @@ export interface Cluster {
   gateways: readonly Gateway[];
   httpRoutes: readonly HTTPRoute[];
   aiGatewayRoutes: readonly AIGatewayRoute[];
+  modelDeployments: readonly ModelDeployment[];
+  aimServices: readonly (AIMService | LegacyAIMService)[];
 }
 
 /** One object that is not ready, and why in the words of its own status. */
@@ -33,6 +38,8 @@ export function pendingIn(cluster: Cluster): Pending[] {
       pendingCondition('AIGatewayRoute', route, route.status?.conditions, 'Accepted'),
     ),
     ...cluster.httpRoutes.flatMap(pendingRoute),
+    ...cluster.modelDeployments.flatMap(pendingModel),
+    ...cluster.aimServices.flatMap(pendingService),
   ];
 }
 
@@ -96,6 +103,22 @@ function pendingRoute(route: HTTPRoute): Pending[] {
   const object = `HTTPRoute ${keyOf(route.metadata)}`;
   if (parents.length === 0) return [{ object, reason: 'no Gateway has taken it yet' }];
   return parents.flatMap(({ conditions }) => pendingCondition('HTTPRoute', route, conditions, 'Accepted'));
+}
+
+/** It runs when its provider says so; whether a Gateway offers it is for its route to say. */
+function pendingModel({ metadata, status }: ModelDeployment): Pending[] {
+  if (status?.phase === 'Running' && (status.observedGeneration ?? 0) >= (metadata.generation ?? 0)) return [];
+  const reason = status?.message ?? 'waiting for its controller';
+  return [{ object: `ModelDeployment ${keyOf(metadata)}`, reason: `${status?.phase ?? 'Pending'}: ${reason}` }];
+}
+
+/** Its own status counts the model, the template, the cache, the runtime and the route in. */
+function pendingService({ metadata, status }: AIMService | LegacyAIMService): Pending[] {
+  const seen = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+  if (status?.status === 'Running' && seen) return [];
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const reason = ready === undefined ? 'waiting for its controller' : `${ready.reason}: ${ready.message}`;
+  return [{ object: `AIMService ${keyOf(metadata)}`, reason: `${status?.status ?? 'Pending'}: ${reason}` }];
 }
 
 function pendingCondition(

@@ -3,6 +3,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApiServer, type MetricsSource, type PodAccess, type PodLogSource } from '../apiserver/server.ts';
 import { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
+import { AIMService } from '../kinds/aim/aimservice.ts';
+import { LegacyAIMService } from '../kinds/aim/legacy/aimservice.ts';
+import { AirunwayModelDeployment, ModelDeployment } from '../kinds/airunway/modeldeployment.ts';
 import { Deployment } from '../kinds/apps/deployment.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { Gateway } from '../kinds/gateway/gateway.ts';
@@ -19,10 +22,12 @@ import { defaultGpus, offerText, type NodeGpus } from '../local/gpus.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
+import { airunwayImage, ensureAirunwayPod } from './airunwaypod.ts';
 import { applyManifests } from './apply.ts';
 import { adminUrlFile, openDataDir } from './datadir.ts';
 import { startGateway } from './gateway.ts';
 import { readManifests } from './manifests.ts';
+import { createPartLog } from './partlog.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
 import { gatewayAddress, servedModels, type GatewayAddress, type ServedModel } from './summary.ts';
 
@@ -113,6 +118,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   const informers = createInformerCache(client, log);
   stack.defer(() => informers.stop());
 
+  const airunway = createPartLog(log);
   const gpus = options.gpus ?? defaultGpus;
   const gpuText = gpus.map(offerText).join('; ');
   progress(`starting the node on ${network.cidr}${gpuText === '' ? '' : ` with simulated GPUs: ${gpuText}`}`);
@@ -122,6 +128,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     dataDir: dataDir.path,
     network,
     catalog,
+    parts: new Map([[airunwayImage, airunway.part]]),
     gpus,
     entry: { execPath: process.execPath, args: [commandLine()] },
     // Nine programs of the same code start for the quickstart: what one compiled, the others load.
@@ -141,9 +148,11 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
       nodeAddress: network.node,
       catalog,
       gpuModels: gpus.map(({ model }) => model),
+      airunwayLog: airunway.log,
     },
     stack,
   );
+  await ensureAirunwayPod(client);
 
   const adminUrl = path.join(dataDir.path, adminUrlFile);
   stack.defer(() => rm(adminUrl, { force: true }));
@@ -177,6 +186,9 @@ async function observeCluster(informers: InformerCache): Promise<() => Cluster> 
   const gateways = informers.informer(Gateway);
   const httpRoutes = informers.informer(HTTPRoute);
   const aiGatewayRoutes = informers.informer(AIGatewayRoute);
+  const modelDeployments = [ModelDeployment, AirunwayModelDeployment].map((kind) => informers.informer(kind));
+  const aimServices = informers.informer(AIMService);
+  const legacyAimServices = informers.informer(LegacyAIMService);
   await informers.synced();
   return () => ({
     deployments: deployments.list(),
@@ -184,6 +196,8 @@ async function observeCluster(informers: InformerCache): Promise<() => Cluster> 
     gateways: gateways.list(),
     httpRoutes: httpRoutes.list(),
     aiGatewayRoutes: aiGatewayRoutes.list(),
+    modelDeployments: modelDeployments.flatMap((informer) => informer.list()),
+    aimServices: [...aimServices.list(), ...legacyAimServices.list()],
   });
 }
 

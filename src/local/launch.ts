@@ -2,6 +2,7 @@ import type { Container } from 'kubernetes-types/core/v1.js';
 import { apiFiles } from './apienvironment.ts';
 import type { BuiltinProgram, Program } from './catalog.ts';
 import { ContainerConfigError, expand, type PodAddresses } from './environment.ts';
+import type { InProcessPart } from './inprocess.ts';
 import { rewritePath, type Mount } from './volumes.ts';
 
 /** How to run Headgate's own command line: `execPath args... SUBCOMMAND`. */
@@ -26,6 +27,8 @@ export interface Launch {
   env: Record<string, string>;
   /** The program ends when its standard input does (built-in programs). */
   parentPipe: boolean;
+  /** Instead of a command: a part of this process. */
+  part?: InProcessPart;
 }
 
 /**

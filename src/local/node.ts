@@ -18,6 +18,7 @@ import { startEndpointSliceController } from './endpointslices.ts';
 import { startInferenceServiceController } from './inferenceservice.ts';
 import { startJobController, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
+import type { InProcessPart } from './inprocess.ts';
 import type { Entry } from './launch.ts';
 import { killLeftovers, processRecords } from './leftovers.ts';
 import { defaultGpus, gpusText, type NodeGpus } from './gpus.ts';
@@ -39,6 +40,8 @@ export interface NodeOptions {
   dataDir: string;
   network: LoopbackNetwork;
   catalog: Catalog;
+  /** Parts of this process that have Pods, by the image of their containers. */
+  parts?: ReadonlyMap<string, InProcessPart>;
   /** How built-in programs are started. */
   entry: Entry;
   /** GPUs that the nodes pretend to have, one node per entry; `defaultGpus` unless given. */
@@ -104,6 +107,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     addresses: network.pods,
     hostIP: network.node,
     catalog,
+    parts: options.parts ?? new Map(),
     entry,
     baseEnv: { ...inheritedEnv(), HEADGATE_GPUS: gpusText(gpus), ...options.env },
     records,

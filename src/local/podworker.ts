@@ -21,6 +21,7 @@ import {
 import { containerEnvironment, type PodAddresses, type PodSources } from './environment.ts';
 import { ignoredFields } from './ignoredfields.ts';
 import type { ProcessRecords } from './leftovers.ts';
+import { startInProcess, type InProcessPart } from './inprocess.ts';
 import { launchOf, type Entry } from './launch.ts';
 import type { AddressPool } from './network.ts';
 import type { PodTokens } from './podtokens.ts';
@@ -34,6 +35,8 @@ export interface PodNode {
   addresses: AddressPool;
   hostIP: string;
   catalog: Catalog;
+  /** Parts of this process that containers stand for, by image. */
+  parts: ReadonlyMap<string, InProcessPart>;
   entry: Entry;
   /** The environment that every process gets. */
   baseEnv: Readonly<Record<string, string>>;
@@ -253,7 +256,10 @@ export class PodWorker {
         await Promise.all([outdated, `${outdated}.1`].map((path) => rm(path, { force: true })));
         return openContainerLog(logPath(directory, container, run), this.#node.liveLogs);
       },
-      start: (launch, log) => startProcess({ ...launch, cwd: process.cwd() }, log, this.#node.records),
+      start: (launch, log) =>
+        launch.part === undefined
+          ? startProcess({ ...launch, cwd: process.cwd() }, log, this.#node.records)
+          : startInProcess(launch.part, log),
       exec: execCommand,
       event: (type, reason, message) => {
         if (!this.#silent) this.#node.events.event(this.#pod, type, reason, message);
@@ -265,7 +271,9 @@ export class PodWorker {
   }
 
   async #prepare(container: Container): Promise<PreparedContainer> {
-    const { catalog, entry, baseEnv } = this.#node;
+    const { catalog, entry, baseEnv, parts } = this.#node;
+    const part = parts.get(container.image ?? '');
+    if (part !== undefined) return { launch: { command: [], env: {}, parentPipe: false, part }, mounts: [] };
     const program = isAimDiscovery(container) ? 'aim' : catalog.find(container.image ?? '');
     if (program === undefined) throw new NotInCatalog(imageNotInCatalog(container.image ?? ''));
     const podSources = this.#node.sources(this.#pod.metadata.namespace ?? '');

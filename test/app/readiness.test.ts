@@ -1,6 +1,8 @@
 import type { PodStatus } from 'kubernetes-types/core/v1.js';
 import { expect, test } from 'vitest';
-import { pendingIn } from '../../src/app/readiness.ts';
+import { pendingIn, type Cluster } from '../../src/app/readiness.ts';
+import type { AIMService } from '../../src/kinds/aim/aimservice.ts';
+import type { ModelDeployment } from '../../src/kinds/airunway/modeldeployment.ts';
 import type { Deployment } from '../../src/kinds/apps/deployment.ts';
 import type { Pod } from '../../src/kinds/core/pod.ts';
 
@@ -26,8 +28,17 @@ function pod(name: string, ready: boolean, status: PodStatus = {}): Pod {
   };
 }
 
-const pending = (pods: Pod[]) =>
-  pendingIn({ deployments: [deployment], pods, gateways: [], httpRoutes: [], aiGatewayRoutes: [] });
+const nothing: Cluster = {
+  deployments: [],
+  pods: [],
+  gateways: [],
+  httpRoutes: [],
+  aiGatewayRoutes: [],
+  modelDeployments: [],
+  aimServices: [],
+};
+
+const pending = (pods: Pod[]) => pendingIn({ ...nothing, deployments: [deployment], pods });
 
 test('a Deployment is ready when its status and its Pods say so', () => {
   expect(pending([pod('a', true), pod('b', true)])).toEqual([]);
@@ -43,4 +54,60 @@ test('a status left by an earlier run counts for nothing while the Pods are not 
     reason: '1 of 2 replicas available (ImageNotInCatalog: map it)',
   });
   expect(rest).toEqual([]);
+});
+
+test.each<[NonNullable<ModelDeployment['status']>, string]>([
+  [{}, 'Pending: waiting for its controller'],
+  [{ phase: 'Deploying', message: 'waiting for pods' }, 'Deploying: waiting for pods'],
+  [{ phase: 'Failed', message: 'Validation failed: no', observedGeneration: 2 }, 'Failed: Validation failed: no'],
+  [{ phase: 'Running', message: 'All are ready', observedGeneration: 1 }, 'Running: All are ready'],
+])('a ModelDeployment with status %j is waited for', (status, reason) => {
+  const pendingModels = (given: NonNullable<ModelDeployment['status']>) =>
+    pendingIn({
+      ...nothing,
+      modelDeployments: [
+        {
+          apiVersion: 'kubeairunway.ai/v1alpha1',
+          kind: 'ModelDeployment',
+          metadata: { name: 'qwen3', namespace: 'default', generation: 2 },
+          spec: { model: { id: 'm' } },
+          status: given,
+        },
+      ],
+    });
+  expect(pendingModels(status)).toEqual([{ object: 'ModelDeployment default/qwen3', reason }]);
+  expect(pendingModels({ phase: 'Running', observedGeneration: 2 })).toEqual([]);
+});
+
+test.each<[NonNullable<AIMService['status']>, string]>([
+  [{}, 'Pending: waiting for its controller'],
+  [
+    {
+      status: 'Starting',
+      observedGeneration: 2,
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'False',
+          reason: 'Progressing',
+          message: 'CacheReady: 1 of 2',
+          lastTransitionTime: '2026-01-01T00:00:00Z',
+        },
+      ],
+    },
+    'Starting: Progressing: CacheReady: 1 of 2',
+  ],
+  [{ status: 'Running', observedGeneration: 1 }, 'Running: waiting for its controller'],
+  [{ status: 'Running', observedGeneration: 2 }, ''],
+])('an AIMService counts as ready when it is Running as it now is: %o', (status, reason) => {
+  const service: AIMService = {
+    apiVersion: 'aim.eai.amd.com/v1alpha1',
+    kind: 'AIMService',
+    metadata: { name: 'chat', namespace: 'ml', generation: 2 },
+    spec: { model: { image: 'acme/aim-a:1' } },
+    status,
+  };
+  expect(pendingIn({ ...nothing, aimServices: [service] })).toEqual(
+    reason === '' ? [] : [{ object: 'AIMService ml/chat', reason }],
+  );
 });

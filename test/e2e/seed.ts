@@ -26,3 +26,31 @@ export function heredoc(block: string): string {
   if (body === undefined) throw new Error(`no heredoc in:\n${block}`);
   return body;
 }
+
+/** A code block of a guide, as printed, under the heading it is below. */
+export interface Block {
+  heading: string;
+  language: string;
+  text: string;
+}
+
+/** All code blocks of a seed document, in order; those within lists without the indent of the list. */
+export function seedBlocks(file: string): Block[] {
+  const text = readFileSync(fileURLToPath(new URL(`../seeds/${file}`, import.meta.url)), 'utf8');
+  const blocks: Block[] = [];
+  let heading = '';
+  let open: { indent: string; language: string; lines: string[] } | undefined;
+  for (const line of text.split('\n')) {
+    const fence = /^(?<indent> *)```(?<language>\w*)$/.exec(line)?.groups;
+    if (fence === undefined) {
+      if (open !== undefined) open.lines.push(line.slice(open.indent.length));
+      else heading = /^#{1,4} (.*)$/.exec(line)?.[1] ?? heading;
+    } else if (open === undefined) {
+      open = { indent: fence['indent'] ?? '', language: fence['language'] ?? '', lines: [] };
+    } else {
+      blocks.push({ heading, language: open.language, text: `${open.lines.join('\n')}\n` });
+      open = undefined;
+    }
+  }
+  return blocks;
+}

@@ -6,13 +6,13 @@ import { Service } from '../../kinds/core/service.ts';
 import { Gateway } from '../../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
-import { apiVersionOf, type Kind } from '../../kinds/kind.ts';
+import { apiVersionOf, qualifiedResource, type Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { watch, type Controller } from '../../kube/controller.ts';
 import { matchesLabels } from '../../kube/labels.ts';
 import { ownerReferenceTo } from '../../kube/owners.ts';
 import type { Child, Parent } from '../aim/children.ts';
-import { startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../aim/pipeline.ts';
+import { readerOf, startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../aim/pipeline.ts';
 import { decide } from './decision.ts';
 import { probePortOf } from './gatewayobjects.ts';
 import { needsProbe, type GatewayObserved } from './gatewayplan.ts';
@@ -47,6 +47,7 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
   const all = (): string[] => deployments.list().map(({ metadata }) => keyOf(metadata));
   const providerKinds = [...new Set(providers.flatMap((provider) => [provider.kind, ...(provider.others ?? [])]))];
   const owns = [...new Set([...providerKinds, InferencePool, HTTPRoute, ...pickerKinds])];
+  const detect = reportDetection(environment);
   /** Wakes a deployment from outside: a probe has found its model. */
   let wake: (key: string) => void = () => undefined;
 
@@ -75,10 +76,32 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
       },
     ],
     complete: (child, parent) => completeChild(child, parent, dialect),
-    observe: (object, read) => observe(object, read, options, wake),
+    observe: (object, read) => {
+      detect(read);
+      return observe(object, read, options, wake);
+    },
     plan: (object, observed) => planDeployment(object, observed, context),
   };
-  return startAimController(environment, definition);
+  const controller = await startAimController(environment, definition);
+  detect(readerOf(environment));
+  return controller;
+}
+
+/** Kinds without which nothing is offered at Gateways. */
+const gatewayKinds: readonly Kind[] = [InferencePool, HTTPRoute, Gateway];
+
+/** Says in the log which of these kinds the API serves, and when that changes. */
+function reportDetection({ log }: AimEnvironment): (read: Reader) => void {
+  let reported: string | undefined;
+  return (read) => {
+    const missing = gatewayKinds.filter((kind) => !read.served(kind)).map(qualifiedResource);
+    const now = missing.join(', ');
+    if (now === reported) return;
+    reported = now;
+    if (missing.length === 0)
+      log.info('gateway integration enabled: the API serves InferencePool, HTTPRoute and Gateway');
+    else log.info({ missing }, 'gateway integration disabled: the API does not serve all it needs');
+  };
 }
 
 function observe(
@@ -99,7 +122,7 @@ function observe(
     endpoint?.service === undefined ? undefined : read.get(Service, { namespace, name: endpoint.service });
   const offered = read.list(kinds.deployment).filter(({ spec }) => spec.gateway?.enabled !== false);
   const gateway: GatewayObserved = {
-    served: [InferencePool, HTTPRoute, Gateway].every((kind) => read.served(kind)),
+    served: gatewayKinds.every((kind) => read.served(kind)),
     gateways: read.list(Gateway),
     existing: (kind, candidate) => read.get(kind, { namespace, name: candidate }),
     service,

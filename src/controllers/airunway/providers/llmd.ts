@@ -2,7 +2,7 @@ import { modeOf } from '../../../kinds/airunway/admission.ts';
 import { keyIn } from '../../../kinds/airunway/dialect.ts';
 import { Deployment } from '../../../kinds/apps/deployment.ts';
 import { Service } from '../../../kinds/core/service.ts';
-import { engineFlags, serverEnv } from './engineflags.ts';
+import { engineFlags, refuseListening, servedNames, serverEnv } from './engineflags.ts';
 import { imageOf, translateDeployment } from './deployment.ts';
 import type { Made, Provider, ServedModel } from './provider.ts';
 
@@ -49,6 +49,7 @@ export const llmd: Provider = {
   ignores: ['model.storage'],
   incompatible: ({ engine }) => (engine === 'vllm' ? undefined : `llm-d only supports the vllm engine, got ${engine}`),
   transform: (served) => {
+    refuseListening(served);
     const { name } = served.deployment.metadata;
     const { scaling, resources } = served.deployment.spec;
     if (modeOf(served.deployment.spec) === 'aggregated') {
@@ -96,7 +97,7 @@ function roleOf(served: ServedModel, name: string, role: string | undefined, siz
       '--port',
       String(port),
       ...(gpus > 1 ? ['--tensor-parallel-size', String(gpus)] : []),
-      ...engineFlags(served),
+      ...engineFlags(served, servedNames(served)),
       ...(role === undefined ? [] : ['--kv-transfer-config', '{"kv_connector":"NixlConnector","kv_role":"kv_both"}']),
     ],
     env: serverEnv(served),

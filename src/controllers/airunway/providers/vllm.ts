@@ -5,7 +5,7 @@ import { keyIn } from '../../../kinds/airunway/dialect.ts';
 import { modeOf } from '../../../kinds/airunway/admission.ts';
 import { imageOf, translateDeployment } from './deployment.ts';
 import { isManaged } from '../../../kinds/airunway/storage.ts';
-import { engineFlags, serverEnv } from './engineflags.ts';
+import { engineFlags, refuseListening, servedNames, serverEnv } from './engineflags.ts';
 import type { Made, Provider, ServedModel } from './provider.ts';
 
 /**
@@ -29,9 +29,13 @@ export const vllm: Provider = {
     if (modeOf(spec) !== 'aggregated') return 'Direct vLLM does not support disaggregated mode';
     return undefined;
   },
-  transform: (served) => [deploymentOf(served), serviceOf(served), ...claimsOf(served)],
+  transform: (served) => {
+    refuseListening(served);
+    return [deploymentOf(served), serviceOf(served), ...claimsOf(served)];
+  },
   translate: (object) => translateDeployment(object, { service: object.metadata.name, port }),
 };
+
 function selectorOf({ deployment, dialect }: ServedModel): Record<string, string> {
   return { [keyIn(dialect, 'model-deployment')]: deployment.metadata.name };
 }
@@ -77,12 +81,12 @@ function containerOf(served: ServedModel): object {
       '--port',
       String(port),
       ...tensorParallel(spec.engine?.args, gpus),
-      ...engineFlags(served),
+      ...engineFlags(served, servedNames(served)),
     ],
     env: serverEnv(served),
     ports: [{ name: 'http', containerPort: port, protocol: 'TCP' }],
     resources: { limits, requests: limits },
-    startupProbe: { ...health, periodSeconds: 10, failureThreshold: 60 },
+    startupProbe: { ...health, periodSeconds: 2, failureThreshold: 300 },
     readinessProbe: { ...health, initialDelaySeconds: 0, periodSeconds: 5, failureThreshold: 3 },
     livenessProbe: { ...health, periodSeconds: 10, failureThreshold: 3 },
     volumeMounts: mountsOf(served),
