@@ -37,7 +37,8 @@ export function httpRouteChild(wanted: WantedRoute): Child {
             filters: [
               { type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } } },
             ],
-            backendRefs: [{ kind: 'Service', name: backend, namespace, port: 80 }],
+            // With the API's defaults: a list that is one value would be applied again after each restart without.
+            backendRefs: [{ group: '', kind: 'Service', name: backend, namespace, port: 80, weight: 1 }],
             ...(request === undefined ? {} : { timeouts: { request } }),
           },
         ],

@@ -8,6 +8,7 @@ import type { Change, InformerCache } from '../../kube/informer.ts';
 import { createOwnWrites, type OwnWrites } from '../../kube/ownwrites.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { createSettled, type Settled } from '../settled.ts';
+import { isApplied } from './appliedfields.ts';
 import {
   bodyOf,
   completeChild,
@@ -289,7 +290,10 @@ async function applyChild(
   const key = `${kind.group}/${kind.kind}/${keyOf(ref)}`;
   const stored = read.get(kind, ref);
   if (stored === undefined) settled.forget(key);
-  else if (hasMetadata(stored, wanted, manager) && settled.isSettled(key, bodyOf(wanted), bodyOf(stored))) return;
+  else if (hasMetadata(stored, wanted, manager)) {
+    const body = bodyOf(wanted);
+    if (settled.isSettled(key, body, bodyOf(stored)) || isApplied(stored, body, manager)) return;
+  }
   const result = await writes.write(kind, ref, () =>
     client.patch(kind, ref, { type: 'apply', body: wanted, fieldManager: manager, force }),
   );
