@@ -27,6 +27,7 @@ import { applyManifests } from './apply.ts';
 import { adminUrlFile, openDataDir } from './datadir.ts';
 import { startGateway } from './gateway.ts';
 import { readManifests } from './manifests.ts';
+import { startMemoryRelease } from './memoryrelease.ts';
 import { createPartLog } from './partlog.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
 import { gatewayAddress, servedModels, type GatewayAddress, type ServedModel } from './summary.ts';
@@ -86,6 +87,10 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   stack.defer(() => dataDir.release());
   const network = await claimNetwork({ dataDir: dataDir.path });
   stack.defer(() => network.close());
+  const release = startMemoryRelease();
+  stack.defer(() => {
+    release.stop();
+  });
 
   progress('starting the Kubernetes API');
   // Logs, processes and measurements are the node's, which starts after the API that serves them.

@@ -1,3 +1,4 @@
+import { startMemoryRelease } from '../../src/app/memoryrelease.ts';
 import { startApiServer } from '../../src/apiserver/server.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -8,7 +9,10 @@ const server = await startApiServer({
   kinds: allKinds,
   log: createLog({ level: 'warn' }),
 });
+// As `headgate up` does.
+const release = startMemoryRelease();
 process.once('SIGTERM', () => {
+  release.stop();
   void server.close();
 });
 process.stdout.write(`${JSON.stringify(server)}\n`);

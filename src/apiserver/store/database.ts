@@ -62,6 +62,8 @@ export function openDatabase(directory: string, { readOnly = false } = {}): Data
     // Maps what is read, in pieces, instead of the whole file.
     remapChunks: true,
     encoding: 'binary',
+    // Objects are text that says much the same: a third of the size on disk, and of the file that is mapped.
+    compression: true,
     // Without overlappingSync a commit resolves only when its transaction has been flushed to disk.
     overlappingSync: false,
     // Transactions are made here, one at a time; lmdb's own batches would leave a failed commit's rejection unhandled.

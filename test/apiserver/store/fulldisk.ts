@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { openStore, type Store } from '../../../src/apiserver/store/store.ts';
 
 /** Writes to a store until the disk takes no more, then makes room; prints what it saw. store.test.ts limits its file size. */
@@ -6,10 +7,16 @@ const directory = process.argv[2] ?? '';
 const window = { events: 1, bytes: 1 };
 let store: Store = openStore(directory, window);
 
+// What the store can compress would not fill the disk.
 const write = (name: string, size: number) =>
   store.write('/configmaps', name, () => ({
     action: 'put',
-    object: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value: 'x'.repeat(size) } },
+    object: {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name },
+      data: { value: randomBytes(size).toString('base64') },
+    },
   }));
 
 let error: unknown;
