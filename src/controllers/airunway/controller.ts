@@ -9,13 +9,12 @@ import { InferencePool } from '../../kinds/inference/inferencepool.ts';
 import { apiVersionOf, qualifiedResource, type Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { watch, type Controller } from '../../kube/controller.ts';
-import { matchesLabels } from '../../kube/labels.ts';
 import { ownerReferenceTo } from '../../kube/owners.ts';
 import type { Child, Parent } from '../aim/children.ts';
 import { readerOf, startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../aim/pipeline.ts';
 import { decide } from './decision.ts';
-import { probePortOf } from './gatewayobjects.ts';
-import { needsProbe, type GatewayObserved } from './gatewayplan.ts';
+import { deploymentsBehind, podsOf, probedModel, probeKey, servedUnlabelled } from './endpoint.ts';
+import type { GatewayObserved } from './gatewayplan.ts';
 import type { ModelProbe } from './modelprobe.ts';
 import { pickerKinds } from './pickerobjects.ts';
 import { planDeployment, type Observed } from './plan.ts';
@@ -39,7 +38,7 @@ export interface ModelDeploymentOptions {
 
 /** Chooses, makes and offers what ModelDeployments of one group declare (airunway.md 3 to 5). */
 export async function startModelDeployments(options: ModelDeploymentOptions): Promise<Controller> {
-  const { environment, kinds, settings } = options;
+  const { environment, kinds, settings, probe } = options;
   const { dialect, deployment: kind, providerConfig } = kinds;
   const { informers } = environment;
   const context: PlanContext = { dialect, settings };
@@ -65,6 +64,16 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
       ),
       watch(informers.informer(Gateway), ({ object, previous, deleted }) =>
         !deleted && previous !== undefined && sameGateway(object, previous) ? [] : all(),
+      ),
+      watch(deployments, ({ object, deleted }) => {
+        if (deleted) probe.forget(probeKey(object));
+        return [];
+      }),
+      watch(informers.informer(Service), ({ object }) => deploymentsBehind(deployments, object)),
+      watch(informers.informer(Pod), ({ object, previous, deleted }) =>
+        deleted || previous !== undefined
+          ? []
+          : servedUnlabelled(deployments, informers.informer(Service), object, dialect),
       ),
       {
         start: (add) => {
@@ -128,12 +137,7 @@ function observe(
     service,
     pods: podsOf(service, read),
     capability,
-    probed:
-      needsProbe(deployment, capability) && deployment.status?.phase === 'Running'
-        ? probe.modelAt(probeUrl(deployment, service), () => {
-            wake(keyOf(deployment.metadata));
-          })
-        : undefined,
+    probed: probedModel(deployment, capability, service, probe, wake),
     namespaces: [...new Set(offered.map(({ metadata }) => metadata.namespace ?? ''))],
   };
   environment.log.trace({ deployment: keyOf({ namespace, name }), provider: decision.provider }, 'observed');
@@ -150,23 +154,6 @@ function observe(
             existing: (made) => read.get(made.kind, { namespace, name: made.name }),
           },
   };
-}
-
-function podsOf(service: Service | undefined, read: Reader): readonly Pod[] {
-  const selector = service?.spec.selector;
-  if (service === undefined || selector === undefined || Object.keys(selector).length === 0) return [];
-  return read
-    .list(Pod, service.metadata.namespace)
-    .filter(({ metadata }) => matchesLabels({ matchLabels: selector }, metadata.labels));
-}
-
-/** The Service by its address, which needs no cluster DNS. The generation has it asked anew when the deployment changes. */
-function probeUrl(deployment: ModelDeployment, service: Service | undefined): string {
-  const { namespace = '', generation = 0 } = deployment.metadata;
-  const address = service?.spec.clusterIP;
-  const name = deployment.status?.endpoint?.service ?? '';
-  const host = address === undefined || address === '' || address === 'None' ? `${name}.${namespace}.svc` : address;
-  return `http://${host}:${String(probePortOf(deployment, service))}/v1/models#${String(generation)}`;
 }
 
 /** Heartbeats are no news. */

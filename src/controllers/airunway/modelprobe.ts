@@ -6,10 +6,13 @@ import type { Log } from '../../telemetry/log.ts';
  * talks nonsense holds nobody up.
  */
 export interface ModelProbe {
-  /** The model that the server at this URL offered last; undefined while it is not known. Asking starts the probe. */
-  modelAt(url: string, onFound: () => void): string | undefined;
-  /** Forgets what is known of the servers that are not among these. */
-  retain(urls: ReadonlySet<string>): void;
+  /**
+   * The model of the deployment's server as far as it is known. Another URL, or another generation of the deployment, has the
+   * server asked anew; until it answers, the name is the one from before. `onChange` is called when the name is another one.
+   */
+  modelOf(deployment: string, server: { url: string; generation: number }, onChange: () => void): string | undefined;
+  /** Asks no more, and forgets what is known. */
+  forget(deployment: string): void;
   stop(): Promise<void>;
 }
 
@@ -28,71 +31,92 @@ const defaultLimits: ProbeLimits = {
   retryMs: [1_000, 5_000, 30_000, 300_000],
 };
 
-interface Server {
+interface Asked {
+  url: string;
+  generation: number;
   model: string | undefined;
-  listeners: Set<() => void>;
-  readonly gone: AbortController;
-  readonly work: Promise<void>;
+  onChange: () => void;
+  gone: AbortController;
 }
 
 export function createModelProbe(log: Log, limits: ProbeLimits = defaultLimits): ModelProbe {
-  const servers = new Map<string, Server>();
+  const deployments = new Map<string, Asked>();
+  const works = new Set<Promise<void>>();
   const places = createPlaces(limits.concurrency);
 
-  const follow = async (url: string, server: () => Server | undefined, signal: AbortSignal): Promise<void> => {
+  const know = (asked: Asked, model: string | undefined): void => {
+    if (asked.model === model) return;
+    asked.model = model;
+    asked.onChange();
+  };
+
+  /** Asks until there is an answer. What another server said is kept only until this one has failed once. */
+  const follow = async (asked: Asked, sameServer: boolean, { signal }: AbortController): Promise<void> => {
+    const { url } = asked;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
-      const found = await places.use(() => askModel(url, limits, signal));
-      const known = server();
-      if (known === undefined) return;
+      const found = await places.use(signal, () => askModel(url, limits, signal));
+      if (signal.aborted) return;
       if (typeof found === 'string') {
-        known.model = found;
-        for (const listener of known.listeners) listener();
+        know(asked, found);
         return;
       }
       log.debug({ url, why: found.why }, 'model server does not tell its model');
+      if (!sameServer) know(asked, undefined);
       const wait = limits.retryMs[Math.min(attempt, limits.retryMs.length - 1)] ?? 0;
       await delay(wait, undefined, { signal, ref: false }).catch(() => undefined);
     }
   };
 
-  const forget = (url: string): void => {
-    servers.get(url)?.gone.abort();
-    servers.delete(url);
+  const ask = (asked: Asked, sameServer: boolean): void => {
+    // In a turn of its own: nobody is told of a change while it is being asked for the name.
+    const work = Promise.resolve()
+      .then(() => follow(asked, sameServer, asked.gone))
+      .finally(() => works.delete(work));
+    works.add(work);
+  };
+
+  const forget = (deployment: string): void => {
+    deployments.get(deployment)?.gone.abort();
+    deployments.delete(deployment);
   };
 
   return {
-    modelAt: (url, onFound) => {
-      const known = servers.get(url);
-      if (known !== undefined) {
-        if (known.model === undefined) known.listeners.add(onFound);
-        return known.model;
+    modelOf: (deployment, { url, generation }, onChange) => {
+      const known = deployments.get(deployment);
+      if (known === undefined) {
+        const asked = { url, generation, model: undefined, onChange, gone: new AbortController() };
+        deployments.set(deployment, asked);
+        ask(asked, true);
+        return undefined;
       }
-      const gone = new AbortController();
-      const work = Promise.resolve().then(() => follow(url, () => servers.get(url), gone.signal));
-      servers.set(url, { model: undefined, listeners: new Set([onFound]), gone, work });
-      return undefined;
+      known.onChange = onChange;
+      if (known.url !== url || known.generation !== generation) {
+        const sameServer = known.url === url;
+        known.gone.abort();
+        Object.assign(known, { url, generation, gone: new AbortController() });
+        ask(known, sameServer);
+      }
+      return known.model;
     },
-    retain: (urls) => {
-      for (const url of servers.keys()) if (!urls.has(url)) forget(url);
-    },
+    forget,
     stop: async () => {
-      const works = [...servers.values()].map(({ work }) => work);
-      for (const url of servers.keys()) forget(url);
+      for (const deployment of deployments.keys()) forget(deployment);
       await Promise.all(works);
     },
   };
 }
 
 /** At most so many at the same time; the others wait for their turn. */
-function createPlaces(concurrency: number): { use<T>(work: () => Promise<T>): Promise<T> } {
+function createPlaces(concurrency: number) {
   const waiting: (() => void)[] = [];
   let free = concurrency;
   return {
-    use: async (work) => {
+    use: async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | { why: string }> => {
       if (free > 0) free -= 1;
       else await new Promise<void>((resolve) => waiting.push(resolve));
       try {
-        return await work();
+        // Who has left the queue meanwhile takes up no time.
+        return signal.aborted ? { why: 'no longer asked' } : await work();
       } finally {
         const next = waiting.shift();
         if (next === undefined) free += 1;
