@@ -1,5 +1,6 @@
 import type { ImageMetadata } from '../../kinds/aim/imagemetadata.ts';
 import type { ObjectRef } from '../../kinds/object.ts';
+import { startCacheControllers } from './caches/start.ts';
 import { startModelControllers } from './modelcontrollers.ts';
 import { readerOf, type AimEnvironment } from './pipeline.ts';
 import { startServiceController } from './service/controller.ts';
@@ -21,6 +22,7 @@ export interface Aim {
 export async function startAim({ environment, builtinImages }: AimOptions): Promise<Aim> {
   const controllers = await Promise.all([
     startModelControllers({ environment, imageMetadata: builtinImages }),
+    startCacheControllers(environment),
     startServiceController(environment),
   ]);
   const read = readerOf(environment);
