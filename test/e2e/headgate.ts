@@ -17,7 +17,7 @@ export interface Headgate {
   output(): string;
   /** Runs kubectl against it; fails the test with both outputs when kubectl does. */
   kubectl(args: readonly string[], input?: string): Promise<string>;
-  tryKubectl(args: readonly string[], input?: string): Promise<Outcome>;
+  tryKubectl(args: readonly string[], input?: string, timeoutMs?: number): Promise<Outcome>;
   /** `http://address[:port]` of a Gateway, once it is Programmed. */
   gatewayUrl(name: string, namespace?: string): Promise<string>;
   /** SIGTERM; resolves with the exit code. */
@@ -57,8 +57,8 @@ export async function startHeadgate(
     90_000,
   );
 
-  const tryKubectl = (words: readonly string[], input?: string): Promise<Outcome> =>
-    run('kubectl', words, { env, ...(input === undefined ? {} : { input }) });
+  const tryKubectl = (words: readonly string[], input?: string, timeoutMs = 60_000): Promise<Outcome> =>
+    run('kubectl', words, { env, timeoutMs, ...(input === undefined ? {} : { input }) });
   const kubectl = async (words: readonly string[], input?: string): Promise<string> => {
     const { code, stdout, stderr } = await tryKubectl(words, input);
     if (code !== 0)
