@@ -98,7 +98,10 @@ function offered(
       poolChild(deployment, dialect, settings, targetPortOf(deployment, observed.service)),
       ...(ownRoute ? [routeChild(deployment, { name, namespace }, settings, modelName)] : []),
     ],
-    remove: ownRoute ? [] : owned(deployment, observed, [HTTPRoute]),
+    remove: owned(deployment, observed, [
+      ...(ownRoute ? [] : [HTTPRoute]),
+      ...(perDeployment === undefined ? pickerKinds : []),
+    ]),
     verdict: (failedWrites) => {
       const problem = writeProblem(failedWrites);
       if (problem !== undefined) return { conditions: [problem] };

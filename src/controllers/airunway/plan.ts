@@ -2,9 +2,10 @@ import type { InferenceProviderConfig } from '../../kinds/airunway/inferenceprov
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import type { Condition } from '../../kinds/object.ts';
 import { setCondition, type ConditionUpdate } from '../../kube/conditions.ts';
+import { describeChild, type Child } from '../aim/children.ts';
 import type { Plan, Verdict } from '../aim/pipeline.ts';
 import type { AimEvent } from '../aim/transitions.ts';
-import type { Decision } from './decision.ts';
+import { failed, type Decision } from './decision.ts';
 import { planGateway, type GatewayObserved } from './gatewayplan.ts';
 import { planProvider, type Existing } from './providerplan.ts';
 import type { Provider } from './providers/provider.ts';
@@ -60,10 +61,12 @@ export function planDeployment(
     requeueAfterMs: observed.gateway.served && observed.own?.served !== false ? undefined : unservedRetryMs,
     status: (failedWrites, now) => {
       const verdict = gateway.verdict(failedWrites);
-      const next = { ...status, ...(failedWrites.length > 0 && made !== undefined ? unwritten(failedWrites) : {}) };
+      const failures = made === undefined ? [] : failuresOf(made.apply, failedWrites);
+      const next = { ...status, ...(failures.length === 0 ? {} : { message: failures.join('; ') }) };
+      const unmade = failures.map((message) => failed('ResourceCreated', 'CreateFailed', message));
       if (verdict.status !== undefined) next.gateway = verdict.status;
       else if (verdict.forget === true) delete next.gateway;
-      return conclude(deployment, next, [...updates, ...verdict.conditions], now);
+      return conclude(deployment, next, [...updates, ...unmade.slice(0, 1), ...verdict.conditions], now);
     },
   };
 }
@@ -73,9 +76,11 @@ function providerPart(deployment: ModelDeployment, { own, decision }: Observed, 
   if (own === undefined || engine === undefined) return undefined;
   const { provider, served, existing } = own;
   const plan = planProvider(provider, { deployment, engine, dialect }, existing, served);
-  const { kind } = provider.kind;
-  const resource = { resourceName: deployment.metadata.name, resourceKind: kind };
-  return { ...plan, status: { ...plan.status, provider: { ...decision.status.provider, ...resource } } };
+  const before = deployment.status?.provider;
+  return {
+    ...plan,
+    status: { ...plan.status, provider: { ...before, ...decision.status.provider, ...plan.resource } },
+  };
 }
 
 /** What this controller said of an earlier try does not stay when it no longer holds. */
@@ -85,8 +90,10 @@ function forgetRefusals(status: Status): void {
   if (status.phase === 'Failed') status.phase = 'Pending';
 }
 
-function unwritten(failures: readonly string[]): Pick<Status, 'message'> {
-  return { message: failures.join('; ') };
+/** The failed writes that concern these objects. */
+function failuresOf(children: readonly Child[], failedWrites: readonly string[]): string[] {
+  const starts = children.map(({ kind, object }) => `failed to apply ${describeChild(kind, object.metadata)}: `);
+  return failedWrites.filter((failure) => starts.some((start) => failure.startsWith(start)));
 }
 
 function settled(deployment: ModelDeployment, status: Status, updates: readonly Update[]): Plan<ModelDeployment> {

@@ -14,6 +14,8 @@ export interface ProviderPlan {
   readonly apply: readonly Child[];
   readonly conditions: readonly Omit<ConditionUpdate, 'observedGeneration'>[];
   readonly status: Partial<NonNullable<ModelDeployment['status']>> & { phase: Phase };
+  /** The object that stands for the deployment, once it is made. */
+  readonly resource?: { readonly resourceName: string; readonly resourceKind: string };
 }
 
 /** The objects that there are already, by kind and key. */
@@ -54,6 +56,7 @@ export function planProvider(
   return {
     apply: made.map((one) => childOf(one, deployment)),
     ...outcome(provider, served, existing(made[0]), compatible),
+    resource: { resourceName: made[0].name, resourceKind: provider.kind.kind },
   };
 }
 

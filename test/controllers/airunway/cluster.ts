@@ -36,6 +36,8 @@ export interface AirunwayCluster {
     ref: ObjectRef,
     holds: (object: T | undefined) => boolean,
   ): Promise<T | undefined>;
+  /** Ends the controllers and starts them with other settings. */
+  restart(settings: Partial<AirunwaySettings>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,11 +54,9 @@ export async function startAirunwayCluster(
   const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
   const informers = createInformerCache(client, log);
   const environment = createAimEnvironment({ client, informers, log, operatorNamespace: 'default' });
-  const controllers = await startAirunway({
-    environment,
-    settings: { ...defaultSettings, ...settings },
-    version: 'test',
-  });
+  const start = (changed: Partial<AirunwaySettings>) =>
+    startAirunway({ environment, settings: { ...defaultSettings, ...changed }, version: 'test' });
+  let controllers = await start(settings);
 
   return {
     client,
@@ -110,6 +110,10 @@ export async function startAirunwayCluster(
         const unsubscribe = informer.onChange(look);
         look();
       });
+    },
+    restart: async (changed) => {
+      await controllers.stop();
+      controllers = await start(changed);
     },
     stop: async () => {
       await controllers.stop();
