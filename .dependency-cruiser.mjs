@@ -4,7 +4,7 @@ const floors = [
   ['kinds', 'telemetry'],
   ['llm', 'kube', 'envoy'],
   ['routing', 'picker', 'limits', 'credentials'],
-  ['apiserver', 'controllers', 'local', 'extproc', 'gateway', 'simulator'],
+  ['apiserver', 'controllers', 'local', 'extproc', 'gateway', 'simulator', 'llamacpp'],
   ['app'],
   ['cli'],
 ];

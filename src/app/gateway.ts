@@ -143,7 +143,9 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   };
 }
 
-/** Providers whose servers are simulated: the catalog has a program for the image of vLLM. */
+/** Providers whose servers need no GPUs here: a simulation of the image of vLLM, or a model of the user's in its place. */
 function simulatedProviders(catalog: Catalog): ReadonlySet<string> {
-  return new Set(catalog.find('vllm/vllm-openai') === 'simulator' ? ['vllm', 'llmd'] : []);
+  const program = catalog.find('vllm/vllm-openai');
+  const needsNone = program === 'simulator' || (typeof program === 'object' && 'gguf' in program);
+  return new Set(needsNone ? ['vllm', 'llmd'] : []);
 }

@@ -26,6 +26,7 @@ const programs = {
   storageinitializer: async (): Promise<Start> =>
     (await import('../simulator/aim/storageinitializer.ts')).runStorageInitializer,
   upstream: async (): Promise<Start> => (await import('../simulator/upstream.ts')).startUpstream,
+  llamacpp: async (): Promise<Start> => (await import('../llamacpp/server.ts')).startLlamaCpp,
   bbr: async (): Promise<Start> => (await import('../extproc/bbr.ts')).startBbr,
 } as const;
 

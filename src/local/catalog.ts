@@ -31,7 +31,15 @@ export interface UrlProgram {
   ready?: { path: string; port: number };
 }
 
-export type Program = BuiltinProgram | CommandProgram | UrlProgram;
+/** A model of the user's, served by llama.cpp: `headgate llamacpp`. */
+export interface GgufProgram {
+  /** The file; a relative path is looked up from the directory Headgate was started in. */
+  gguf: string;
+  /** The directory that has node-llama-cpp, where it is not installed beside Headgate. */
+  runtime?: string;
+}
+
+export type Program = BuiltinProgram | CommandProgram | UrlProgram | GgufProgram;
 
 export interface CatalogEntry {
   /**
@@ -39,13 +47,15 @@ export interface CatalogEntry {
    * say it in code.
    */
   images: readonly (string | ((image: string) => boolean))[];
+  /** The entry is for containers that are told to serve one of these models; `*` stands for any characters. Default: all. */
+  models?: readonly string[];
   program: Program;
 }
 
 /** What a node runs in place of container images, which it cannot run. */
 export interface Catalog {
-  /** The program of the first entry with a pattern that matches. */
-  find(image: string): Program | undefined;
+  /** The program of the first entry with a pattern that matches. `model`: what the container is told to serve, where it is. */
+  find(image: string, model?: string): Program | undefined;
 }
 
 /** True for a container that asks an AIM image for its profile (aim.md 7.4), which no program in its place could tell. */
@@ -75,14 +85,20 @@ export const builtinEntries: readonly CatalogEntry[] = [
 
 /** The user's entries come first, so that they can replace a built-in one. */
 export function createCatalog(userEntries: readonly CatalogEntry[] = []): Catalog {
-  const entries = [...userEntries, ...builtinEntries].map(({ images, program }) => ({
+  const entries = [...userEntries, ...builtinEntries].map(({ images, models, program }) => ({
     patterns: images.map((image) => (typeof image === 'string' ? patternOf(image) : image)),
+    models: models?.map(wildcard),
     program,
   }));
   return {
-    find: (image) => {
+    find: (image, model) => {
       const { name, tag } = parseImage(image);
-      return entries.find(({ patterns }) => patterns.some((pattern) => pattern(name, tag)))?.program;
+      const found = entries.find(
+        ({ patterns, models }) =>
+          patterns.some((pattern) => pattern(name, tag)) &&
+          (models === undefined || (model !== undefined && models.some((shape) => shape.test(model)))),
+      );
+      return found?.program;
     },
   };
 }
@@ -95,7 +111,8 @@ export function imageNotInCatalog(image: string): string {
     'Map it in a file given with "headgate up --catalog FILE":\n' +
     `catalog:\n  - images: ["${name}"]\n    program: simulator\n` +
     `or, for a program of your own,\n    program: { command: ["node", "server.js"] }\n` +
-    `or, for a server that runs already,\n    program: { url: "http://127.0.0.1:11434" }`
+    `or, for a server that runs already,\n    program: { url: "http://127.0.0.1:11434" }\n` +
+    `or, for a model file of your own,\n    program: { gguf: "model.gguf" }`
   );
 }
 
@@ -210,9 +227,19 @@ function catalogReader(refuse: Refuse) {
     if (URL.canParse(value) && /^https?:/.test(value)) return value;
     return refuse(node, `${path} must be a URL such as http://127.0.0.1:11434`);
   };
+  const gguf = (found: Partial<Record<string, unknown>>, path: string): GgufProgram => {
+    const other = found['command'] ?? found['args'] ?? found['env'] ?? found['ready'] ?? found['url'];
+    if (other !== undefined) return refuse(other, `${path} has a gguf: only runtime has a place beside it`);
+    return {
+      gguf: text(found['gguf'], `${path}.gguf`),
+      ...(found['runtime'] === undefined ? {} : { runtime: text(found['runtime'], `${path}.runtime`) }),
+    };
+  };
   const program = (node: unknown, path: string): Program => {
-    if (isScalar(node)) return oneOf(node, `${path} (or a map with command or url)`, builtinPrograms);
-    const found = fields(node, path, ['command', 'args', 'env', 'ready', 'url']);
+    if (isScalar(node)) return oneOf(node, `${path} (or a map with command, url or gguf)`, builtinPrograms);
+    const found = fields(node, path, ['command', 'args', 'env', 'ready', 'url', 'gguf', 'runtime']);
+    if (found.gguf !== undefined) return gguf(found, path);
+    if (found.runtime !== undefined) return refuse(found.runtime, `${path}.runtime is for a gguf`);
     if (found.url !== undefined) {
       const other = found.command ?? found.args ?? found.env;
       if (other !== undefined) return refuse(other, `${path} has a url: command, args and env have no place beside it`);
@@ -229,10 +256,14 @@ function catalogReader(refuse: Refuse) {
     };
   };
   const entry = (node: unknown, path: string): CatalogEntry => {
-    const found = fields(node, path, ['images', 'program']);
+    const found = fields(node, path, ['images', 'models', 'program']);
     if (found.images === undefined) return refuse(node, `${path}.images is missing`);
     if (found.program === undefined) return refuse(node, `${path}.program is missing`);
-    return { images: texts(found.images, `${path}.images`), program: program(found.program, `${path}.program`) };
+    return {
+      images: texts(found.images, `${path}.images`),
+      ...(found.models === undefined ? {} : { models: texts(found.models, `${path}.models`) }),
+      program: program(found.program, `${path}.program`),
+    };
   };
   return {
     document: (node: unknown): CatalogEntry[] => {

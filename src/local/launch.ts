@@ -65,7 +65,12 @@ export function launchOf(container: Container, program: Program, context: Launch
     parentPipe: true,
   });
   if (typeof program === 'string') {
-    return builtin([program, ...argumentsOfCommand(container, program).map(word), ...args]);
+    return builtin([program, ...argumentsOfCommand(container, knownCommands[program]).map(word), ...args]);
+  }
+  if ('gguf' in program) {
+    const runtime = program.runtime === undefined ? [] : ['--runtime', program.runtime];
+    const words = argumentsOfCommand(container, vllmCommands).map(word);
+    return builtin(['llamacpp', ...words, ...args, '--gguf', program.gguf, ...runtime]);
   }
   if ('url' in program) return builtin(['upstream', '--url', program.url]);
   return { command: [...program.command, ...(program.args === 'append' ? args : [])], env, parentPipe: false };
@@ -101,9 +106,9 @@ const knownCommands: Partial<Record<BuiltinProgram, readonly KnownCommand[]>> = 
  * The arguments within a container's `command`. A built-in program takes the place of the image's own program; a command that
  * is more than that program's name would do something else in the image, and is refused rather than ignored.
  */
-function argumentsOfCommand(container: Container, program: BuiltinProgram): readonly string[] {
+function argumentsOfCommand(container: Container, taken: readonly KnownCommand[] = []): readonly string[] {
   const command = container.command ?? [];
-  const known = (knownCommands[program] ?? []).find(({ words }) => words.every((word, i) => word === command[i]));
+  const known = taken.find(({ words }) => words.every((word, i) => word === command[i]));
   if (known !== undefined) return [...known.instead, ...command.slice(known.words.length)];
   const shell = /(^|\/)(sh|bash|ash|dash|env)$|\.sh$/.test(command[0] ?? '');
   if (!shell && command.slice(1).every((text) => text.startsWith('-'))) return command.slice(1);

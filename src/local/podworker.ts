@@ -25,6 +25,7 @@ import { startInProcess, type InProcessPart } from './inprocess.ts';
 import { launchOf, type Entry } from './launch.ts';
 import type { AddressPool } from './network.ts';
 import type { PodTokens } from './podtokens.ts';
+import { requestedModel } from './requestedmodel.ts';
 import { initialRecords, podStatusOf, restartPolicyOf, type ContainerRecord } from './podstatus.ts';
 import { startProcess } from './process.ts';
 import { containerMounts, rewritePath, writeVolumes } from './volumes.ts';
@@ -274,7 +275,7 @@ export class PodWorker {
     const { catalog, entry, baseEnv, parts } = this.#node;
     const part = parts.get(container.image ?? '');
     if (part !== undefined) return { launch: { command: [], env: {}, parentPipe: false, part }, mounts: [] };
-    const program = isAimDiscovery(container) ? 'aim' : catalog.find(container.image ?? '');
+    const program = isAimDiscovery(container) ? 'aim' : catalog.find(container.image ?? '', requestedModel(container));
     if (program === undefined) throw new NotInCatalog(imageNotInCatalog(container.image ?? ''));
     const podSources = this.#node.sources(this.#pod.metadata.namespace ?? '');
     const declaredEnv = containerEnvironment(container, this.#pod, this.#addresses, podSources);
@@ -378,7 +379,8 @@ function declarationOf({ spec, metadata: { labels, annotations } }: Pod): string
 
 function readyProbe(program: Program, container: Container): Probe | undefined {
   if (typeof program === 'string') return undefined;
-  const { ready } = program;
+  // A model of any size is loaded first.
+  const ready = 'gguf' in program ? { path: '/health', port: 0 } : program.ready;
   if (ready === undefined) return undefined;
   const port = ready.port === 0 ? container.ports?.[0]?.containerPort : ready.port;
   return port === undefined ? undefined : { httpGet: { path: ready.path, port }, periodSeconds: 5 };

@@ -12,7 +12,8 @@ import {
 } from '../kube/goflags.ts';
 import { failureTypes, troubles, type FailureType, type Trouble } from './failures.ts';
 import { parseFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
-import { dropWithoutEffect, notSupported } from './foreignflags.ts';
+import { dropWithoutEffect, namedModel } from '../llm/server/vllmflags.ts';
+import { notSupported } from './foreignflags.ts';
 import { isJsonObject, nonEmpty, type Env } from '../llm/server/http.ts';
 import type { KvEventSettings } from './kvevents.ts';
 import { metricNames, type MetricNames } from '../llm/server/metricnames.ts';
@@ -226,12 +227,6 @@ function checkConfig(config: SimulatorConfig): void {
   const names = [...config.servedNames, ...config.loras.map(({ name }) => name)];
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) throw new FlagError(`model name ${JSON.stringify(twice)} is served twice`);
-}
-
-/** `vllm serve MODEL --flags` names the model first, without a flag. */
-function namedModel(argv: readonly string[]): readonly string[] {
-  const [first, ...rest] = argv;
-  return first === undefined || first.startsWith('-') ? argv : ['--model', first, ...rest];
 }
 
 function parseLora(text: string): Lora {
