@@ -18,6 +18,8 @@ export interface Controllers {
   settled(): boolean;
   /** undefined: there is no such AIMService. */
   explainService(ref: ObjectRef): ServiceExplanation | undefined;
+  /** In the Prometheus exposition format. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -51,16 +53,17 @@ export async function startControllers(options: ControllersOptions): Promise<Con
     version,
     withoutGpus: options.simulatedProviders,
   };
-  const [gateway, aim, ...others] = await Promise.all([
+  const [gateway, aim, models, ...others] = await Promise.all([
     startGatewayController(options),
     startAim({ environment, builtinImages: options.builtinImages }),
-    startAIGatewayControllers(options),
     startAirunway(airunway),
+    startAIGatewayControllers(options),
   ]);
-  const running = [gateway, aim, ...others];
+  const running = [gateway, aim, models, ...others];
   return {
     settled: () => gateway.settled(),
     explainService: (ref) => aim.explainService(ref),
+    metrics: () => models.metrics(),
     stop: async () => {
       await Promise.all(running.map((controller) => controller.stop()));
     },

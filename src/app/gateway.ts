@@ -118,7 +118,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   const metrics = await startMetricsServer({
     address: options.nodeAddress,
     preferredPort: metricsPort,
-    metrics: () => dataPlane.metrics(),
+    metrics: async () => (await Promise.all([dataPlane.metrics(), controllers.metrics()])).join('\n'),
     pages: debugPages({
       table: () => table,
       picker,

@@ -15,6 +15,7 @@ import { readerOf, startAimController, type AimDefinition, type AimEnvironment, 
 import { decide } from './decision.ts';
 import { deploymentsBehind, podsOf, probedModel, probeKey, servedUnlabelled } from './endpoint.ts';
 import type { GatewayObserved } from './gatewayplan.ts';
+import type { AirunwayMetrics } from './metrics.ts';
 import type { ModelProbe } from './modelprobe.ts';
 import { pickerKinds } from './pickerobjects.ts';
 import { planDeployment, type Observed } from './plan.ts';
@@ -34,11 +35,12 @@ export interface ModelDeploymentOptions {
   readonly kinds: AirunwayKinds;
   readonly settings: AirunwaySettings;
   readonly probe: ModelProbe;
+  readonly metrics: AirunwayMetrics;
 }
 
 /** Chooses, makes and offers what ModelDeployments of one group declare (airunway.md 3 to 5). */
 export async function startModelDeployments(options: ModelDeploymentOptions): Promise<Controller> {
-  const { environment, kinds, settings, probe } = options;
+  const { environment, kinds, settings, probe, metrics } = options;
   const { dialect, deployment: kind, providerConfig } = kinds;
   const { informers } = environment;
   const context: PlanContext = { dialect, settings };
@@ -89,7 +91,18 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
       detect(read);
       return observe(object, read, options, wake);
     },
-    plan: (object, observed) => planDeployment(object, observed, context),
+    plan: (object, observed) => {
+      const started = performance.now();
+      const plan = planDeployment(object, observed, context);
+      return {
+        ...plan,
+        // Called when all else has been written.
+        status: (failedWrites, now) => {
+          metrics.passed(object, (performance.now() - started) / 1000);
+          return plan.status(failedWrites, now);
+        },
+      };
+    },
   };
   const controller = await startAimController(environment, definition);
   detect(readerOf(environment));

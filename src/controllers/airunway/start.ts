@@ -6,6 +6,7 @@ import {
 import { AirunwayModelDeployment, ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import type { AimEnvironment } from '../aim/pipeline.ts';
 import { startModelDeployments, type AirunwayKinds } from './controller.ts';
+import { createAirunwayMetrics } from './metrics.ts';
 import { createModelProbe } from './modelprobe.ts';
 import { startRegistration } from './registration.ts';
 import { providers } from './providers/index.ts';
@@ -24,8 +25,14 @@ export interface AirunwayOptions {
   readonly withoutGpus?: ReadonlySet<string>;
 }
 
+export interface Airunway {
+  /** Prometheus metrics of both groups. */
+  metrics(): Promise<string>;
+  stop(): Promise<void>;
+}
+
 /** The controllers of both groups of KubeAIRunway, and the registration of Headgate's own providers. */
-export async function startAirunway(options: AirunwayOptions): Promise<{ stop(): Promise<void> }> {
+export async function startAirunway(options: AirunwayOptions): Promise<Airunway> {
   const { environment, settings, version, withoutGpus = new Set<string>() } = options;
   const { client, informers, log } = environment;
   const probe = createModelProbe(log);
@@ -34,11 +41,17 @@ export async function startAirunway(options: AirunwayOptions): Promise<{ stop():
   const registrations = await Promise.all(
     groups.map((kinds) => startRegistration({ client, informers, kinds, version, withoutGpus, log })),
   );
+  const measured = groups.map((kinds) => ({
+    kinds,
+    metrics: createAirunwayMetrics(kinds.dialect, informers.informer(kinds.deployment)),
+  }));
   const controllers = await Promise.all(
-    groups.map((kinds) => startModelDeployments({ environment, kinds, settings, probe })),
+    measured.map((group) => startModelDeployments({ environment, settings, probe, ...group })),
   );
   return {
+    metrics: async () => (await Promise.all(measured.map(({ metrics }) => metrics.render()))).join('\n'),
     stop: async () => {
+      for (const { metrics } of measured) metrics.stop();
       await Promise.all(controllers.map((controller) => controller.stop()));
       await probe.stop();
       await Promise.all(registrations.map((registration) => registration.stop()));

@@ -38,6 +38,8 @@ export interface AirunwayCluster {
   ): Promise<T | undefined>;
   /** Ends the controllers and starts them with other settings. */
   restart(settings: Partial<AirunwaySettings>): Promise<void>;
+  /** What Prometheus would scrape. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -115,6 +117,7 @@ export async function startAirunwayCluster(
       await controllers.stop();
       controllers = await start(changed);
     },
+    metrics: () => controllers.metrics(),
     stop: async () => {
       await controllers.stop();
       await informers.stop();
