@@ -1,7 +1,8 @@
 import type { ImageMetadata } from '../../kinds/aim/imagemetadata.ts';
 import type { ObjectRef } from '../../kinds/object.ts';
 import { startCacheControllers } from './caches/start.ts';
-import { startModelControllers } from './modelcontrollers.ts';
+import { startLegacyServiceController } from './legacyservice/controller.ts';
+import { startModelControllers, type ModelControllerOptions } from './modelcontrollers.ts';
 import { readerOf, type AimEnvironment } from './pipeline.ts';
 import { startServiceController } from './service/controller.ts';
 import { explainService, type ServiceExplanation } from './service/explain.ts';
@@ -10,6 +11,7 @@ export interface AimOptions {
   readonly environment: AimEnvironment;
   /** Images that are known without asking their registry. */
   readonly builtinImages?: ((image: string) => ImageMetadata | undefined) | undefined;
+  readonly registryBackOff?: ModelControllerOptions['backOff'];
 }
 
 export interface Aim {
@@ -19,11 +21,12 @@ export interface Aim {
 }
 
 /** The controllers of the AIM kinds. */
-export async function startAim({ environment, builtinImages }: AimOptions): Promise<Aim> {
+export async function startAim({ environment, builtinImages, registryBackOff }: AimOptions): Promise<Aim> {
   const controllers = await Promise.all([
-    startModelControllers({ environment, imageMetadata: builtinImages }),
+    startModelControllers({ environment, imageMetadata: builtinImages, backOff: registryBackOff }),
     startCacheControllers(environment),
     startServiceController(environment),
+    startLegacyServiceController(environment),
   ]);
   const read = readerOf(environment);
   return {

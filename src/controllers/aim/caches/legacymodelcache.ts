@@ -13,20 +13,13 @@ import { legacyLabelValue, nameLabel } from '../labels.ts';
 import { legacyConfigs } from '../legacymodels.ts';
 import { usersOf } from '../modelwatches.ts';
 import type { AimDefinition, AimEnvironment, Plan } from '../pipeline.ts';
-import { resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';
+import { resolveRuntimeConfig } from '../runtimeconfig.ts';
 import { claimChild, claimSize, defaultHeadroomPercent, waitsForConsumer } from './claims.ts';
 import { indexJobPods, jobPodWatch, seeJob, type SeenJob } from './jobs.ts';
-import { isFilled, legacyModelCacheStatus } from './legacymodelcachestatus.ts';
+import { isFilled, legacyModelCacheStatus, type ObservedModelCache } from './legacymodelcachestatus.ts';
 import { cacheDirectory, isSameRequest, weightsJob, type WeightsJob } from './weightsjob.ts';
 
 /** AIMModelCache of aim.silogen.ai: weights on a volume (aim.md 11.7). */
-
-export interface ObservedModelCache {
-  readonly config: ResolvedConfig;
-  readonly claim: PersistentVolumeClaim | undefined;
-  readonly classes: readonly StorageClass[];
-  readonly download: SeenJob | undefined;
-}
 
 type CacheSpec = NonNullable<LegacyAIMModelCache['spec']>;
 

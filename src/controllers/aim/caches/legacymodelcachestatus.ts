@@ -1,12 +1,21 @@
 import type { LegacyAIMModelCache } from '../../../kinds/aim/legacy/aimmodelcache.ts';
+import type { PersistentVolumeClaim } from '../../../kinds/core/persistentvolumeclaim.ts';
+import type { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import type { ExtraCondition } from '../health.ts';
 import { legacyConditions, readyEvents } from '../legacyconditions.ts';
 import type { Verdict } from '../pipeline.ts';
+import type { ResolvedConfig } from '../runtimeconfig.ts';
 import { claimHealth } from './claims.ts';
-import { jobPodsHealth, retriedJobHealth } from './jobs.ts';
-import type { ObservedModelCache } from './legacymodelcache.ts';
+import { jobPodsHealth, retriedJobHealth, type SeenJob } from './jobs.ts';
 
 /** The status of an AIMModelCache (aim.md 11.7). */
+
+export interface ObservedModelCache {
+  readonly config: ResolvedConfig;
+  readonly claim: PersistentVolumeClaim | undefined;
+  readonly classes: readonly StorageClass[];
+  readonly download: SeenJob | undefined;
+}
 
 type CacheState = NonNullable<NonNullable<LegacyAIMModelCache['status']>['status']>;
 

@@ -6,20 +6,21 @@ import {
   LegacyAIMServiceTemplate,
 } from '../../../kinds/aim/legacy/aimservicetemplate.ts';
 import { LegacyAIMTemplateCache } from '../../../kinds/aim/legacy/aimtemplatecache.ts';
-import type { LegacyModelSource } from '../../../kinds/aim/legacy/fields.ts';
 import { Namespace } from '../../../kinds/core/namespace.ts';
-import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
 import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { child, type Child } from '../children.ts';
 import { legacyLabelValue, nameLabel } from '../labels.ts';
-import { legacyConfigs } from '../legacymodels.ts';
-import { legacyModelCacheName } from '../legacynames.ts';
 import { mergeEnv } from '../mergeenv.ts';
 import { usersOf } from '../modelwatches.ts';
 import type { AimDefinition, AimEnvironment, Plan, Reader } from '../pipeline.ts';
-import { resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';
+import {
+  byCacheSource,
+  observeLegacyTemplateCache,
+  type LegacyCachedSource,
+  type ObservedLegacyTemplateCache,
+} from './legacytemplatecacheobserve.ts';
 import { legacyTemplateCacheStatus } from './legacytemplatecachestatus.ts';
 
 /** AIMTemplateCache of aim.silogen.ai: the model caches that a template needs (aim.md 11.7). */
@@ -30,27 +31,10 @@ export const byLegacyTemplate = 'aim/legacy-cache-template';
 
 const { group } = legacyDialect;
 const cacheLabel = `${group}/template-cache`;
-const bySource = 'aim/model-cache-source';
 const bySourceUri = 'aim/legacy-template-source';
 const statusDelayMs = 500;
 
 type CacheSpec = NonNullable<LegacyAIMTemplateCache['spec']>;
-
-export interface LegacyCachedSource {
-  readonly source: LegacyModelSource;
-  /** What the model cache is called that is made where there is none. */
-  readonly name: string;
-  readonly cache: LegacyAIMModelCache | undefined;
-  /** The name belongs to a cache of other weights. */
-  readonly taken: boolean;
-}
-
-export interface ObservedLegacyTemplateCache {
-  readonly config: ResolvedConfig;
-  readonly kind: Kind<LegacyAIMServiceTemplate>;
-  readonly template: LegacyAIMServiceTemplate | undefined;
-  readonly sources: readonly LegacyCachedSource[];
-}
 
 export function legacyTemplateCacheController(
   environment: AimEnvironment,
@@ -76,7 +60,8 @@ export function legacyTemplateCacheController(
       name: legacyTemplateCacheFinalizer,
       cleanUp: (cache, read) => dropUnavailable(environment, cache, read),
     },
-    observe: (cache, read) => (cache.spec === undefined ? undefined : observeCache(cache, cache.spec, read)),
+    observe: (cache, read) =>
+      cache.spec === undefined ? undefined : observeLegacyTemplateCache(cache, cache.spec, read),
     plan: planCache,
   };
 }
@@ -84,7 +69,7 @@ export function legacyTemplateCacheController(
 export function addLegacyCacheIndexes(informers: InformerCache): void {
   informers
     .informer(LegacyAIMModelCache)
-    .addIndex(bySource, ({ metadata, spec }) =>
+    .addIndex(byCacheSource, ({ metadata, spec }) =>
       spec === undefined ? [] : [keyOf({ namespace: metadata.namespace, name: spec.sourceUri })],
     );
   informers
@@ -124,40 +109,6 @@ function watchesOf(informers: InformerCache): Watch[] {
     }),
   ];
 }
-
-function observeCache(cache: LegacyAIMTemplateCache, spec: CacheSpec, read: Reader): ObservedLegacyTemplateCache {
-  const { namespace = '' } = cache.metadata;
-  const name = spec.templateRef;
-  const own = read.get(LegacyAIMServiceTemplate, { namespace, name });
-  const template = own ?? read.get(LegacyAIMClusterServiceTemplate, { name });
-  const named = [...(template?.status?.modelSources ?? []), ...(spec.modelSources ?? [])];
-  const sources = new Map(named.map((source) => [source.name, source]));
-  return {
-    config: resolveRuntimeConfig(read, legacyConfigs, spec.runtimeConfigName, namespace),
-    kind: own === undefined ? LegacyAIMClusterServiceTemplate : LegacyAIMServiceTemplate,
-    template,
-    sources: [...sources.values()].map((source) => cachedSource(namespace, spec, source, read)),
-  };
-}
-
-function cachedSource(namespace: string, spec: CacheSpec, source: LegacyModelSource, read: Reader): LegacyCachedSource {
-  const holds = (found: LegacyAIMModelCache): boolean =>
-    found.metadata.deletionTimestamp === undefined &&
-    found.spec?.sourceUri === source.sourceUri &&
-    (!spec.storageClassName || found.spec.storageClassName === spec.storageClassName);
-  const name = legacyModelCacheName(source.name);
-  const [best] = read
-    .byIndex(LegacyAIMModelCache, bySource, keyOf({ namespace, name: source.sourceUri }))
-    .filter(holds)
-    .toSorted((one, other) => rank(one) - rank(other) || (one.metadata.name < other.metadata.name ? -1 : 1));
-  // The index does not know yet what was made a moment ago.
-  const named = read.get(LegacyAIMModelCache, { namespace, name });
-  const cache = best ?? (named !== undefined && holds(named) ? named : undefined);
-  return { source, name, cache, taken: cache === undefined && named !== undefined };
-}
-
-const goodness = ['Available', 'Progressing', 'Pending', 'Failed'];
-const rank = ({ status }: LegacyAIMModelCache): number => goodness.indexOf(status?.status ?? 'Pending');
 
 function planCache(
   cache: LegacyAIMTemplateCache,

@@ -10,7 +10,7 @@ import { mergeEnv } from '../mergeenv.ts';
 import type { Plan } from '../pipeline.ts';
 import { resourceStatus } from '../resourcestatus.ts';
 import { transitionEvents } from '../transitions.ts';
-import type { CachedSource, ObservedTemplateCache } from './templatecache.ts';
+import { rankOf, type CachedSource, type ObservedTemplateCache } from './templatecacheobserve.ts';
 
 type CacheSpec = NonNullable<AIMTemplateCache['spec']>;
 type CacheStatus = NonNullable<AIMTemplateCache['status']>;
@@ -138,10 +138,6 @@ function artifactsComponent({ sources, template }: ObservedTemplateCache): Compo
   if (why === undefined) return is(state, 'CachesNotReady', `${called} is ${status}`);
   return is(state, why.reason, `${called}: ${why.message}`);
 }
-
-const goodness = ['Ready', 'Progressing', 'Pending', 'Degraded', 'NotAvailable', 'Failed'];
-/** The better, the smaller. */
-export const rankOf = ({ status }: AIMArtifact): number => goodness.indexOf(status?.status ?? 'Pending');
 
 function fieldsOf({ config, kind, template, sources }: ObservedTemplateCache): Partial<CacheStatus> {
   const found = sources.flatMap(({ source, artifact }) => {
