@@ -13,9 +13,7 @@ export function parseRequest(endpoint: PromptEndpoint, body: JsonObject): Genera
 
 /** The tokens that the model reads. @throws HttpError 400 naming the field */
 export function promptOf(endpoint: PromptEndpoint, body: JsonObject, model: LoadedModel): Token[] {
-  const tokens = endpoint === 'chat' ? chatPrompt(body, model) : model.tokenize(plainPrompt(body['prompt']));
-  if (tokens.length === 0) throw refusal('prompt', 'there is nothing to go on from');
-  return tokens;
+  return endpoint === 'chat' ? chatPrompt(body, model) : model.tokenize(plainPrompt(body['prompt']));
 }
 
 function chatPrompt(body: JsonObject, { tokenizeChat }: LoadedModel): Token[] {

@@ -18,7 +18,7 @@ import {
   type RunningProgram,
 } from '../llm/server/http.ts';
 import { createMetrics, type EngineLoad, type EngineMetrics } from '../llm/server/metrics.ts';
-import { parseModel, tokenBudget, type GenerationOptions } from '../llm/server/requests.ts';
+import { parseModel, refusal, tokenBudget, type GenerationOptions } from '../llm/server/requests.ts';
 import type { Log } from '../telemetry/log.ts';
 import { readConfig, type LlamaCppConfig } from './flags.ts';
 import { bestSequence, generateOn } from './generate.ts';
@@ -166,6 +166,7 @@ function complete(service: Service, request: CompletionRequest, shape: AnswerSha
   const { config, model, slots, metrics } = service;
   const { asked, sampling, prompt } = request;
   if (response.destroyed) return; // The client left while its body was read.
+  if (prompt.length === 0) throw refusal('prompt', 'there is nothing to go on from');
   const maxTokens = tokenBudget(prompt.length, asked.maxTokens, model.maxModelLen);
   const head: AnswerHead = {
     id: `${shape.idPrefix}${randomUUID().replaceAll('-', '')}`,

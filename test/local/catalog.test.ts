@@ -60,7 +60,7 @@ test.each([
   ],
   [
     'catalog:\n  - images: [a]\n    program: nginx\n',
-    'c.yaml:3:14: catalog[0].program (or a map with command or url) must be one of simulator, testupstream, epp, aim, aimdownload, storageinitializer',
+    'c.yaml:3:14: catalog[0].program (or a map with command, url or gguf) must be one of simulator, testupstream, epp, aim, aimdownload, storageinitializer',
   ],
   [
     'catalog:\n  - images: [a]\n    program: { command: [a, 1] }\n',
@@ -98,6 +98,22 @@ test('an image can stand for a server that runs already', () => {
   expect(parsed('{ url: 11434 }')).toThrow('catalog[0].program.url must be a string');
   expect(parsed('{ url: "localhost:11434" }')).toThrow('catalog[0].program.url must be a URL such as');
   expect(parsed('{ url: "http://a", command: [b] }')).toThrow('command, args and env have no place beside it');
+});
+
+test('an image can stand for a model file, for the models that the entry names', () => {
+  const entry =
+    'images: ["vllm/vllm-openai*"]\n    models: ["Smol/*"]\n    program: { gguf: m.gguf, runtime: /opt/llama }';
+  const catalog = createCatalog(parseCatalog(`catalog:\n  - ${entry}\n`, 'c.yaml'));
+  expect(catalog.find('vllm/vllm-openai:v1', 'Smol/135M')).toEqual({ gguf: 'm.gguf', runtime: '/opt/llama' });
+  expect(catalog.find('vllm/vllm-openai:v1', 'Qwen/Qwen3-0.6B')).toBe('simulator');
+  expect(catalog.find('vllm/vllm-openai:v1')).toBe('simulator');
+  const parsed = (program: string) => () =>
+    parseCatalog(`catalog:\n  - images: [a]\n    program: ${program}\n`, 'c.yaml');
+  expect(parsed('{ gguf: m.gguf, args: append }')).toThrow('catalog[0].program has a gguf: only runtime has a place');
+  expect(parsed('{ runtime: /opt, command: [a] }')).toThrow('catalog[0].program.runtime is for a gguf');
+  expect(() => parseCatalog('catalog:\n  - images: [a]\n    models: []\n    program: epp\n', 'c.yaml')).toThrow(
+    'catalog[0].models must be a list of at least one string',
+  );
 });
 
 test('asking an AIM image for its profile is told from serving it', () => {
