@@ -2,9 +2,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decision } from '../picker/decision.ts';
 import type { DirectorStats } from '../picker/director.ts';
-import type { CompletedRequest, DirectorObserver, FlowLabels } from '../picker/observer.ts';
-import type { InferenceRequest } from '../picker/request.ts';
+import type { DirectorObserver, FlowLabels } from '../picker/observer.ts';
 import * as buckets from './buckets.ts';
+import { labelsOfModels, legacyMetrics, models, objectiveMetrics, type MetricMaker } from './requestmetrics.ts';
 
 export interface EppMetrics {
   readonly registry: Registry;
@@ -12,13 +12,14 @@ export interface EppMetrics {
   /** A request that never came to the director: its body was refused. */
   readonly refused: (code: string) => void;
   readonly pollFailed: () => void;
+  /** A metrics page without what it should say. */
+  readonly extractFailed: () => void;
   /** Where the gauges of the pool come from. */
   readonly showStats: (stats: () => DirectorStats) => void;
 }
 
-const models = ['model_name', 'target_model_name'] as const;
-
-export function createEppMetrics(pool: { name: string; namespace: string }): EppMetrics {
+/** @param legacy also the names of v1.0.1 (feature gate enableLegacyMetrics) */
+export function createEppMetrics(pool: { name: string; namespace: string }, legacy = false): EppMetrics {
   let stats: (() => DirectorStats) | undefined;
   const registry = new Registry();
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
@@ -28,13 +29,8 @@ export function createEppMetrics(pool: { name: string; namespace: string }): Epp
   const histogram = <L extends string>(name: string, help: string, bounds: number[], labelNames: readonly L[] = []) =>
     new Histogram<L>({ name, help, labelNames, buckets: bounds, registers: [registry] });
 
-  const total = counter('inference_objective_request_total', 'Requests by model and priority.', [
-    ...models,
-    'priority',
-  ]);
-  const errors = counter('inference_objective_request_error_total', 'Requests that failed.', [...models, 'error_code']);
-  const completion = completionMetrics(histogram);
-  const running = gauge('inference_objective_running_requests', 'Requests in progress.', ['model_name']);
+  const make: MetricMaker = { counter, gauge, histogram };
+  const requests = [objectiveMetrics(make), ...(legacy ? [legacyMetrics(make)] : [])];
   const scheduling = histogram(
     'inference_extension_scheduler_e2e_duration_seconds',
     'Time to choose endpoints for a request.',
@@ -81,17 +77,22 @@ export function createEppMetrics(pool: { name: string; namespace: string }): Epp
   const pollErrors = counter('llm_d_inference_scheduler_datalayer_poll_errors_total', 'Scrapes that failed.', [
     'source_type',
   ]);
+  const extractErrors = counter(
+    'llm_d_inference_scheduler_datalayer_extract_errors_total',
+    'Scrapes that did not tell the queue, the running requests or the KV cache usage.',
+    ['source_type', 'extractor_type'],
+  );
   gauge('inference_extension_info', 'The build of this picker.', ['commit', 'build_ref']).set(
     { commit: '', build_ref: 'headgate' },
     1,
   );
   poolGauges(registry, pool.name, () => stats?.());
-  const flow = flowMetrics({ gauge, histogram }, pool.name);
+  const flow = flowMetrics(make, pool.name);
 
   return {
     registry,
     refused: (code) => {
-      errors.inc({ model_name: '', target_model_name: '', error_code: code });
+      for (const metrics of requests) metrics.failed('', '', code);
     },
     showStats: (show) => {
       stats = show;
@@ -99,21 +100,23 @@ export function createEppMetrics(pool: { name: string; namespace: string }): Epp
     pollFailed: () => {
       pollErrors.inc({ source_type: 'metrics-data-source' });
     },
+    extractFailed: () => {
+      extractErrors.inc({ source_type: 'metrics-data-source', extractor_type: 'core-metrics-extractor' });
+    },
     observer: {
-      received: (model_name, target_model_name, priority) => {
-        total.inc({ model_name, target_model_name, priority: String(priority) });
+      received: (incomingModel, targetModel, priority) => {
+        for (const metrics of requests) metrics.received(incomingModel, targetModel, priority);
       },
-      decided: (request, decision) => {
+      decided: ({ incomingModel }, decision) => {
         countAttempt(attempts, pool.namespace, decision);
-        if (decision.type === 'drop') errors.inc(errorLabels(request, decision.code));
+        if (decision.type !== 'drop') return;
+        for (const metrics of requests) metrics.failed(incomingModel, incomingModel, decision.code);
       },
-      running: (model_name, change) => {
-        running.inc({ model_name }, change);
+      running: (incomingModel, change) => {
+        for (const metrics of requests) metrics.running(incomingModel, change);
       },
       completed: (request) => {
-        completion(request);
-        if (request.status === undefined || request.status < 400) return;
-        errors.inc({ ...modelLabels(request), error_code: 'ModelServerError' });
+        for (const metrics of requests) metrics.completed(request);
       },
       scheduled: (ms) => {
         scheduling.observe(ms / 1000);
@@ -135,72 +138,6 @@ export function createEppMetrics(pool: { name: string; namespace: string }): Epp
       },
       ...flow,
     },
-  };
-}
-
-const modelLabels = (request: { incomingModel: string; targetModel: string }) => ({
-  model_name: request.incomingModel,
-  target_model_name: request.targetModel,
-});
-
-const errorLabels = ({ incomingModel }: InferenceRequest, error_code: string) => ({
-  model_name: incomingModel,
-  target_model_name: incomingModel,
-  error_code,
-});
-
-type MakeHistogram = <L extends string>(
-  name: string,
-  help: string,
-  bounds: number[],
-  labels?: readonly L[],
-) => Histogram<L>;
-type MakeGauge = <L extends string>(name: string, help: string, labels?: readonly L[]) => Gauge<L>;
-
-function completionMetrics(histogram: MakeHistogram): (request: CompletedRequest) => void {
-  const objective = (suffix: string, help: string, bounds: number[]) =>
-    histogram(`inference_objective_${suffix}`, help, bounds, models);
-  const duration = objective(
-    'request_duration_seconds',
-    'Time from request to the end of its response.',
-    buckets.latency,
-  );
-  const ttft = objective('request_ttft_seconds', 'Time to the first token of a streamed answer.', buckets.latency);
-  const tpot = objective(
-    'request_tpot_seconds',
-    'Time per token after the first of a streamed answer.',
-    buckets.perToken,
-  );
-  const perToken = objective(
-    'normalized_time_per_output_token_seconds',
-    'Duration divided by the number of output tokens.',
-    buckets.normalized,
-  );
-  const requestSizes = objective('request_sizes', 'Bytes of request bodies.', buckets.requestBytes);
-  const responseSizes = objective('response_sizes', 'Bytes of response bodies.', buckets.responseBytes);
-  const input = objective('input_tokens', 'Tokens of prompts.', buckets.inputTokens);
-  const cached = objective('prompt_cached_tokens', 'Tokens of prompts found in a cache.', buckets.inputTokens);
-  const output = objective('output_tokens', 'Tokens of answers.', buckets.outputTokens);
-
-  return (request) => {
-    const labels = modelLabels(request);
-    const { promptTokens, completionTokens, cachedTokens } = request.usage;
-    const seconds = request.durationMs / 1000;
-    duration.observe(labels, seconds);
-    requestSizes.observe(labels, request.requestBytes);
-    responseSizes.observe(labels, request.responseBytes);
-    if (promptTokens !== undefined) input.observe(labels, promptTokens);
-    if (cachedTokens !== undefined) cached.observe(labels, cachedTokens);
-    if (completionTokens !== undefined) {
-      output.observe(labels, completionTokens);
-      if (completionTokens > 0) perToken.observe(labels, seconds / completionTokens);
-    }
-    if (!request.streaming || request.ttftMs === undefined) return;
-    const first = request.ttftMs / 1000;
-    ttft.observe(labels, first);
-    if (completionTokens !== undefined && completionTokens > 1) {
-      tpot.observe(labels, (seconds - first) / (completionTokens - 1));
-    }
   };
 }
 
@@ -273,7 +210,7 @@ function poolGauges(registry: Registry, name: string, stats: () => DirectorStats
 }
 
 function flowMetrics(
-  { gauge, histogram }: { gauge: MakeGauge; histogram: MakeHistogram },
+  { gauge, histogram }: MetricMaker,
   inference_pool: string,
 ): Pick<DirectorObserver, 'flowEnqueued' | 'flowSettled' | 'flowCycle'> {
   const flow = ['fairness_id', 'priority'] as const;
@@ -296,7 +233,11 @@ function flowMetrics(
     fairness_id: fairnessId,
     priority: String(priority),
   });
-  const labelsOf = (labels: FlowLabels) => ({ ...flowLabels(labels), inference_pool, ...modelLabels(labels) });
+  const labelsOf = (labels: FlowLabels) => ({
+    ...flowLabels(labels),
+    inference_pool,
+    ...labelsOfModels(labels.incomingModel, labels.targetModel),
+  });
   return {
     flowEnqueued: (labels, count, ms) => {
       size.inc(labelsOf(labels), 1);

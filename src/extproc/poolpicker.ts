@@ -1,8 +1,9 @@
 /** The picker of one pool at work: the director, what it learns of its endpoints, and what it tells (epp.md 6). */
-import type { PickerConfig } from '../picker/config/config.ts';
+import type { PickerConfig, PluginSpec } from '../picker/config/config.ts';
 import { createDirector, type Director } from '../picker/director.ts';
 import { cacheReports } from '../picker/kvevents/reports.ts';
 import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
+import { builtInEngines } from '../picker/metrics/engines.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createScraper, type MetricsSource } from '../picker/metrics/scraper.ts';
 import { metricsSourceOf } from '../picker/metrics/source.ts';
@@ -34,7 +35,7 @@ export interface PoolPicker {
 
 export function createPoolPicker({ config, pool, flags, given, address, log }: PoolPickerOptions): PoolPicker {
   const now = (): number => performance.now();
-  const metrics = createEppMetrics(pool);
+  const metrics = createEppMetrics(pool, config.featureGates.includes('enableLegacyMetrics'));
   const rendering = createHttpRender();
   const created = createDirector({
     config,
@@ -57,6 +58,7 @@ export function createPoolPicker({ config, pool, flags, given, address, log }: P
       created.recordMetrics(key, found);
     },
     failed: metrics.pollFailed,
+    incomplete: metrics.extractFailed,
     now,
     intervalMs: flags['refresh-metrics-interval'],
     log,
@@ -96,20 +98,40 @@ const metricFlags = {
   'cache-info-metric': 'cacheInfoSpec',
 } as const;
 
-/** Where metrics are and what they are called: by the configuration's plugins, else by the flags that these have replaced. */
+/** What is looked for anyway, under the old and the new name of KV cache usage, whichever of them a flag says. */
+const vllmNames = new Set(
+  builtInEngines
+    .filter(({ name }) => name === 'vllm')
+    .flatMap(({ queuedRequests, runningRequests, kvUsage, lora, cacheInfo }) => [
+      ...queuedRequests,
+      ...runningRequests,
+      ...kvUsage,
+      ...lora,
+      ...(cacheInfo === undefined ? [] : [cacheInfo.spec]),
+    ]),
+);
+
+/** Where metrics are and what they are called: by parameters of the configuration's plugins, else by the flags that these have replaced. */
 function metricsSource(config: PickerConfig, flags: EppFlags, given: ReadonlySet<string>): MetricsSource {
   const plugins = [...config.plugins];
-  const declared = (type: string): boolean => plugins.some((plugin) => plugin.type === type);
-  const names = Object.entries(metricFlags).filter(([flag]) => given.has(flag));
-  if (names.length > 0 && !declared('core-metrics-extractor')) {
-    const specs = names.map(([flag, field]) => [field, flags[flag as keyof typeof metricFlags]]);
-    const parameters = { defaultEngine: 'vllm', engineConfigs: [{ name: 'vllm', ...Object.fromEntries(specs) }] };
-    plugins.push({ name: 'flags-extractor', type: 'core-metrics-extractor', parameters });
+  // The configuration always has these plugins, by default without parameters.
+  const suggest = (type: string, parameters: PluginSpec['parameters']): void => {
+    const at = plugins.findIndex((plugin) => plugin.type === type);
+    if (Object.keys(plugins[at]?.parameters ?? {}).length === 0)
+      plugins.splice(Math.max(at, 0), at < 0 ? 0 : 1, { name: type, type, parameters });
+  };
+  const names = Object.entries(metricFlags).filter(
+    ([flag]) => given.has(flag) && !vllmNames.has(flags[flag as keyof typeof metricFlags]),
+  );
+  if (names.length > 0) {
+    const engine: Record<string, string> = { name: 'vllm' };
+    for (const [flag, field] of names) engine[field] = flags[flag as keyof typeof metricFlags];
+    suggest('core-metrics-extractor', { defaultEngine: 'vllm', engineConfigs: [engine] });
   }
-  if (!declared('metrics-data-source')) {
-    const parameters = { scheme: flags['model-server-metrics-scheme'], path: flags['model-server-metrics-path'] };
-    plugins.push({ name: 'flags-source', type: 'metrics-data-source', parameters });
-  }
+  suggest('metrics-data-source', {
+    scheme: flags['model-server-metrics-scheme'],
+    path: flags['model-server-metrics-path'],
+  });
   const source = metricsSourceOf({ ...config, plugins });
   const port = flags['model-server-metrics-port'];
   if (port === 0) return source;

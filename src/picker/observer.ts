@@ -45,6 +45,8 @@ export interface CompletedRequest {
   /** Of the response; undefined when it never came. */
   readonly status: number | undefined;
   readonly usage: Usage;
+  /** What the client asked for; 0: nothing. */
+  readonly slo: { readonly ttftMs: number; readonly tpotMs: number };
 }
 
 /** Every method may be left out; what is not listened to is not measured. */

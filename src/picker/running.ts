@@ -3,7 +3,8 @@ import type { Decision } from './decision.ts';
 import type { DirectorObserver, Usage } from './observer.ts';
 import type { Plugin, SchedulingResult } from './plugin.ts';
 import type { MonotonicClock } from './ports.ts';
-import type { InferenceRequest } from './request.ts';
+import { requestHeaders, type InferenceRequest } from './request.ts';
+import { numericHeader } from './slo.ts';
 import type { EndpointStore } from './store.ts';
 
 /** What upstream reckons a request to cost in tokens: its bytes as prompt, times this for the answer (inflight-load-producer). */
@@ -143,6 +144,10 @@ export class Running implements ScheduledRequest {
       streaming: request.streaming,
       status: this.#status,
       usage: this.#usage,
+      slo: {
+        ttftMs: numericHeader(request, requestHeaders.sloTtft),
+        tpotMs: numericHeader(request, requestHeaders.sloTpot),
+      },
     });
   }
 

@@ -17,9 +17,12 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
-export async function startModelServer(load: Load): Promise<ModelServer> {
+/** @param pages of metrics by path; default: one of vLLM wherever one asks */
+export async function startModelServer(load: Load, pages?: Readonly<Record<string, string>>): Promise<ModelServer> {
   const state = { load };
-  const server = createServer((_, response) => response.end(pageOf(state.load)));
+  const server = createServer(({ url = '' }, response) =>
+    response.end(pages === undefined ? pageOf(state.load) : pages[url]),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

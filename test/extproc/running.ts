@@ -34,7 +34,7 @@ export async function startPicker(
   options: { config?: string; objects?: string; argv?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningPicker> {
   const directory = await mkdtemp(join(tmpdir(), 'headgate-picker-'));
-  const servers = await Promise.all(loads.map(startModelServer));
+  const servers = await Promise.all(loads.map((load) => startModelServer(load)));
   const file = join(directory, 'pool.yaml');
   await writeFile(file, poolText(servers, options.objects));
   const lines: string[] = [];

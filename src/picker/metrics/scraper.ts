@@ -14,6 +14,8 @@ export interface ScraperOptions {
   readonly record: (key: string, metrics: EndpointMetrics) => void;
   /** A scrape failed. */
   readonly failed?: (key: string, reason: string) => void;
+  /** A page did not tell the queue, the running requests or the KV cache usage; what it told was recorded. */
+  readonly incomplete?: (key: string) => void;
   readonly now: () => number;
   /** Time between two scrapes of an endpoint while its picker is in use. */
   readonly intervalMs: number;
@@ -51,7 +53,7 @@ interface Target {
 }
 
 export function createScraper(options: ScraperOptions): Scraper {
-  const { scrape, source, record, failed, now, intervalMs, log } = options;
+  const { scrape, source, record, failed, incomplete, now, intervalMs, log } = options;
   const targets = new Map<string, Target>();
   const stopped = new AbortController();
   let active = 0;
@@ -77,7 +79,11 @@ export function createScraper(options: ScraperOptions): Scraper {
       if (text.length > maxMetricsBytes) fail(target, `more than ${maxMetricsBytes} bytes`);
       else {
         target.failures = 0;
-        if (targets.get(target.key) === target) record(target.key, source.read(target.endpoint, text));
+        if (targets.get(target.key) !== target) return;
+        const found = source.read(target.endpoint, text);
+        record(target.key, found);
+        if (found.waiting === undefined || found.running === undefined || found.kvUsage === undefined)
+          incomplete?.(target.key);
       }
     } catch (error) {
       if (!stopped.signal.aborted) fail(target, error instanceof Error ? error.message : String(error));
