@@ -1,3 +1,5 @@
+import { request, type Dispatcher } from 'undici';
+
 /** One streamed answer of an OpenAI chat completions endpoint. */
 
 export interface ChatMessage {
@@ -64,7 +66,7 @@ async function ask(
   { url, host, model, maxTokens }: ChatTarget,
   messages: readonly ChatMessage[],
   signal: AbortSignal,
-): Promise<Response> {
+): Promise<Dispatcher.ResponseData> {
   const body = {
     model,
     messages,
@@ -73,26 +75,34 @@ async function ask(
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
   };
   const headers = { 'content-type': 'application/json', ...(host === undefined ? {} : { host }) };
-  let response: Response;
+  // Not by fetch, which takes no Host header.
+  let response: Dispatcher.ResponseData;
   try {
-    response = await fetch(`${url}/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body), signal });
+    response = await request(`${url}/chat/completions`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+      signal,
+    });
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new Error(`cannot reach ${url}: ${cause}`, { cause: error });
+    throw new Error(`cannot reach ${url}: ${error instanceof Error ? error.message || error.name : String(error)}`, {
+      cause: error,
+    });
   }
-  if (response.ok) return response;
-  throw new Error(`${url} answered ${response.status}: ${errorText(await response.text())}`);
+  if (response.statusCode < 300) return response;
+  throw new Error(`${url} answered ${response.statusCode}: ${errorText(await response.body.text())}`);
 }
 
 /** The data of each server-sent event, up to `[DONE]`. */
-async function* events(response: Response): AsyncGenerator<string> {
-  const type = response.headers.get('content-type') ?? '';
-  if (response.body === null || !type.startsWith('text/event-stream')) {
+async function* events({ headers, body }: Dispatcher.ResponseData): AsyncGenerator<string> {
+  const type = [headers['content-type']].flat()[0] ?? '';
+  if (!type.startsWith('text/event-stream')) {
+    body.on('error', () => undefined).destroy();
     throw new Error(`the answer is no event stream but ${type === '' ? 'of no type' : type}`);
   }
   let rest = '';
   const decoder = new TextDecoder();
-  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > maxLineLength) throw new Error('the answer is no event stream: a line has no end');
