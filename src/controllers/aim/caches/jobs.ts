@@ -95,9 +95,10 @@ export function retriedJobHealth({ job, outcome }: SeenJob, advice: string): Hea
   };
 }
 
+/** When the time of a finished Job is over, in words. */
 export function retryText({ status, spec }: Job): string {
-  const failed = status?.conditions?.find(({ type }) => type === 'Failed')?.lastTransitionTime;
-  const at = Date.parse(failed ?? '') + (spec.ttlSecondsAfterFinished ?? 0) * 1000;
+  const ended = status?.conditions?.find(({ type }) => type === 'Failed' || type === 'Complete')?.lastTransitionTime;
+  const at = Date.parse(ended ?? '') + (spec.ttlSecondsAfterFinished ?? 0) * 1000;
   const when = Number.isNaN(at) ? 'later' : `at ${new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')}`;
   return `it is tried again ${when}, or as soon as what it is asked changes or the job is deleted`;
 }

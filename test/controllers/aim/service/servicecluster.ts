@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startApiServer } from '../../../../src/apiserver/server.ts';
-import { createAimEnvironment } from '../../../../src/controllers/aim/pipeline.ts';
+import { createAimEnvironment, type AimEnvironment } from '../../../../src/controllers/aim/pipeline.ts';
 import { startServiceController } from '../../../../src/controllers/aim/service/controller.ts';
 import { AIMService } from '../../../../src/kinds/aim/aimservice.ts';
 import { Namespace } from '../../../../src/kinds/core/namespace.ts';
@@ -12,14 +12,17 @@ import type { Condition, KubeObject, ObjectRef } from '../../../../src/kinds/obj
 import { allKinds } from '../../../../src/kinds/registry.ts';
 import { createInformerCache } from '../../../../src/kube/cache.ts';
 import { KubeError, type KubeClient } from '../../../../src/kube/client.ts';
+import type { Controller } from '../../../../src/kube/controller.ts';
 import { createKubeClient } from '../../../../src/kube/httpclient.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
 
-/** An embedded API with the controller of AIMServices alone: the test plays everybody else. */
+/** An embedded API with the controller of AIMServices alone, or those given: the test plays everybody else. */
 export interface ServiceCluster {
   client: KubeClient;
   /** Writes of the controller so far, as `verb Kind name`. */
   writes: string[];
+  /** What pods have printed, by name. */
+  logs: Map<string, string>;
   /** Creates the objects of a YAML text, with their status. */
   apply(yaml: string): Promise<void>;
   setStatus(kind: Kind, ref: ObjectRef, status: unknown): Promise<void>;
@@ -35,11 +38,23 @@ export interface ServiceCluster {
 
 const patienceMs = 30_000;
 
-export async function startServiceCluster(options: { without?: readonly Kind[] } = {}): Promise<ServiceCluster> {
+interface ServiceClusterOptions {
+  without?: readonly Kind[];
+  start?: (environment: AimEnvironment) => Promise<Controller>;
+}
+
+export async function startServiceCluster(options: ServiceClusterOptions = {}): Promise<ServiceCluster> {
   const log = createLog({ level: 'silent' });
   const dataDir = await mkdtemp(join(tmpdir(), 'headgate-aim-'));
   const kinds = allKinds.filter((kind) => options.without?.includes(kind) !== true);
-  const api = await startApiServer({ dataDir, kinds, log });
+  const logs = new Map<string, string>();
+  const podLogs = {
+    read: async function* ({ pod }: { pod: string }) {
+      const text = logs.get(pod);
+      if (text !== undefined) yield await Promise.resolve(Buffer.from(text));
+    },
+  };
+  const api = await startApiServer({ dataDir, kinds, log, podLogs });
   const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
   const writes: string[] = [];
   const controllerClient = recording(client, writes);
@@ -50,7 +65,7 @@ export async function startServiceCluster(options: { without?: readonly Kind[] }
     log,
     operatorNamespace: 'aim-system',
   });
-  const controller = await startServiceController(environment);
+  const controller = await (options.start ?? startServiceController)(environment);
 
   const eventually = async <T extends KubeObject>(
     kind: Kind<T>,
@@ -83,6 +98,7 @@ export async function startServiceCluster(options: { without?: readonly Kind[] }
   return {
     client,
     writes,
+    logs,
     apply: async (yaml) => {
       for (const document of parseAllDocuments(yaml)) await create(client, document.toJS() as Applied);
     },
