@@ -2,7 +2,8 @@
  * `npm run bench:gateway [-- --seconds N --rounds N --profile DIR]`: what the gateway costs beside a plain reverse proxy.
  * One upstream (nginx, a fixed 440-byte JSON answer), one load generator (wrk, 32 connections, a 1 KB chat request, as fast as answers
  * come), three ways between them - direct, nginx as a proxy, Headgate with a picker and all its work - in alternating rounds of the
- * same run, so that whatever else the machine does hits all of them.
+ * same run, so that whatever else the machine does hits all of them. With `--routes 1,30,300` it is Headgate alone that is measured, with so many
+ * models each: finding the route must not cost more with more of them.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '3' },
     profile: { type: 'string' },
+    routes: { type: 'string' },
   },
 });
 const seconds = Number(values.seconds);
@@ -57,12 +59,20 @@ async function run(): Promise<void> {
   start([...measured, 'nginx', '-c', nginxConfig('proxy', proxyConfig(proxy, endpoints))]);
   const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
   const script = fileURLToPath(new URL('gatewayprocess.ts', import.meta.url));
-  start([...measured, process.execPath, ...profiling, script, String(gateway), ...endpoints.map(String)]);
+  const startGateway = (port: number, routes: string | undefined): void => {
+    const env = routes === undefined ? {} : { BENCH_ROUTES: routes };
+    start([...measured, process.execPath, ...profiling, script, String(port), ...endpoints.map(String)], env);
+  };
+  const counts = values.routes?.split(',') ?? [];
+  const ports = await freePorts(counts.length);
   const ways = [
     { name: 'direct', port: first },
     { name: 'nginx', port: proxy },
-    { name: 'headgate', port: gateway },
+    ...(counts.length === 0 ? [{ name: 'headgate', port: gateway }] : []),
+    ...counts.map((routes, i) => ({ name: `${routes} routes`, port: ports[i] ?? 0 })),
   ];
+  if (counts.length === 0) startGateway(gateway, undefined);
+  for (const [i, routes] of counts.entries()) startGateway(ports[i] ?? 0, routes);
   const load = loadScript();
   for (const { port } of ways) {
     await answering(port);
@@ -198,9 +208,9 @@ http { access_log off; ${temporary} ${servers} }
   return path;
 }
 
-function start(command: readonly string[]): void {
+function start(command: readonly string[], env: NodeJS.ProcessEnv = {}): void {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } });
   child.on('error', (error) => {
     console.error(`cannot start ${command.join(' ')}: ${error.message}`);
   });

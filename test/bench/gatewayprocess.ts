@@ -22,7 +22,9 @@ const rule = (model: string) => ({
   filters: [{ type: 'BackendHostRewrite' } as const],
   backends: [backend(pool)],
 });
-const others = Array.from({ length: 50 }, (_, at) => rule(`other-model-${at}`));
+const others = Array.from({ length: Number(process.env['BENCH_ROUTES'] ?? 51) - 1 }, (_, at) =>
+  rule(`other-model-${at}`),
+);
 plane.apply(table([...others, rule('meta-llama/Llama-3.1-8B-Instruct')]));
 const [bound] = await plane.bind('default/gw', { address: '127.0.0.1', listeners: [{ port: 80, bindPort: port }] });
 if (bound?.error !== undefined) throw new Error(`cannot bind port ${port}: ${bound.error}`);

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { ModelDeployment } from '../../src/kinds/airunway/modeldeployment.ts';
 import { Pod } from '../../src/kinds/core/pod.ts';
 import { Gateway } from '../../src/kinds/gateway/gateway.ts';
@@ -10,7 +8,7 @@ import { HTTPRoute } from '../../src/kinds/gateway/httproute.ts';
 import { InferencePool } from '../../src/kinds/inference/inferencepool.ts';
 import { apiVersionOf } from '../../src/kinds/kind.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { createKubeClient } from '../../src/kube/httpclient.ts';
+import { clientOf } from './client.ts';
 import { startHeadgate, until, type Headgate } from './headgate.ts';
 
 /**
@@ -119,7 +117,7 @@ it('removes what belongs to those that are deleted, and goes on answering for th
       method: 'POST',
       body: JSON.stringify({ model: modelName(i), messages: [] }),
     });
-    expect((await response.json()) as unknown).toMatchObject({ answered: addressOf(i) });
+    expect(await response.json()).toMatchObject({ answered: addressOf(i) });
   }
 }, 240_000);
 
@@ -171,15 +169,4 @@ function generator(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
-}
-
-interface Kubeconfig {
-  clusters: [{ cluster: { server: string; 'certificate-authority-data': string } }];
-  users: [{ user: { token: string } }];
-}
-
-function clientOf(file: string): KubeClient {
-  const { clusters, users } = parse(readFileSync(file, 'utf8')) as Kubeconfig;
-  const { server, 'certificate-authority-data': ca } = clusters[0].cluster;
-  return createKubeClient({ server, ca: Buffer.from(ca, 'base64').toString(), token: users[0].user.token });
 }

@@ -57,6 +57,7 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
     manager: `${dialect.name}-controller`,
     pausedBy: keyIn(dialect, 'reconcile-paused'),
     force: true,
+    workers: 4,
     kind,
     owns,
     reads: [providerConfig, Gateway, Pod],
