@@ -4,8 +4,18 @@
  */
 import { parseArgs } from 'node:util';
 import { createRandom } from '../../src/simulator/random.ts';
-import { createBenchPool, upstreamBinary, type PickerProcess } from './eppprocesses.ts';
 import { startLoad, type Flow } from './extprocload.ts';
+import { startMetricsPages } from './metricspages.ts';
+import { findUpstreamPicker, ourPickerUnder, startPicker, startPool } from './pickers.ts';
+import { cpuSecondsOf, residentBytesOf } from './processes.ts';
+
+interface PickerProcess {
+  readonly name: 'headgate' | 'upstream';
+  readonly pid: number;
+  /** Of its ext_proc service. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
 
 const { values } = parseArgs({
   options: {
@@ -67,9 +77,9 @@ async function measure(
 ): Promise<[cpu: number, wall: number]> {
   const load = startLoad(picker.url, { flow, bodies, connections: 4, callsPerConnection: 8 });
   while (load.done < 200 && !load.failed) await wait(20);
-  const [startedCpu, startedDone, startedMs] = [await picker.cpuSeconds(), load.done, performance.now()];
+  const [startedCpu, startedDone, startedMs] = [await cpuSecondsOf(picker.pid), load.done, performance.now()];
   await wait(seconds * 1_000);
-  const cpu = (await picker.cpuSeconds()) - startedCpu;
+  const cpu = (await cpuSecondsOf(picker.pid)) - startedCpu;
   const done = load.done - startedDone;
   const wall = (performance.now() - startedMs) / 1_000;
   await load.stop();
@@ -78,15 +88,24 @@ async function measure(
 
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
-const pool = await createBenchPool(8);
+// Scraping costs by time and not by request: at the default of 50 ms a loaded machine would measure mostly that, of both.
+const flags = ['--secure-serving=false', '--refresh-metrics-interval=1s'];
+const pages = await startMetricsPages(8);
+const pool = await startPool(pages.addresses, pages.port);
 const pickers: PickerProcess[] = [];
+const start = async (name: PickerProcess['name'], command: readonly [string, ...string[]]): Promise<void> => {
+  const picker = await startPicker(command, pool, pages.addresses.length, flags);
+  pickers.push({ name, pid: picker.pid, url: `http://127.0.0.1:${picker.grpcPort}`, stop: () => picker.stop() });
+};
 try {
   if (values.only !== 'upstream') {
     const profile = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
-    pickers.push(await pool.startHeadgate([...values['node-option'], ...profile]));
+    await start('headgate', ourPickerUnder([...values['node-option'], ...profile]));
   }
-  const binary = values.only === 'headgate' ? undefined : await upstreamBinary();
-  if (binary !== undefined) pickers.push(await pool.startUpstream(binary));
+  const binary = values.only === 'headgate' ? undefined : findUpstreamPicker();
+  if (binary !== undefined) await start('upstream', [binary]);
+  else if (values.only !== 'headgate')
+    console.error('without the upstream picker: test/tools/epp/build cannot build it here');
   for (const picker of pickers) {
     for (const flow of flows) {
       if (offers(picker, flow)) await warmUp(picker, flow, bodiesOf(1), Number(values['warm-up']));
@@ -118,9 +137,12 @@ try {
     }
   }
   for (const picker of pickers) {
-    console.log(`\n${picker.name}: ${((await picker.residentBytes()) / 2 ** 20).toFixed(0)} MiB resident afterwards`);
+    console.log(
+      `\n${picker.name}: ${((await residentBytesOf(picker.pid)) / 2 ** 20).toFixed(0)} MiB resident afterwards`,
+    );
   }
 } finally {
   for (const picker of pickers) await picker.stop();
   await pool.close();
+  pages.close();
 }

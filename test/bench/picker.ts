@@ -20,9 +20,14 @@ const { values } = parseArgs({
     decisions: { type: 'string', default: '3000' },
     endpoints: { type: 'string', default: '10,100,1000,10000' },
     'ext-proc': { type: 'boolean', default: true },
+    help: { type: 'boolean', default: false },
   },
   allowNegative: true,
 });
+if (values.help) {
+  console.log('npm run bench:picker -- [--decisions 3000] [--endpoints 10,100,1000,10000] [--no-ext-proc]');
+  process.exit(0);
+}
 const decisions = Number(values.decisions);
 const random = createRandom(1);
 const chunkBytes = 16 * 1024;

@@ -1,10 +1,12 @@
 /** Programs that a benchmark starts and ends. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Program {
+  readonly pid: number;
   /** What it has printed last, on both outputs. */
   output(): string;
   stop(): Promise<void>;
@@ -22,6 +24,7 @@ export function startProgram(command: string, argv: readonly string[], env: Reco
     });
   }
   return {
+    pid: child.pid ?? 0,
     output: () => (hasEnded(child) ? `${output}\n(ended)` : output),
     async stop() {
       child.kill('SIGTERM');
@@ -64,4 +67,16 @@ export async function freePorts(count: number): Promise<number[]> {
       return typeof address === 'object' && address !== null ? address.port : 0;
     }),
   );
+}
+
+/** Seconds of processor time that a process has used, all of its threads together. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
+  // Fields 14 and 15, utime and stime in ticks of 10 ms; the second field is the only one with spaces and ends with a bracket.
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+export async function residentBytesOf(pid: number): Promise<number> {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
+  return Number(line?.[1] ?? 0) * 1024;
 }

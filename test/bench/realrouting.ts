@@ -9,7 +9,7 @@ import { envoySkipMessage, findEnvoy, startEnvoy } from '../e2e/envoyproxy.ts';
 import { blockSize, latency, percentiles, runFleet, settings, type FleetRun, type Outcome } from './fleet.ts';
 import { defaultProfile, roundRobin, type Policy } from './policies.ts';
 import { freePorts, startProgram, waitFor } from './processes.ts';
-import { findUpstreamPicker, ourPicker, startPicker, startPool } from './realpool.ts';
+import { findUpstreamPicker, ourPicker, startPicker, startPool } from './pickers.ts';
 import {
   baseModel,
   scaledCacheBlocks,

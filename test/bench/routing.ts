@@ -22,8 +22,16 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '1' },
     pace: { type: 'string', default: '1' },
     policy: { type: 'string', default: '' },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(
+    'npm run bench:routing -- [--endpoints 8,32] [--requests 3200] [--seeds 1,2,3] [--rates all] [--only WORKLOAD]',
+  );
+  console.log('npm run bench:routing -- --real [--rounds 3] [--pace 4] [--only WORKLOAD] [--policy NAME]');
+  process.exit(0);
+}
 const requests = Number(values.requests);
 const seeds = values.seeds.split(',').map(Number);
 const startedMs = performance.now();

@@ -1,4 +1,7 @@
-/** An InferencePool with its pods in an embedded API: both pickers find their endpoints there, with the same command line. */
+/**
+ * Endpoint pickers side by side, each a process of its own: ours and the upstream one (test/tools/epp). Both find their endpoints in an
+ * InferencePool with its pods in an embedded API, with the same command line.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,13 +14,13 @@ import { connectTo } from '../apiserver/harness.ts';
 import { bin } from '../e2e/headgate.ts';
 import { freePorts, startProgram, waitFor, type Program } from './processes.ts';
 
-export interface RealPool {
+export interface BenchPool {
   readonly kubeconfig: string;
   close(): Promise<void>;
 }
 
 /** @param addresses of the pods, which all listen on `port` */
-export async function startPool(addresses: readonly string[], port: number): Promise<RealPool> {
+export async function startPool(addresses: readonly string[], port: number): Promise<BenchPool> {
   const directory = await mkdtemp(path.join(tmpdir(), 'headgate-bench-pool-'));
   const log = createLog({ level: 'warn' });
   const server = await startApiServer({ dataDir: path.join(directory, 'data'), kinds: allKinds, log });
@@ -63,14 +66,15 @@ export interface PickerProgram extends Program {
 /** Starts a picker for the pool, without any configuration, and waits until it has all endpoints. */
 export async function startPicker(
   command: readonly [program: string, ...argv: string[]],
-  pool: RealPool,
+  pool: BenchPool,
   endpoints: number,
+  more: readonly string[] = [],
 ): Promise<PickerProgram> {
   const [grpcPort = 0, healthPort = 0, metricsPort = 0] = await freePorts(3);
   const ports = ['--grpc-port', grpcPort, '--grpc-health-port', healthPort, '--metrics-port', metricsPort].map(String);
   const quiet = ['--metrics-endpoint-auth=false', '--tracing=false', '-v', '1'];
   const [program, ...argv] = command;
-  const flags = [...argv, '--pool-name', 'bench', '--pool-namespace', 'default', ...ports, ...quiet];
+  const flags = [...argv, '--pool-name', 'bench', '--pool-namespace', 'default', ...ports, ...quiet, ...more];
   const picker = startProgram(program, flags, { KUBECONFIG: pool.kubeconfig });
   const ready = new RegExp(`^inference_pool_ready_pods\\{.*\\} ${endpoints}$`, 'm');
   await waitFor(picker, `waited for ${endpoints} endpoints of ${program}`, async () => {
@@ -81,6 +85,14 @@ export async function startPicker(
 }
 
 export const ourPicker = [process.execPath, bin, 'epp'] as const;
+
+/** The same with options for Node.js. */
+export const ourPickerUnder = (nodeOptions: readonly string[]): readonly [string, ...string[]] => [
+  process.execPath,
+  ...nodeOptions,
+  bin,
+  'epp',
+];
 
 /** Where upstream's picker is; it is built where it is missing. undefined without Go. */
 export function findUpstreamPicker(): string | undefined {
