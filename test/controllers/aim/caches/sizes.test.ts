@@ -55,7 +55,7 @@ describe('a claim that waits', () => {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: { name: 'c' },
-    spec: { ...(storageClassName === undefined ? {} : { storageClassName }) },
+    spec: storageClassName === undefined ? {} : { storageClassName },
     status: { phase: 'Pending' },
   });
   const late = { ...standardClass, metadata: { name: 'late' }, volumeBindingMode: 'WaitForFirstConsumer' };
