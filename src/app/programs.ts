@@ -1,4 +1,6 @@
 import { pino } from 'pino';
+import { FlagError } from '../kube/goflags.ts';
+import { ConfigError } from '../picker/config/parameters.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 
 /** Resolves when the program serves, or with its exit code when it has run to its end. */
@@ -68,7 +70,9 @@ export async function runProgram(name: keyof typeof programs, argv: readonly str
     if (typeof started === 'number') process.exit(started);
     program.running = started;
   } catch (error) {
-    log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    // What a user got wrong is said by the message; where in our code that was found is of no help.
+    const mistake = error instanceof FlagError || error instanceof ConfigError;
+    log.fatal(mistake ? {} : { err: error }, error instanceof Error ? error.message : String(error));
     process.exit(1);
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
