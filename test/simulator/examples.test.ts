@@ -37,7 +37,7 @@ describe.each(files)('examples/%s', (file) => {
     const objects = await load(file);
     const ids = objects.map(({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`);
     for (const { apiVersion, kind } of objects) expect(served).toContain(`${apiVersion} ${kind}`);
-    expect(ids.length).toBeGreaterThan(5);
+    expect(ids.length).toBeGreaterThan(0);
     expect(new Set(ids).size).toBe(ids.length);
   });
 
