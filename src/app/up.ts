@@ -17,6 +17,7 @@ import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
 import { apiEnvironment } from '../local/apienvironment.ts';
+import { requireParts } from '../llamacpp/runtime.ts';
 import { createCatalog, parseCatalog, type Catalog } from '../local/catalog.ts';
 import { defaultGpus, offerText, type NodeGpus } from '../local/gpus.ts';
 import { claimNetwork } from '../local/network.ts';
@@ -207,5 +208,11 @@ async function observeCluster(informers: InformerCache): Promise<() => Cluster> 
 }
 
 async function readCatalog(file: string | undefined): Promise<Catalog> {
-  return createCatalog(file === undefined ? [] : parseCatalog(await readFile(file, 'utf8'), file));
+  if (file === undefined) return createCatalog([]);
+  const entries = parseCatalog(await readFile(file, 'utf8'), file);
+  // What is missing is said here, not in the log of a container that starts again and again.
+  for (const { program } of entries) {
+    if (typeof program === 'object' && 'gguf' in program) await requireParts(program);
+  }
+  return createCatalog(entries);
 }

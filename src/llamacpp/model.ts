@@ -1,9 +1,9 @@
-import { access } from 'node:fs/promises';
 import type { Turn } from '../llm/server/requests.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LlamaCppConfig } from './flags.ts';
 import {
   loadRuntime,
+  requireParts,
   type LlamaModel,
   type LlamaSequence,
   type RenderChat,
@@ -32,10 +32,7 @@ const defaultMaxModelLen = 4096;
 
 /** @throws Error that says what to do: no runtime, no file, no model file, too long */
 export async function loadModel(config: LlamaCppConfig, log: Log): Promise<LoadedModel> {
-  await access(config.gguf).catch(() => {
-    throw new Error(`there is no file ${config.gguf}: correct the gguf of the catalog's entry`);
-  });
-  const { runtime, compileTemplate } = await loadRuntime(config.runtime);
+  const { runtime, compileTemplate } = await loadRuntime(await requireParts(config));
   const llama = await runtime.getLlama({
     gpu: config.device === 'cpu' ? false : 'auto',
     build: 'never',

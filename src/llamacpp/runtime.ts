@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -112,21 +113,31 @@ function placesFor(directory: string | undefined): string[] {
   return [path.dirname(fileURLToPath(import.meta.url)), process.cwd()];
 }
 
-/** @throws Error that says how to install it, when it is not there */
-export async function loadRuntime(directory: string | undefined): Promise<LoadedRuntime> {
-  const file = locate(placesFor(directory));
-  if (file === undefined) {
-    const at = directory === undefined ? 'the directory where headgate is started' : path.resolve(directory);
-    throw new Error(
-      `a GGUF file needs node-llama-cpp, which is not installed: run "npm install node-llama-cpp" in ${at}` +
-        (directory === undefined
-          ? ', or name the directory that has it in the catalog (program: { gguf, runtime })'
-          : ''),
-    );
-  }
+/**
+ * The file of node-llama-cpp that serves a model.
+ *
+ * @throws Error that says what to do, when it or the model's file is not there
+ */
+export async function requireParts({ gguf, runtime }: { gguf: string; runtime?: string | undefined }): Promise<string> {
+  await access(gguf).catch(() => {
+    throw new Error(`there is no file ${path.resolve(gguf)}: correct the gguf of the catalog's entry`);
+  });
+  const file = locate(placesFor(runtime));
+  if (file !== undefined) return file;
+  const at = runtime === undefined ? 'the directory where headgate is started' : path.resolve(runtime);
+  const otherwise = ', or name the directory that has it in the catalog (program: { gguf, runtime })';
+  throw new Error(
+    `a GGUF file needs node-llama-cpp, which is not installed: run "npm install node-llama-cpp" in ${at}` +
+      (runtime === undefined ? otherwise : ''),
+  );
+}
+
+/** @param file as `requireParts` finds it */
+export async function loadRuntime(file: string): Promise<LoadedRuntime> {
   const loaded: unknown = await import(pathToFileURL(file).href);
-  if (!isRuntime(loaded))
+  if (!isRuntime(loaded)) {
     throw new Error(`${file} is not node-llama-cpp 3 as it is known here: use version 3.22 or later`);
+  }
   const jinja: unknown = createRequire(file)('@huggingface/jinja');
   if (!isJinja(jinja)) throw new Error(`${file} lacks @huggingface/jinja: install node-llama-cpp anew`);
   return {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { ListedModel } from '../../src/app/modellist.ts';
 import { findLlamaCpp, llamaCppSkipMessage } from '../llamacpp/llamacppparts.ts';
 import { bin, startHeadgate, until, type Headgate } from './headgate.ts';
@@ -51,6 +51,19 @@ spec:
     gatewayRef: {name: inference-gateway, namespace: default}
     pathTemplate: /{.metadata.namespace}/{.metadata.name}
 `;
+
+test.each([
+  ['{ gguf: /no/such.gguf }', 'there is no file /no/such.gguf: correct the gguf'],
+  [`{ gguf: '${import.meta.filename}', runtime: '${tmpdir()}' }`, `run "npm install node-llama-cpp" in ${tmpdir()}`],
+])('headgate up with program %s says what is missing, and does not start', async (program, message) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'headgate-realmodel-'));
+  const catalog = path.join(directory, 'catalog.yaml');
+  await writeFile(catalog, `catalog:\n  - images: [a]\n    program: ${program}\n`);
+  const words = ['up', '--data-dir', path.join(directory, 'data'), '--catalog', catalog];
+  const { code, stderr } = await run(process.execPath, [bin, ...words]);
+  await rm(directory, { recursive: true, force: true });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) as string });
+});
 
 describe.skipIf(skipped !== undefined)(`a real model behind the Gateway (${skipped ?? real})`, () => {
   let directory = '';
