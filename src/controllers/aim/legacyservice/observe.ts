@@ -56,10 +56,7 @@ export function observeLegacyService(
   return {
     model,
     template,
-    templateModel:
-      found === undefined
-        ? undefined
-        : findModel(read, { namespaced: LegacyAIMModel, cluster: LegacyAIMClusterModel }, found),
+    templateModel: found === undefined ? undefined : modelOf(namespace, found, read),
     config,
     cache: found === undefined ? undefined : findCache(namespace, found, read),
     claim: read.get(PersistentVolumeClaim, { namespace, name: temporaryClaimName(servingName) }),
@@ -77,6 +74,16 @@ export function observeLegacyService(
     servesKServe: read.served(InferenceService),
     servesRoutes: read.served(HTTPRoute),
   };
+}
+
+/** Of the service's namespace, else of the cluster, wherever the template is: so the guide's example has it (seed 002). */
+function modelOf(
+  namespace: string,
+  template: LegacyAIMServiceTemplate,
+  read: Reader,
+): FoundModel<LegacyAIMModel> | undefined {
+  const here = { ...template, metadata: { ...template.metadata, namespace } };
+  return findModel(read, { namespaced: LegacyAIMModel, cluster: LegacyAIMClusterModel }, here);
 }
 
 /** The template's cache has the template's name; others of the namespace are as good. */
