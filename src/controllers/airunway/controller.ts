@@ -5,16 +5,18 @@ import { Pod } from '../../kinds/core/pod.ts';
 import { Service } from '../../kinds/core/service.ts';
 import { Gateway } from '../../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
+import { ReferenceGrant } from '../../kinds/gateway/referencegrant.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
 import { apiVersionOf, qualifiedResource, type Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { watch, type Controller } from '../../kube/controller.ts';
-import { ownerReferenceTo } from '../../kube/owners.ts';
+import { controllerOf, ownerReferenceTo } from '../../kube/owners.ts';
 import type { Child, Parent } from '../aim/children.ts';
 import { readerOf, startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../aim/pipeline.ts';
 import { decide } from './decision.ts';
 import { deploymentsBehind, podsOf, probedModel, probeKey, servedUnlabelled } from './endpoint.ts';
 import type { GatewayObserved } from './gatewayplan.ts';
+import { managedPoolOf } from './managedpool.ts';
 import type { AirunwayMetrics } from './metrics.ts';
 import type { ModelProbe } from './modelprobe.ts';
 import { pickerKinds } from './pickerobjects.ts';
@@ -60,7 +62,7 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
     workers: 4,
     kind,
     owns,
-    reads: [providerConfig, Gateway, Pod],
+    reads: [providerConfig, Gateway, Pod, ReferenceGrant],
     watches: [
       watch(informers.informer(providerConfig), ({ object, previous, deleted }) =>
         !deleted && previous !== undefined && sameOffer(object, previous) ? [] : all(),
@@ -72,6 +74,10 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
         if (deleted) probe.forget(probeKey(object));
         return [];
       }),
+      // Pools of others than us: those that operators make.
+      watch(informers.informer(InferencePool), ({ object, previous, deleted }) =>
+        (deleted || previous === undefined) && controllerOf(object)?.kind !== kind.kind ? all() : [],
+      ),
       watch(informers.informer(Service), ({ object }) => deploymentsBehind(deployments, object)),
       watch(informers.informer(Pod), ({ object, previous, deleted }) =>
         deleted || previous !== undefined
@@ -144,12 +150,14 @@ function observe(
   const service =
     endpoint?.service === undefined ? undefined : read.get(Service, { namespace, name: endpoint.service });
   const offered = read.list(kinds.deployment).filter(({ spec }) => spec.gateway?.enabled !== false);
+  const managed = managedPoolOf(deployment, capability);
   const gateway: GatewayObserved = {
     served: gatewayKinds.every((kind) => read.served(kind)),
     gateways: read.list(Gateway),
     existing: (kind, candidate) => read.get(kind, { namespace, name: candidate }),
     service,
     pods: podsOf(service, read),
+    managedPool: managed === undefined ? undefined : read.get(InferencePool, managed),
     capability,
     probed: probedModel(deployment, capability, service, probe, wake),
     namespaces: [...new Set(offered.map(({ metadata }) => metadata.namespace ?? ''))],

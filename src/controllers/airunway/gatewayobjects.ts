@@ -3,6 +3,7 @@ import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import type { Service } from '../../kinds/core/service.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
+import type { ObjectRef } from '../../kinds/object.ts';
 import { child, type Child } from '../aim/children.ts';
 import type { AirunwaySettings } from './settings.ts';
 
@@ -65,9 +66,11 @@ export function routeChild(
   gateway: { name: string; namespace: string },
   settings: Pick<AirunwaySettings, 'matchModel'>,
   modelName: string,
+  pool: ObjectRef = deployment.metadata,
 ): Child {
   const { name, namespace = '' } = deployment.metadata;
-  const backendRefs = [{ group: InferencePool.group, kind: InferencePool.kind, name }];
+  const elsewhere = pool.namespace !== undefined && pool.namespace !== namespace ? { namespace: pool.namespace } : {};
+  const backendRefs = [{ group: InferencePool.group, kind: InferencePool.kind, name: pool.name, ...elsewhere }];
   const rule = settings.matchModel
     ? {
         matches: [

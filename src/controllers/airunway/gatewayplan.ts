@@ -5,7 +5,7 @@ import type { Gateway } from '../../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
 import type { Kind } from '../../kinds/kind.ts';
-import type { KubeObject, ObjectRef } from '../../kinds/object.ts';
+import { keyOf, type KubeObject, type ObjectRef } from '../../kinds/object.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { controllerOf, isControlledBy } from '../../kube/owners.ts';
 import type { Child } from '../aim/children.ts';
@@ -13,6 +13,7 @@ import { allowedRoutesChild } from './allowedroutes.ts';
 import { failed, holds } from './decision.ts';
 import { addressOf, chooseGateway } from './gatewaychoice.ts';
 import { poolChild, routeChild, targetPortOf } from './gatewayobjects.ts';
+import { grantChildren, managedPoolOf } from './managedpool.ts';
 import { pickerChildren, pickerKinds } from './pickerobjects.ts';
 import { podLabelChildren, type LabelledPod } from './podlabels.ts';
 import type { PlanContext } from './settings.ts';
@@ -29,6 +30,8 @@ export interface GatewayObserved {
   /** Pods behind the Service, which the pool is to select. */
   readonly pods: readonly LabelledPod[];
   readonly capability: EngineCapability | undefined;
+  /** The pool that the provider's operator makes; undefined while it has not, and where Headgate makes pools. */
+  readonly managedPool: InferencePool | undefined;
   /** What the model server says its model is; undefined while it is not known. */
   readonly probed: string | undefined;
   /** Namespaces of the deployments that are offered at Gateways. */
@@ -61,6 +64,11 @@ export function planGateway(deployment: ModelDeployment, observed: GatewayObserv
   if (!observed.served) return nothing(enabled === true ? unavailable : undefined);
   const choice = chooseGateway(observed.gateways, context.settings, context.dialect);
   if ('error' in choice) return nothing({ conditions: [failed('GatewayReady', 'NoGateway', choice.error)] });
+  const managed = managedPoolOf(deployment, observed.capability);
+  if (managed !== undefined && observed.managedPool === undefined) {
+    const message = `InferencePool ${keyOf(managed)}, which the provider makes, does not exist`;
+    return nothing({ conditions: [failed('GatewayReady', 'InferencePoolFailed', message)] });
+  }
   const taken = takenBy(deployment, observed);
   if (taken !== undefined) return nothing({ conditions: [taken] });
   return offered(deployment, observed, context, choice);
@@ -87,20 +95,20 @@ function offered(
   const modelName = modelNameOf(deployment, observed);
   const ownRoute = (deployment.spec.gateway?.httpRouteRef ?? '') === '';
   const perDeployment = settings.picker.perDeployment;
+  const managed = observed.managedPool;
   const allowed = settings.patchAllowedRoutes ? allowedRoutesChild(object, observed.namespaces) : undefined;
   return {
     apply: [
-      ...podLabelChildren(deployment, observed.pods, dialect),
       ...(allowed === undefined ? [] : [allowed]),
-      ...(perDeployment === undefined
-        ? []
-        : pickerChildren(deployment, dialect, settings.picker.servicePort, perDeployment.image, observed.capability)),
-      poolChild(deployment, dialect, settings, targetPortOf(deployment, observed.service)),
-      ...(ownRoute ? [routeChild(deployment, { name, namespace }, settings, modelName)] : []),
+      ...(managed === undefined
+        ? poolChildren(deployment, observed, { settings, dialect })
+        : grantChildren(deployment, managed)),
+      ...(ownRoute ? [routeChild(deployment, { name, namespace }, settings, modelName, managed?.metadata)] : []),
     ],
     remove: owned(deployment, observed, [
       ...(ownRoute ? [] : [HTTPRoute]),
-      ...(perDeployment === undefined ? pickerKinds : []),
+      ...(managed === undefined ? [] : [InferencePool]),
+      ...(managed === undefined && perDeployment !== undefined ? [] : pickerKinds),
     ]),
     verdict: (failedWrites) => {
       const problem = writeProblem(failedWrites);
@@ -110,11 +118,7 @@ function offered(
         gateway.also.length === 0 ? '' : `; ${gateway.also.join(', ')} carry the label, too, and are not used`;
       return {
         conditions: [
-          holds(
-            'GatewayReady',
-            'GatewayConfigured',
-            `${ownRoute ? 'InferencePool and HTTPRoute' : 'InferencePool'} created${also}`,
-          ),
+          holds('GatewayReady', 'GatewayConfigured', `${createdText(ownRoute, managed !== undefined)}${also}`),
         ],
         status: {
           ...(endpoint === undefined ? {} : { endpoint }),
@@ -125,6 +129,27 @@ function offered(
       };
     },
   };
+}
+
+function createdText(ownRoute: boolean, managedPool: boolean): string {
+  const created = [...(managedPool ? [] : ['InferencePool']), ...(ownRoute ? ['HTTPRoute'] : [])];
+  return created.length === 0 ? 'the pool is the provider’s, the route the user’s' : `${created.join(' and ')} created`;
+}
+
+/** The pool, what makes it select the pods, and its picker. */
+function poolChildren(
+  deployment: ModelDeployment,
+  { pods, capability, service }: GatewayObserved,
+  { settings, dialect }: PlanContext,
+): Child[] {
+  const { servicePort, perDeployment } = settings.picker;
+  return [
+    ...podLabelChildren(deployment, pods, dialect),
+    ...(perDeployment === undefined
+      ? []
+      : pickerChildren(deployment, dialect, servicePort, perDeployment.image, capability)),
+    poolChild(deployment, dialect, settings, targetPortOf(deployment, service)),
+  ];
 }
 
 /** The name by which requests ask for the model (airunway.md 4.1.7). */
@@ -147,6 +172,7 @@ function takenBy(deployment: ModelDeployment, observed: GatewayObserved) {
     [HTTPRoute, 'HTTPRouteFailed'],
   ] as const) {
     if (kind === HTTPRoute && (deployment.spec.gateway?.httpRouteRef ?? '') !== '') continue;
+    if (kind === InferencePool && observed.managedPool !== undefined) continue;
     const object = observed.existing(kind, name);
     const owner = object === undefined ? undefined : controllerOf(object);
     if (owner === undefined || owner.uid === deployment.metadata.uid) continue;
@@ -157,7 +183,7 @@ function takenBy(deployment: ModelDeployment, observed: GatewayObserved) {
 }
 
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [/^failed to \w+ InferencePool /, 'InferencePoolFailed'],
+  [/^failed to \w+ (?:InferencePool|ReferenceGrant) /, 'InferencePoolFailed'],
   [/^failed to \w+ HTTPRoute /, 'HTTPRouteFailed'],
   [/^failed to \w+ Gateway /, 'GatewayPatchFailed'],
   [/^failed to \w+ (?:Deployment|Service|ServiceAccount|Role|RoleBinding|ConfigMap) \S+-epp:/, 'EPPFailed'],
