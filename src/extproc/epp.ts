@@ -2,7 +2,7 @@ import { extProcService, processPath } from '../envoy/extproc.ts';
 import { startGrpcServer, type GrpcServer, type GrpcServerOptions } from '../envoy/grpcserver.ts';
 import { healthMethods } from '../envoy/healthserver.ts';
 import { parseSelector } from '../kube/labels.ts';
-import type { PickerConfig } from '../picker/config/config.ts';
+import type { DiscoveryFile, PickerConfig } from '../picker/config/config.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Tracer } from '../telemetry/tracing.ts';
 import { findApi, type ApiAccess } from './apiaccess.ts';
@@ -51,7 +51,8 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
   const address = host ?? (env['HEADGATE_LISTEN_ADDRESS'] || '127.0.0.1');
   const pool = poolOf(flags, env);
   const tls = await certificateSource(flags);
-  const api = flags['endpoints-file'] === '' ? await findApi(env) : undefined;
+  const file = poolFile(flags, config);
+  const api = file === undefined ? await findApi(env) : undefined;
   const closers: (() => Promise<void> | void)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).toReversed()) await close();
@@ -62,7 +63,7 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
     closers.push(() => picker.close());
     const tracer = flags.tracing ? tracerOf(env, log) : undefined;
     if (tracer !== undefined) closers.push(() => tracer.close());
-    const source = await openPool({ flags, pool, picker, api, log });
+    const source = await openPool({ flags, file, pool, picker, api, log });
     if (source !== undefined) closers.push(() => source.close());
     const leadership = startElection({ flags, pool, api, env, log });
     if (leadership !== undefined) closers.push(() => leadership.release());
@@ -97,7 +98,7 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
     }
     const ports = { grpc: grpc.port, health: healthServer.port, metrics: metrics.port };
     const plugins = config.plugins.map(({ name, type }) => (name === type ? type : `${type} ${name}`));
-    const from = flags['endpoints-file'] || api?.source;
+    const from = file?.path ?? api?.source;
     log.info(
       { pool: pool.name, poolNamespace: pool.namespace, from, plugins, ports },
       source === undefined ? picksInProcess : 'endpoint picker started',
@@ -123,8 +124,15 @@ function poolOf(flags: EppFlags, env: EppOptions['env']): { name: string; namesp
   return { name: (env['POD_NAME'] ?? '').split('-').slice(0, -2).join('-') || 'endpoints', namespace };
 }
 
+/** The file that says which endpoints there are, by flag or by the configuration's discovery plugin. */
+function poolFile(flags: EppFlags, config: PickerConfig): DiscoveryFile | undefined {
+  const path = flags['endpoints-file'];
+  return path === '' ? config.discovery : { path, follow: true };
+}
+
 interface PoolOptions {
   flags: EppFlags;
+  file: DiscoveryFile | undefined;
   pool: { name: string; namespace: string };
   picker: PoolPicker;
   api: ApiAccess | undefined;
@@ -132,10 +140,9 @@ interface PoolOptions {
 }
 
 /** Where the pool is learned from: the file, else the API; undefined when there is neither. */
-async function openPool({ flags, pool, picker, api, log }: PoolOptions): Promise<PoolSource | undefined> {
+async function openPool({ flags, file, pool, picker, api, log }: PoolOptions): Promise<PoolSource | undefined> {
   const { listener } = picker;
-  const file = flags['endpoints-file'];
-  if (file !== '') return watchFilePool(file, pool, listener, log);
+  if (file !== undefined) return watchFilePool(file, pool, listener, log);
   if (api === undefined) return undefined;
   const selected = flags['endpoint-selector'];
   const selector = { matchExpressions: selected === '' ? [] : parseSelector(selected) };
@@ -151,7 +158,9 @@ async function openPool({ flags, pool, picker, api, log }: PoolOptions): Promise
   });
 }
 
-function startElection(options: Omit<PoolOptions, 'picker'> & { env: EppOptions['env'] }): Leadership | undefined {
+function startElection(
+  options: Omit<PoolOptions, 'file' | 'picker'> & { env: EppOptions['env'] },
+): Leadership | undefined {
   const { flags, pool, api, env, log } = options;
   if (!flags['ha-enable-leader-election']) return undefined;
   if (api === undefined) throw new Error('flag --ha-enable-leader-election needs a Kubernetes API');

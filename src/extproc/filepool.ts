@@ -1,4 +1,4 @@
-/** A pool declared in a file, where there is no Kubernetes (--endpoints-file): docs/envoy.md describes the format. */
+/** A pool declared in a file, where there is no Kubernetes (--endpoints-file, file-discovery): docs/envoy.md describes the format. */
 import { readFile, stat } from 'node:fs/promises';
 import { Type, type Static, type TSchema } from 'typebox';
 import { Check, Errors } from 'typebox/value';
@@ -8,6 +8,7 @@ import { InferenceObjective } from '../kinds/inference/inferenceobjective.ts';
 import { structuralSchemaOf } from '../kinds/structural.ts';
 import type { Kind } from '../kinds/kind.ts';
 import type { KubeObject } from '../kinds/object.ts';
+import type { DiscoveryFile } from '../picker/config/config.ts';
 import type { PickerEndpoint } from '../picker/request.ts';
 import type { Log } from '../telemetry/log.ts';
 import { endpointKey } from './podendpoints.ts';
@@ -23,8 +24,15 @@ const endpointList = Type.Object(
       Type.Object(
         {
           address: Type.String({ pattern: '^([0-9.]+|[0-9a-fA-F:]+)$' }),
-          port: Type.Integer({ minimum: 1, maximum: 65535 }),
+          // Files of upstream's file-discovery say it as text.
+          port: Type.Union([
+            Type.Integer({ minimum: 1, maximum: 65535 }),
+            Type.String({
+              pattern: '^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5]))))$',
+            }),
+          ]),
           name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+          namespace: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
           labels: Type.Optional(Type.Record(Type.String(), Type.String())),
         },
         { additionalProperties: false },
@@ -70,11 +78,11 @@ export function parsePoolFile(text: string, file: string, namespace: string): Po
 }
 
 function endpointsOf({ endpoints }: Static<typeof endpointList>): PickerEndpoint[] {
-  return endpoints.map(({ address, port, name, labels }) => ({
-    key: endpointKey(address, port),
+  return endpoints.map(({ address, port, name, namespace, labels }) => ({
+    key: endpointKey(address, Number(port)),
     address,
-    port,
-    ...(name === undefined ? {} : { name, podName: name }),
+    port: Number(port),
+    ...(name === undefined ? {} : { name: namespace === undefined ? name : `${namespace}/${name}`, podName: name }),
     ...(labels === undefined ? {} : { labels }),
   }));
 }
@@ -102,11 +110,11 @@ function checked<S extends TSchema>(schema: S, value: unknown, where: string): S
 }
 
 /**
- * Reads the file and follows its changes. A file that is wrong when it changes is reported, and the last good one stays.
+ * Reads the file and follows its changes, if it is to. A file that is wrong when it changes is reported, and the last good one stays.
  * @throws Error when it is wrong at the start
  */
 export async function watchFilePool(
-  file: string,
+  { path: file, follow }: DiscoveryFile,
   { namespace }: { namespace: string },
   listener: PoolListener,
   log: Log,
@@ -125,6 +133,7 @@ export async function watchFilePool(
   };
   let loaded = await version();
   await load();
+  if (!follow) return { synced: () => true, close: () => Promise.resolve() };
   let checking = false;
   const check = async (): Promise<void> => {
     try {

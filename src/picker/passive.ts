@@ -1,4 +1,8 @@
+import type { DiscoveryFile } from './config/config.ts';
+import type { Parameters } from './config/parameters.ts';
 import type { Plugin, PluginFactory } from './plugin.ts';
+
+export const discoveryType = 'file-discovery';
 
 /**
  * Plugins that need no code in the core: parsers, which the ext_proc server chooses by `PickerConfig.parser`; producers whose work the
@@ -16,14 +20,18 @@ const types = [
 export const passivePlugins: readonly PluginFactory[] = [
   ...types.map((type): PluginFactory => ({ types: [type], create: (name): Plugin => ({ type, name }) })),
   {
-    // Its parameters are read by whoever provides the endpoints.
-    types: ['file-discovery'],
+    types: [discoveryType],
     create(name, parameters) {
-      parameters.ignore(...parameters.keys());
-      return { type: 'file-discovery', name };
+      readDiscovery(parameters);
+      return { type: discoveryType, name };
     },
   },
 ];
+
+/** Where `file-discovery` finds the endpoints; whoever provides them reads the file. */
+export function readDiscovery(parameters: Parameters): DiscoveryFile {
+  return { path: parameters.required('path'), follow: parameters.flag('watchFile', false) };
+}
 
 /** Types that upstream has and this picker does not, with what to do about it. */
 export const unsupportedPlugins: Readonly<Record<string, string>> = {

@@ -26,7 +26,7 @@ const steeringFlags = [
 ];
 
 /**
- * What of a configuration only the running program does: to read bodies that are not JSON, to tell a proxy something when a response is over,
+ * What of a configuration only the running program does: to read bodies that are not JSON, to find endpoints elsewhere, to tell a proxy something when a response is over,
  * and to be dialled by publishers of KV events.
  */
 const ofTheProgram = [
@@ -34,6 +34,7 @@ const ofTheProgram = [
   'vertexai-parser',
   'request-attribute-reporter',
   'destination-endpoint-served-verifier',
+  'file-discovery',
   'zmqEndpoint',
 ];
 

@@ -1,5 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { GrpcStatus } from '../../src/envoy/grpc.ts';
+import { startEpp } from '../../src/extproc/epp.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 import type { Load } from './modelservers.ts';
 import { bodyOf, setHeadersOf, type Exchange } from './proxy.ts';
 import { startPicker, type RunningPicker } from './running.ts';
@@ -477,4 +482,38 @@ describe('the pool file', () => {
     await picker.writePool('endpoints: []');
     await expect.poll(() => picker.metric(ready)).toBe(0);
   });
+
+  it.each([
+    ['since v0.9', '{endpoints: {pluginRef: files}}', true],
+    ['before', '{pluginRef: files}', false],
+  ])(
+    'can be named by the configuration (file-discovery), %s; it is followed where that is asked for',
+    async (_, discovery, watchFile) => {
+      const { servers } = await start(plainLoads);
+      const directory = await mkdtemp(join(tmpdir(), 'headgate-discovery-'));
+      closers.push(() => rm(directory, { recursive: true }));
+      const path = join(directory, 'endpoints.yaml');
+      const port = String(servers[0]?.port);
+      await writeFile(path, `endpoints: [{name: a, namespace: b, address: 127.0.0.1, port: "${port}"}]`);
+      const config = `
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins: [{type: queue-scorer}, {name: files, type: file-discovery, parameters: {path: ${path}, watchFile: ${String(watchFile)}}}]
+dataLayer: {discovery: ${discovery}}
+`;
+      const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--secure-serving=false'];
+      const epp = await startEpp(['--pool-name', 'p', '--config-text', config, ...ports], {
+        env: {},
+        log: createLog({ level: 'silent' }),
+      });
+      closers.push(() => epp.close());
+      const ready = async (): Promise<string | undefined> =>
+        /^inference_pool_ready_pods\{name="p"\} (\d+)$/m.exec(
+          await (await fetch(`http://127.0.0.1:${String(epp.ports.metrics)}/metrics`)).text(),
+        )?.[1];
+      expect(await ready()).toBe('1');
+      await writeFile(path, 'endpoints: []');
+      if (watchFile) await expect.poll(ready, { timeout: 30_000 }).toBe('0');
+    },
+  );
 });

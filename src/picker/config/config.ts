@@ -6,6 +6,13 @@ export interface PluginSpec {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
+/** Endpoints from a file. */
+export interface DiscoveryFile {
+  readonly path: string;
+  /** Whether its changes count. */
+  readonly follow: boolean;
+}
+
 export interface ProfileSpec {
   readonly name: string;
   /** Names of plugins, in order; weights count for scorers only. */
@@ -43,6 +50,7 @@ export interface PickerConfig {
   /** undefined: legacy admission (epp.md 6.3). */
   readonly flowControl: FlowControlSpec | undefined;
   readonly dataSources: readonly DataSourceSpec[];
-  readonly discovery: string | undefined;
+  /** Where endpoints come from when it is not the Kubernetes API. */
+  readonly discovery: DiscoveryFile | undefined;
   readonly parser: string;
 }

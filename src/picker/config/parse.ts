@@ -1,7 +1,7 @@
 /** Reads an EndpointPickerConfig of any version and fills in its defaults (epp.md 4.7). Strict: whatever is unknown is an error. */
 import { parse } from 'yaml';
 import { findFactory, pluginTypes } from '../registry.ts';
-import { unsupportedPlugins } from '../passive.ts';
+import { discoveryType, readDiscovery, unsupportedPlugins } from '../passive.ts';
 import type { Plugin } from '../plugin.ts';
 import { checkPlugins } from './assemble.ts';
 import type { BandSpec, DataSourceSpec, FlowControlSpec, PickerConfig, PluginSpec, ProfileSpec } from './config.ts';
@@ -260,10 +260,7 @@ function readFlowControl(flow: Parameters, plugins: PluginList): FlowControlSpec
   return spec;
 }
 
-function readDataLayer(
-  layer: Parameters,
-  plugins: PluginList,
-): { dataSources: readonly DataSourceSpec[]; discovery: string | undefined } {
+function readDataLayer(layer: Parameters, plugins: PluginList): Pick<PickerConfig, 'dataSources' | 'discovery'> {
   const injects = layer.flag('injectDefaults', true);
   const dataSources: DataSourceSpec[] = layer.maps('sources').map((source) => {
     const pluginRef = source.required('pluginRef');
@@ -279,13 +276,25 @@ function readDataLayer(
     source.done();
     return { pluginRef, extractors };
   });
-  const discovery = readReference(layer, 'discovery', plugins);
+  const discovery = readDiscoveryFile(layer, plugins);
   layer.done();
   if (injects && dataSources.length === 0) {
     const extractor = plugins.declare('core-metrics-extractor');
     dataSources.push({ pluginRef: plugins.declare('metrics-data-source'), extractors: [extractor] });
   }
   return { dataSources, discovery };
+}
+
+/** `discovery: {pluginRef}`, since v0.9 `discovery: {endpoints: {pluginRef}}`. */
+function readDiscoveryFile(layer: Parameters, plugins: PluginList): PickerConfig['discovery'] {
+  const nested = layer.has('discovery') && layer.map('discovery').has('endpoints');
+  const parent = nested ? layer.map('discovery') : layer;
+  const name = readReference(parent, nested ? 'endpoints' : 'discovery', plugins);
+  if (nested) parent.done();
+  if (name === undefined) return undefined;
+  const spec = plugins.specs.find((plugin) => plugin.name === name);
+  if (spec?.type !== discoveryType) return layer.fail('discovery', `a plugin of type ${discoveryType} expected`, name);
+  return readDiscovery(new Parameters(`plugin "${name}" (${discoveryType}): parameters`, spec.parameters));
 }
 
 /** Whoever reads prefix matches needs a plugin that finds them (rule 6). */

@@ -67,6 +67,14 @@ describe('parseConfig', () => {
   });
 
   it.each([
+    [
+      'plugins: [{type: queue-scorer}]\ndataLayer: {discovery: {pluginRef: queue-scorer}}',
+      'config.dataLayer.discovery: a plugin of type file-discovery expected, got "queue-scorer"',
+    ],
+    [
+      'plugins: [{type: file-discovery}]\ndataLayer: {discovery: {endpoints: {pluginRef: file-discovery}}}',
+      'plugin "file-discovery" (file-discovery): parameters.path: text that is not empty expected',
+    ],
     ['plugins: [{type: queue-scorr}]', 'plugin "queue-scorr" (queue-scorr): unknown type; known types are'],
     [
       'plugins: [{type: queue-scorer}, {type: queue-scorer}]',
