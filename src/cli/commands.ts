@@ -3,7 +3,9 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
 import { parseGpus, type NodeGpus } from '../local/gpus.ts';
 import { addAirunwayFlags } from './airunwayflags.ts';
+import { clusterControllers, type ClusterController } from '../app/controllerprocess.ts';
 import { chat, type ChatFlags } from './chat.ts';
+import { controller, type ControllerFlags } from './controller.ts';
 import { crds } from './crds.ts';
 import { runBackup, runRestore } from './backup.ts';
 import { explain, type ExplainFlags } from './explain.ts';
@@ -42,6 +44,20 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn');
   addAirunwayFlags(upCommand, port).action(async (flags: UpFlags) => {
     await up(flags, packageJson.version);
+  });
+
+  const controllerCommand = program
+    .command('controller')
+    .description('run the controllers alone, on a Kubernetes API: for clusters, whose gateways and nodes are their own')
+    .option('--kubeconfig <file>', "the API, instead of the Pod's ServiceAccount or KUBECONFIG; with a token")
+    .option('--controllers <names>', 'which, separated by commas', clusterControllersOf, [...clusterControllers])
+    .option('--leader-elect', 'take turns with other processes, by a Lease', false)
+    .option('--lease-namespace <namespace>', 'where the Lease is', 'default')
+    .option('--bind-address <address>', 'where /healthz, /readyz and /metrics are', '127.0.0.1')
+    .option('--port <port>', 'their port; another one where it is taken', port, 8081)
+    .option('--log-level <level>', logLevels.join(', '), logLevel, 'info');
+  addAirunwayFlags(controllerCommand, port).action(async (flags: ControllerFlags) => {
+    await controller(flags, packageJson.version);
   });
 
   program
@@ -139,6 +155,14 @@ function positive(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('not a count: use 1 or more.');
   return value;
+}
+
+function clusterControllersOf(text: string): ClusterController[] {
+  return text.split(',').map((name) => {
+    const known = clusterControllers.find((candidate) => candidate === name.trim());
+    if (known === undefined) throw new InvalidArgumentError(`use ${clusterControllers.join(', ')}.`);
+    return known;
+  });
 }
 
 function httpUrl(text: string): string {

@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createAimEnvironment } from '../controllers/aim/pipeline.ts';
+import { startAim } from '../controllers/aim/start.ts';
+import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
+import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
+import { startAirunway } from '../controllers/airunway/start.ts';
+import { findApi } from '../extproc/apiaccess.ts';
+import { electLeader, type Leadership } from '../extproc/leader.ts';
+import { createInformerCache } from '../kube/cache.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Log } from '../telemetry/log.ts';
+import { startMetricsServer } from './metricsserver.ts';
+
+/** Controllers that work on any Kubernetes API; those of Gateways belong to the gateway of `headgate up`. */
+export const clusterControllers = ['aim', 'aigateway', 'airunway'] as const;
+export type ClusterController = (typeof clusterControllers)[number];
+
+export interface ControllerProcessOptions {
+  /** A kubeconfig with a token; without one: the ServiceAccount of the Pod, or KUBECONFIG. */
+  readonly kubeconfig?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly controllers: readonly ClusterController[];
+  readonly airunway: AirunwaySettings;
+  /** Take turns with other processes by a Lease in this namespace; undefined: there are no others. */
+  readonly leaseNamespace: string | undefined;
+  /** Where `/healthz`, `/readyz` and `/metrics` are; port 0 is any free one. */
+  readonly address: string;
+  readonly port: number;
+  readonly version: string;
+  readonly log: Log;
+}
+
+export interface ControllerProcess {
+  /** Of `/metrics`. */
+  readonly metricsUrl: string;
+  /** Where the API and the credentials come from. */
+  readonly source: string;
+  stop(): Promise<void>;
+}
+
+const leaseName = 'headgate-controller';
+const leaderPollMs = 250;
+/** Where the jobs of cluster-scoped AIM objects run; it has to exist. */
+const operatorNamespace = 'aim-system';
+
+interface Running {
+  metrics(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the controllers on a Kubernetes API, or waits for the turn to.
+ *
+ * @throws Error when there is no API to work on
+ */
+export async function startControllerProcess(options: ControllerProcessOptions): Promise<ControllerProcess> {
+  const { kubeconfig, env, leaseNamespace, log } = options;
+  const api = await findApi(kubeconfig === undefined ? env : { KUBECONFIG: kubeconfig });
+  if (api === undefined) {
+    throw new Error('no Kubernetes API: give --kubeconfig, set KUBECONFIG, or run in a Pod with a ServiceAccount');
+  }
+  const { client, source } = api;
+  let running: Running | undefined;
+  const http = await startMetricsServer({
+    address: options.address,
+    preferredPort: options.port,
+    metrics: async () => (await running?.metrics()) ?? '',
+    pages: new Map([
+      ['/healthz', { onlyLocal: false, get: () => ({ status: 200, text: 'ok\n' }) }],
+      // Who waits for its turn is ready to take it.
+      [
+        '/readyz',
+        { onlyLocal: false, get: () => ({ status: 200, text: running === undefined ? 'standby\n' : 'ok\n' }) },
+      ],
+    ]),
+  });
+  const stopping = new AbortController();
+  const leadership =
+    leaseNamespace === undefined
+      ? undefined
+      : electLeader({
+          client,
+          namespace: leaseNamespace,
+          name: leaseName,
+          identity: env['POD_NAME'] ?? leaseName,
+          log,
+        });
+  const work = lead(leadership, stopping.signal, log, {
+    start: async () => {
+      running = await startAll(client, options);
+      log.info({ controllers: options.controllers, source }, 'controllers started');
+    },
+    stop: async () => {
+      const ending = running;
+      running = undefined;
+      await ending?.stop();
+    },
+  });
+  return {
+    metricsUrl: http.url,
+    source,
+    stop: async () => {
+      stopping.abort();
+      await work;
+      await leadership?.release();
+      await http.close();
+      await client.close();
+    },
+  };
+}
+
+/** Has the controllers run whenever it is our turn, until the signal. A start that fails is tried again. */
+async function lead(
+  leadership: Leadership | undefined,
+  signal: AbortSignal,
+  log: Log,
+  controllers: { start(): Promise<void>; stop(): Promise<void> },
+): Promise<void> {
+  let started = false;
+  while (!signal.aborted) {
+    const turn = leadership?.isLeader() ?? true;
+    try {
+      if (turn && !started) {
+        await controllers.start();
+        started = true;
+      } else if (!turn && started) {
+        started = false;
+        log.warn('no longer leading: the controllers stop');
+        await controllers.stop();
+      }
+    } catch (error) {
+      log.error({ err: error }, 'controllers not started, trying again');
+    }
+    await delay(leaderPollMs, undefined, { signal }).catch(() => undefined);
+  }
+  await controllers.stop();
+}
+
+async function startAll(client: KubeClient, options: ControllerProcessOptions): Promise<Running> {
+  const { log, version, airunway: settings } = options;
+  const informers = createInformerCache(client, log);
+  const environment = createAimEnvironment({ client, informers, log, operatorNamespace });
+  const wanted = new Set(options.controllers);
+  const [aim, aigateway, airunway] = await Promise.all([
+    wanted.has('aim') ? startAim({ environment }) : undefined,
+    wanted.has('aigateway') ? startAIGatewayControllers({ client, informers, log }) : undefined,
+    wanted.has('airunway') ? startAirunway({ environment, settings, version }) : undefined,
+  ]);
+  return {
+    metrics: () => airunway?.metrics() ?? Promise.resolve(''),
+    stop: async () => {
+      await Promise.all([aim?.stop(), aigateway?.stop(), airunway?.stop()]);
+      await informers.stop();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { pino, type Level } from 'pino';
+import { startControllerProcess, type ClusterController } from '../app/controllerprocess.ts';
+import { createLog } from '../telemetry/log.ts';
+import { airunwaySettings, type AirunwayFlags } from './airunwayflags.ts';
+
+export interface ControllerFlags extends AirunwayFlags {
+  kubeconfig?: string;
+  controllers: ClusterController[];
+  leaderElect: boolean;
+  leaseNamespace: string;
+  bindAddress: string;
+  port: number;
+  logLevel: Level | 'silent';
+}
+
+/** Runs `headgate controller` until SIGINT or SIGTERM; a second signal ends it at once. */
+export async function controller(flags: ControllerFlags, version: string): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    let asked = false;
+    const onSignal = (): void => {
+      if (asked) process.exit(1);
+      asked = true;
+      resolve();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+  const running = await startControllerProcess({
+    kubeconfig: flags.kubeconfig,
+    env: process.env,
+    controllers: flags.controllers,
+    airunway: airunwaySettings(flags),
+    leaseNamespace: flags.leaderElect ? flags.leaseNamespace : undefined,
+    address: flags.bindAddress,
+    port: flags.port,
+    version,
+    log: createLog({ level: flags.logLevel, destination: pino.destination({ dest: 1, sync: true }) }),
+  });
+  console.log(`Metrics and health at ${running.metricsUrl}, the API by ${running.source}`);
+  try {
+    await stopped;
+  } finally {
+    await running.stop();
+  }
+}
