@@ -7,6 +7,8 @@ export interface Candidate {
   readonly scope: 'Namespace' | 'Cluster';
   /** Overall status of the template; undefined before it has one. */
   readonly status: string | undefined;
+  /** What its condition Ready says. */
+  readonly why?: string | undefined;
   /** What the profile is for; undefined: the template has no profile. */
   readonly profileType: string | undefined;
   readonly gpuModel: string | undefined;
@@ -154,9 +156,10 @@ const notReady: Readonly<Record<string, RejectionReason>> = {
   Failed: 'TemplateFailed',
 };
 
-function whyNotReady({ status }: Candidate): Verdict {
+function whyNotReady({ status, why = '' }: Candidate): Verdict {
   if (status === 'Ready') return undefined;
-  return { reason: notReady[status ?? ''] ?? 'TemplateNotReady', detail: `its status is ${status ?? 'not known yet'}` };
+  const detail = `its status is ${status ?? 'not known yet'}${why === '' ? '' : `: ${why}`}`;
+  return { reason: notReady[status ?? ''] ?? 'TemplateNotReady', detail };
 }
 
 function whyNotOptimized({ profileType }: Candidate, wish: Wish, rules: SelectionRules): Verdict {

@@ -117,8 +117,9 @@ function runningPods({ pods }: DiscoveryObservation): Health {
 function failedJob(step: DiscoveryStep, { job }: DiscoveryObservation): Health {
   if (step.reason !== undefined && step.reason !== 'JobFailed')
     return { failures: [invalidSpec(step.reason, step.message)] };
-  const health = job === undefined ? {} : jobHealth(job);
-  return { ...health, message: `${health.failures?.[0]?.message ?? 'the job failed'}; ${step.message}` };
+  const [failure = invalidSpec('JobFailed', 'the job failed')] =
+    job === undefined ? [] : (jobHealth(job).failures ?? []);
+  return { failures: [{ ...failure, message: `${failure.message}; ${step.message}` }] };
 }
 
 function failedPods(step: DiscoveryStep, { pods, logs }: DiscoveryObservation): Health {

@@ -78,7 +78,7 @@ function watchesOf(informers: InformerCache): Watch[] {
     watch(informers.informer(AIMArtifact), ({ object, previous, deleted }) => {
       const { metadata, spec, status } = object;
       // Progress is of no interest here; those that have an owner wake it as its children.
-      if (!deleted && previous?.status?.status === status?.status && previous !== undefined) return [];
+      if (!deleted && previous !== undefined && saysTheSame(previous.status, status)) return [];
       if (spec === undefined || metadata.ownerReferences?.length) return [];
       return templates.flatMap((kind) =>
         informers
@@ -89,6 +89,13 @@ function watchesOf(informers: InformerCache): Watch[] {
       );
     }),
   ];
+}
+
+/** As far as the status of a cache repeats it. */
+function saysTheSame(one: AIMArtifact['status'], other: AIMArtifact['status']): boolean {
+  const said = (status: AIMArtifact['status']): string | undefined =>
+    status?.conditions?.find(({ type }) => type === 'Ready')?.message;
+  return one?.status === other?.status && said(one) === said(other);
 }
 
 /** Artifacts that the cache has had made and that are not Ready go with it; Ready ones are kept for others. */

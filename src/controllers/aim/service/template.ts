@@ -120,6 +120,7 @@ function candidateOf(kind: Kind, { metadata, spec, status }: AIMServiceTemplate)
     name: metadata.name,
     scope: kind.namespaced ? 'Namespace' : 'Cluster',
     status: status?.status,
+    why: status?.conditions?.find(({ type }) => type === 'Ready')?.message,
     profileType: profile?.type,
     gpuModel: gpu?.model || profile?.gpu,
     gpuCount: gpu?.requests || profile?.gpuCount,

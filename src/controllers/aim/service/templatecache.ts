@@ -136,7 +136,7 @@ export function cacheComponent({ mode, cache, hasSources, mounted }: CacheSituat
       return not('Failed', 'CacheFailed', `${called} has failed${because}`);
     case 'Pending':
     case 'Progressing':
-      return not('Progressing', 'CacheNotReady', `${called} is ${cache.status.status}`);
+      return not('Progressing', 'CacheNotReady', `${called} is ${cache.status.status}${because}`);
     default:
       return not(
         'Progressing',

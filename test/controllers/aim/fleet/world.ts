@@ -130,7 +130,9 @@ export async function startWorld(): Promise<World> {
       ),
     (route) => acceptRoute(client, route),
   );
-  gateways.onChange(world.resume);
+  gateways.onChange(() => {
+    world.resume();
+  });
   await informers.synced();
   return world;
 }
