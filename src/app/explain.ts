@@ -3,7 +3,7 @@ import { JsonScan } from '../llm/scan.ts';
 import type { Picker, PickRequest } from '../picker/picker.ts';
 import type { PickExplanation } from '../picker/trace.ts';
 import { explainRoute, type ExplainedMatch } from '../routing/match.ts';
-import type { GatewayTable, ListenerTable, RouteTable, Tier, WeightedBackend } from '../routing/table.ts';
+import type { GatewayTable, ListenerTable, RouteRule, RouteTable, Tier, WeightedBackend } from '../routing/table.ts';
 
 export interface ExplainedRequest {
   readonly model: string;
@@ -25,6 +25,8 @@ export interface ListenerExplanation {
   readonly host: string;
   /** RouteRule.id; absent: no rule takes the request, the answer is 404. */
   readonly rule?: string;
+  /** What the rule answers itself, without a backend. */
+  readonly answer?: string;
   /** Matches in order of precedence, up to the one that fits. */
   readonly tried: readonly ExplainedMatch[];
   readonly backends: readonly BackendExplanation[];
@@ -78,7 +80,18 @@ function explainListener(
   const backends = tiers.flatMap((tier) =>
     tier.backends.map((backend) => explainBackend(backend, tier, request, picker)),
   );
-  return { ...place, rule: id, tried: candidates, backends };
+  const answer = ownAnswer(matched.rule);
+  return { ...place, rule: id, ...(answer === undefined ? {} : { answer }), tried: candidates, backends };
+}
+
+/** What a rule answers without asking a backend; undefined when one is asked. */
+function ownAnswer({ filters, tiers }: RouteRule): string | undefined {
+  for (const filter of filters) {
+    if (filter.type === 'DirectResponse') return `${filter.statusCode} ${filter.body}`.trim();
+    if (filter.type === 'RequestRedirect') return `${filter.statusCode}, a redirect`;
+    if (filter.type === 'Invalid') return `500 ${filter.message}`;
+  }
+  return tiers.some(({ totalWeight }) => totalWeight > 0) ? undefined : '500, there is no backend to choose';
 }
 
 function explainBackend(

@@ -55,11 +55,13 @@ function describe({ model, path: requestPath, listeners }: RequestExplanation): 
   return [`POST ${requestPath} for model ${model}`, ...listeners.map(describeListener)].join('\n\n');
 }
 
-function describeListener({ gateway, listener, port, host, rule, tried, backends }: ListenerExplanation): string {
+function describeListener(explained: ListenerExplanation): string {
+  const { gateway, listener, port, host, rule, answer, tried, backends } = explained;
   const matched = tried.at(-1);
   const lines = [
     `Gateway ${gateway}, listener ${listener} (port ${port}, host ${host})`,
     rule === undefined ? 'No route takes it: 404' : `Route ${rule}: ${matched?.conditions ?? ''}`,
+    ...(answer === undefined ? [] : [`It answers itself: ${answer}`]),
     ...tried
       .filter(({ outcome }) => outcome !== 'matched')
       .map((other) => `  passed over ${other.rule} (${other.conditions}): ${other.outcome}`),

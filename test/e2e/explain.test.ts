@@ -146,6 +146,8 @@ describe('headgate explain', () => {
     const unknown = await explain('no-such-model', 'Hi');
     expect(unknown.listeners[0]?.backends.flatMap(({ pick }) => pick ?? [])).toEqual([]);
     expect(unknown.listeners[0]?.tried.length).toBeGreaterThan(2);
+    expect(unknown.listeners[0]?.answer).toMatch(/^404 No matching route found/);
+    expect(plain.listeners[0]?.answer).toBeUndefined();
   });
 
   it('says what an AIMService is made of, and why its templates are not used', async () => {
@@ -184,7 +186,7 @@ describe('headgate explain', () => {
     const asked = (...args: string[]) => cli(...args, '--data-dir', headgate.dataDir);
     await until(
       async () => (await asked('service/chat')).stdout.includes('UnoptimizedTemplateFiltered'),
-      headgate.output,
+      () => headgate.output(),
     );
     const { stdout } = await asked('service/chat');
     expect(stdout).toMatch(/^aim\.eai\.amd\.com\/AIMService default\/chat is Pending: /);
