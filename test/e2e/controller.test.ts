@@ -115,6 +115,51 @@ it('serves deployments, one process at a time, and the next goes on where the on
   expect(second.process.exitCode).toBe(0);
 }, 240_000);
 
+it('fills in and refuses by itself what admission would, where there is none', async () => {
+  const crds = allKinds.map(({ admission: _admission, ...kind }) => kind);
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-unadmitted-'));
+  const bare = await startApiServer({ dataDir, kinds: crds, log: createLog({ level: 'silent' }) });
+  const file = path.join(dataDir, 'kubeconfig');
+  await writeFile(file, bare.kubeconfig(), { mode: 0o600 });
+  const own = clientOf(file);
+  const running = await start('--kubeconfig', file);
+  try {
+    const metadata = { namespace: 'default', name: 'bare' };
+    const spec = { model: { id: 'org/bare' } };
+    const made = { apiVersion: apiVersionOf(ModelDeployment), kind: ModelDeployment.kind };
+    expect((await own.create(ModelDeployment, { ...made, metadata, spec })).spec.resources).toBeUndefined();
+    await until(
+      async () => (await own.get(Deployment, metadata)) !== undefined,
+      () => `no Deployment is made:\n${running.output()}`,
+      60_000,
+    );
+    const overrides = { spec: { template: { spec: { hostNetwork: true } } } };
+    const provider = { name: 'vllm', overrides };
+    const refused = { namespace: 'default', name: 'refused' };
+    await own.create(ModelDeployment, { ...made, metadata: refused, spec: { ...spec, provider } });
+    let message: string | undefined;
+    await until(
+      async () => {
+        const { status } = (await own.get(ModelDeployment, refused)) ?? {};
+        ({ message } = status ?? {});
+        return status?.phase === 'Failed';
+      },
+      () => `not refused: ${message ?? ''}`,
+      60_000,
+    );
+    expect(message).toBe(
+      'Validation failed: spec.provider.overrides.spec.template.spec.hostNetwork: Forbidden: may not be overridden',
+    );
+    expect(await own.get(Deployment, refused)).toBeUndefined();
+  } finally {
+    running.process.kill('SIGTERM');
+    await once(running.process, 'exit');
+    await own.close();
+    await bare.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}, 240_000);
+
 it('runs the controllers that are asked for only', async () => {
   const only = await start('--controllers', 'aim,aigateway');
   await until(

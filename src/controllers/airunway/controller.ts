@@ -51,6 +51,8 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
   const providerKinds = [...new Set(providers.flatMap((provider) => [provider.kind, ...(provider.others ?? [])]))];
   const owns = [...new Set([...providerKinds, InferencePool, HTTPRoute, ...pickerKinds])];
   const detect = reportDetection(environment);
+  /** On a cluster nobody may have filled in what depends on other fields. */
+  const completed = (object: ModelDeployment): ModelDeployment => kind.admission?.complete(object) ?? object;
   /** Wakes a deployment from outside: a probe has found its model. */
   let wake: (key: string) => void = () => undefined;
 
@@ -96,11 +98,11 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
     complete: (child, parent) => completeChild(child, parent, dialect),
     observe: (object, read) => {
       detect(read);
-      return observe(object, read, options, wake);
+      return observe(completed(object), read, options, wake);
     },
     plan: (object, observed) => {
       const started = performance.now();
-      const plan = planDeployment(object, observed, context);
+      const plan = planDeployment(completed(object), observed, context);
       return {
         ...plan,
         // Called when all else has been written.

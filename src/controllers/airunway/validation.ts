@@ -1,4 +1,4 @@
-import { modeOf } from '../../kinds/airunway/admission.ts';
+import { modelDeploymentAdmission, modeOf } from '../../kinds/airunway/admission.ts';
 import { kubeairunway, type AirunwayDialect } from '../../kinds/airunway/dialect.ts';
 import type { InferenceProviderConfig } from '../../kinds/airunway/inferenceproviderconfig.ts';
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
@@ -18,7 +18,12 @@ export function problemOf(
   const { model } = deployment.spec;
   if (model.source !== 'custom' && (model.id ?? '') === '') return 'model.id is required when source is huggingface';
   if (engine === undefined) return 'engine.type must be specified or auto-selected from provider capabilities';
-  return engineProblem(deployment, engine, providers, dialect) ?? roleProblem(deployment) ?? imageProblem(deployment);
+  return (
+    engineProblem(deployment, engine, providers, dialect) ??
+    roleProblem(deployment) ??
+    imageProblem(deployment) ??
+    refusal(deployment, dialect)
+  );
 }
 
 const gpuEngines: ReadonlySet<Engine> = new Set(['vllm', 'sglang', 'trtllm']);
@@ -71,4 +76,10 @@ function imageProblem({ spec }: ModelDeployment): string | undefined {
   const { image = '', engine = {} } = spec;
   if (image === '' || (engine.image ?? '') === '' || engine.image === image) return undefined;
   return `spec.image ${image} and spec.engine.image ${engine.image ?? ''} differ: set one of them`;
+}
+
+/** What admission would have refused, had it been asked: overrides that give pods rights, ceilings, volumes, flags given twice. */
+function refusal(deployment: ModelDeployment, dialect: AirunwayDialect): string | undefined {
+  const [first] = modelDeploymentAdmission(dialect).review(deployment, undefined).errors;
+  return first === undefined ? undefined : `${first.field}: ${first.message}`;
 }
