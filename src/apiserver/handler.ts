@@ -17,8 +17,9 @@ import { createObject, deleteCollection, deleteObject, patchObject, updateObject
 /** Finds what a request asks for and does it. */
 export async function handle(server: Server, request: ApiRequest): Promise<void> {
   const { path, method } = request;
-  if (path === '/healthz' || path === '/livez' || path === '/readyz') {
-    respondHealth(request, path.slice(1));
+  const health = /^\/(healthz|livez|readyz)(\/ping|\/)?$/.exec(path)?.[1];
+  if (health !== undefined) {
+    respondHealth(request, health);
   } else if (path === '/version' || path === '/version/') {
     respondJson(request, 200, versionInfo);
   } else if (path.startsWith('/openapi/')) {

@@ -2,7 +2,8 @@ import { meets, parseSelector, type Requirement } from '../kube/labels.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { valueAt } from './json.ts';
 import { resourceId } from './resources.ts';
-import { badRequest } from './status.ts';
+import { checkLabels } from './schema/metadata.ts';
+import { badRequest, type FieldError } from './status.ts';
 import type { StoredObject } from './store/object.ts';
 
 /** The label and field selectors of a list, watch or deletecollection. */
@@ -74,11 +75,18 @@ export function parseSelection(kind: Kind, query: URLSearchParams): Selection {
 }
 
 function labelTerms(text: string): Requirement[] {
+  let terms: Requirement[];
   try {
-    return parseSelector(text);
+    terms = parseSelector(text);
   } catch (error) {
     throw badRequest(error instanceof Error ? error.message : String(error));
   }
+  for (const { key, values } of terms) {
+    const errors: FieldError[] = [];
+    for (const value of ['', ...values]) checkLabels({ [key]: value }, '', errors);
+    if (errors[0] !== undefined) throw badRequest(`unable to parse requirement: "${key}": ${errors[0].message}`);
+  }
+  return terms;
 }
 
 function fieldTerms(kind: Kind, text: string): FieldTerm[] {
@@ -112,9 +120,9 @@ function storedPath(kind: Kind, path: string): string {
   return path.replace(/^regarding\./, 'involvedObject.');
 }
 
-/** Kinds with selectable fields of their own word it differently. */
+/** Custom resources and kinds with selectable fields of their own word it differently. */
 function unknownField(kind: Kind, path: string): string {
-  return builtinFields(kind).length > 0
+  return !kind.builtin || builtinFields(kind).length > 0
     ? `field label not supported: ${path}`
     : `"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }

@@ -85,7 +85,7 @@ export function prepareCreate(served: Served, decoded: StoredObject, namespace: 
     uid: randomUUID(),
     ...(countsGenerations(kind) && { generation: 1 }),
     creationTimestamp: timestamp(new Date()),
-    ...pick(given, ['labels', 'annotations', 'ownerReferences', 'finalizers']),
+    ...withoutEmpty(pick(given, ['labels', 'annotations', 'ownerReferences', 'finalizers'])),
   };
   const { status: _ignored, ...withoutStatus } = decoded;
   const fresh: StoredObject = { ...(kind.status ? withoutStatus : decoded), metadata };
@@ -112,7 +112,7 @@ export function prepareUpdate(
     'deletionTimestamp',
     'deletionGracePeriodSeconds',
   ]);
-  const metadata = { name: current.metadata.name, ...fixed, ...pick(changed.metadata, writable) };
+  const metadata = { name: current.metadata.name, ...fixed, ...withoutEmpty(pick(changed.metadata, writable)) };
   if (subresource === 'status') {
     const next = {
       ...current,
@@ -221,6 +221,12 @@ function pick<T extends object, K extends keyof T>(source: T, fields: readonly K
   const result: Partial<Pick<T, K>> = {};
   for (const field of fields) if (source[field] !== undefined) result[field] = source[field];
   return result;
+}
+
+/** Metadata is a Go struct in Kubernetes, of custom resources too: what is empty is left out. */
+function withoutEmpty<T extends object>(fields: T): Partial<T> {
+  const present = Object.entries(fields).filter(([, value]) => Object.keys(Object(value)).length > 0);
+  return Object.fromEntries(present) as Partial<T>;
 }
 
 /** The object is gone once nobody holds it any more. */

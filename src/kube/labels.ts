@@ -7,7 +7,7 @@ export interface LabelSelector {
 /** One term of a selector: all must hold. */
 export interface Requirement {
   key: string;
-  operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
   values: readonly string[];
 }
 
@@ -44,10 +44,19 @@ export function meets(requirement: Requirement, labels: Labels): boolean {
       return value !== undefined;
     case 'DoesNotExist':
       return value === undefined;
+    case 'Gt':
+      return isInteger(value) && BigInt(value) > BigInt(requirement.values[0] ?? '0');
+    case 'Lt':
+      return isInteger(value) && BigInt(value) < BigInt(requirement.values[0] ?? '0');
   }
 }
 
+function isInteger(text: string | undefined): text is string {
+  return text !== undefined && /^-?\d{1,19}$/.test(text);
+}
+
 const setTerm = /^(?<key>[^\s!=,()]+)\s+(?<operator>in|notin)\s*\((?<values>[^()]*)\)$/;
+const comparisonTerm = /^(?<key>[^\s!=,()<>]+)\s*(?<operator>[<>])\s*(?<value>[^\s,()]*)$/;
 const equalityTerm = /^(?<key>[^\s!=,()]+)\s*(?<operator>==|=|!=)\s*(?<value>[^\s!=,()]*)$/;
 const existenceTerm = /^(?<not>!)?\s*(?<key>[^\s!=,()]+)$/;
 
@@ -64,6 +73,12 @@ export function parseSelector(text: string): Requirement[] {
       const operator = equality['operator'] === '!=' ? 'NotIn' : 'In';
       return { key: equality['key'] ?? '', operator, values: [equality['value'] ?? ''] };
     }
+    const comparison = comparisonTerm.exec(term)?.groups;
+    if (comparison !== undefined) {
+      const value = comparison['value'];
+      if (!isInteger(value)) throw new Error(`unable to parse requirement: "${term}" compares with no integer`);
+      return { key: comparison['key'] ?? '', operator: comparison['operator'] === '>' ? 'Gt' : 'Lt', values: [value] };
+    }
     const existence = existenceTerm.exec(term)?.groups;
     if (existence !== undefined) {
       const operator = existence['not'] === undefined ? 'Exists' : 'DoesNotExist';
@@ -75,6 +90,11 @@ export function parseSelector(text: string): Requirement[] {
 
 /** Commas separate terms, except inside parentheses. */
 function splitTerms(text: string): string[] {
+  if (text.trim() === '') return [];
+  const outside = text.replaceAll(/\([^()]*\)/g, '()').split(',');
+  if (outside.some((term) => term.trim() === '')) {
+    throw new Error(`unable to parse requirement: "${text}" has nothing before or after a comma`);
+  }
   const terms = text.match(/(?:\([^()]*\)|[^,])+/g) ?? [];
-  return terms.map((term) => term.trim()).filter((term) => term !== '');
+  return terms.map((term) => term.trim());
 }

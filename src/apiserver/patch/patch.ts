@@ -12,7 +12,7 @@ const maxOperations = 10_000;
 export function patchOf(served: Served, contentType: string, body: unknown): (current: StoredObject) => unknown {
   switch (contentType) {
     case 'application/json-patch+json':
-      return (current) => jsonPatch(served, current, body);
+      return (current) => jsonPatch(current, body);
     case 'application/merge-patch+json':
       checkObject(body);
       return (current) => mergePatch(current, body);
@@ -39,7 +39,7 @@ function checkObject(body: unknown): void {
   if (!isObject(body)) throw badRequest('the patch must be a JSON object');
 }
 
-function jsonPatch(served: Served, current: StoredObject, body: unknown): unknown {
+function jsonPatch(current: StoredObject, body: unknown): unknown {
   if (!Array.isArray(body) || !body.every(isOperation)) {
     throw badRequest('a JSON patch is a list of operations {"op", "path", ...} (RFC 6902)');
   }
@@ -53,16 +53,11 @@ function jsonPatch(served: Served, current: StoredObject, body: unknown): unknow
   const copy: unknown = structuredClone(current);
   const failed = applyPatch(copy, body).find((error) => error !== null);
   if (failed === undefined) return copy;
-  const { kind } = served;
+  // With details, kubectl shows only the name of the object.
   throw new ApiError(
     422,
     'Invalid',
     `the server rejected our request due to an error in our request: ${failed.message}`,
-    {
-      name: current.metadata.name,
-      kind: kind.kind,
-      group: kind.group,
-    },
   );
 }
 

@@ -70,7 +70,7 @@ export function isTrue(value: string | null): boolean {
   return value === 'true' || value === '1';
 }
 
-function revisionOf(version: string): number {
+export function revisionOf(version: string): number {
   // Versions are unsigned 64-bit numbers; those beyond a double's precision are far in the future anyway.
   if (/^\d{1,20}$/.test(version)) return Number(version);
   throw badRequest(`resourceVersion: Invalid value: "${version}": must be a number`);

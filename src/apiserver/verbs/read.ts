@@ -10,14 +10,15 @@ import type { StoredObject } from '../store/object.ts';
 import { makeTable, partialMetadata } from '../table.ts';
 import { refOf, type ResourceRequest, type Server } from './context.ts';
 import { sendAll } from './delivery.ts';
-import { parseListOptions } from './listoptions.ts';
+import { checkReached, parseListOptions, revisionOf } from './listoptions.ts';
 import { cutPage, parsePageRequest, selectState } from './pages.ts';
 
 /** get and list */
 
 export function getObject(server: Server, request: ResourceRequest): void {
-  const { served } = request;
+  const { served, query } = request;
   const ref = refOf(request);
+  checkReached(revisionOf(query.get('resourceVersion') || '0'), server.store);
   const found = server.store.get(served.id, keyOf(ref));
   if (found === undefined) throw notFound(served.kind, ref.name);
   respondObject(request, served, found, 200);

@@ -15,6 +15,7 @@ const selectors: readonly [title: string, query: string, found: string[]][] = [
   ['a negated set', 'name+notin+(a,b),odd', ['c']],
   ['existence', 'odd', ['a', 'b', 'c']],
   ['absence', '!missing', ['a', 'b', 'c']],
+  ['a comparison with labels that are no numbers', 'name%3E3', []],
   ['two requirements', 'odd%3Dyes,name!%3Da', ['c']],
 ];
 
@@ -50,6 +51,36 @@ export const read: readonly Behaviour[] = [
   ...selectors.map(([title, query, found]): Behaviour => ({
     name: `a label selector by ${title}`,
     steps: [...three, get(`${configMaps}?labelSelector=${query}`.replace('!missing', '!missing,odd'), names(...found))],
+  })),
+  ...['a%3Db,,c', 'a%3D-b', '-a', 'a%3Ex', 'a+in+(b,-c)'].map((query): Behaviour => ({
+    name: `the label selector ${decodeURIComponent(query)} is refused`,
+    steps: [get(`${configMaps}?labelSelector=${query}`, refused(400, 'BadRequest', /./))],
+  })),
+  {
+    name: 'an object at a version of the future is not answered',
+    steps: [
+      post(configMaps, configMap('a', {})),
+      get(`${configMaps}/a?resourceVersion=99999999999`, refused(504, 'Timeout', /Too large resource version/)),
+    ],
+  },
+  {
+    name: 'empty metadata is left out',
+    steps: [
+      post(configMaps, configMap('a', {}, { labels: {}, annotations: {}, finalizers: [], ownerReferences: [] }), {
+        status: 201,
+        expect: { metadata: { labels: absent, annotations: absent, finalizers: absent, ownerReferences: absent } },
+      }),
+      merge(`${configMaps}/a`, { metadata: { annotations: { a: 'b' } } }),
+      merge(
+        `${configMaps}/a`,
+        { metadata: { annotations: { a: null } } },
+        { expect: { metadata: { annotations: absent } } },
+      ),
+    ],
+  },
+  ...['/healthz/ping', '/livez/ping', '/readyz/ping'].map((path): Behaviour => ({
+    name: `${path} answers`,
+    steps: [get(path, { expect: 'ok' })],
   })),
   {
     name: 'a label selector that cannot be parsed is refused',
