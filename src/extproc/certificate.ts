@@ -1,5 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { FlagError } from '../kube/goflags.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface Certificate {
@@ -39,15 +41,24 @@ export async function selfSignedCertificate(): Promise<Certificate> {
   return { key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), cert: certificate.toString('pem') };
 }
 
-/** The certificate that the flags ask for; undefined: plaintext. Files are read at once, so that a wrong path fails the start. */
+/**
+ * The certificate that the flags ask for; undefined: plaintext. Files are read at once, so that wrong ones fail the start.
+ * @throws FlagError naming the flag and the file
+ */
 export async function certificateSource(flags: {
   'secure-serving': boolean;
   'cert-path': string;
 }): Promise<(() => Promise<Certificate>) | undefined> {
   if (!flags['secure-serving']) return undefined;
   if (flags['cert-path'] === '') return selfSignedCertificate;
-  const certificate = await readCertificate(flags['cert-path']);
-  return () => Promise.resolve(certificate);
+  try {
+    const certificate = await readCertificate(flags['cert-path']);
+    createSecureContext(certificate);
+    return () => Promise.resolve(certificate);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FlagError(`flag --cert-path: tls.crt and tls.key of ${flags['cert-path']} cannot be used: ${reason}`);
+  }
 }
 
 /** How often the files are looked at; a mounted Secret is swapped as a whole, so a change is never seen by halves for longer. */

@@ -106,6 +106,17 @@ describe('the endpoint picker program', () => {
     await expect(start('--config-file', file)).rejects.toThrow(message);
   });
 
+  it.each([
+    ['that is missing', undefined, /--cert-path: .* cannot be used: ENOENT/],
+    ['that is none', 'text', /--cert-path: .* cannot be used: /],
+  ])('does not start with a certificate %s', async (_, text, message) => {
+    const certificates = await mkdtemp(join(directory, 'tls-'));
+    if (text !== undefined) {
+      for (const name of ['tls.crt', 'tls.key']) await writeFile(join(certificates, name), text);
+    }
+    await expect(start('--cert-path', certificates)).rejects.toThrow(message);
+  });
+
   it('releases its ports when one of them is taken', async () => {
     const first = await start();
     const taken = String(first.epp.ports.health);
