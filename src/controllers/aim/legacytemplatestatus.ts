@@ -83,11 +83,21 @@ function rowOf({ template, config, model, gpu, facts, step, seen, failedWrites }
   if (imageMissing !== undefined) return imageMissing;
   if (facts !== undefined) return { ...available('the image has named its profile'), discovered: 'Discovered' };
   if (step === undefined || seen === undefined) return reconciling('nothing is known of the image yet');
-  const pull = podsHealth(seen.pods).failures?.find(({ reason }) => pullReasons.has(reason));
+  const pods = podsHealth(seen.pods);
+  const pull = pods.failures?.find(({ reason }) => pullReasons.has(reason));
   if (pull !== undefined) return { status: 'Degraded', reason: pull.reason, message: pull.message };
   switch (step.phase) {
     case 'running':
-      return { status: 'Progressing', reason: 'DiscoveryRunning', message: step.message, discovered: 'JobPending' };
+      // A pod that cannot start says why, such as a Secret that is missing.
+      return {
+        status: 'Progressing',
+        reason: 'DiscoveryRunning',
+        message:
+          pods.state === 'Pending' && pods.reason !== 'PodsPending'
+            ? `${step.message}: ${pods.message ?? ''}`
+            : step.message,
+        discovered: 'JobPending',
+      };
     case 'failed': {
       const parsed = step.reason ?? 'JobFailed';
       const discovered = parsed === 'JobFailed' ? 'DiscoveryFailed' : parsed;

@@ -97,7 +97,18 @@ function podFailure(pod: Pod, log: string | undefined): Failure {
 
 const pendingReasons = new Set(['FailedScheduling', 'FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox']);
 
+/** Waiting reasons of a container that cannot be made, such as one whose Secret is missing. */
+const stuckReasons = new Set(['CreateContainerConfigError', 'CreateContainerError', 'InvalidImageName']);
+
 function pendingHealth(pod: Pod, events: readonly CoreEvent[]): Health {
+  const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const stuck = containers
+    .map(({ state }) => state?.waiting)
+    .find((waiting) => stuckReasons.has(waiting?.reason ?? ''));
+  if (stuck?.reason !== undefined) {
+    const message = `pod ${pod.metadata.name}: ${stuck.message ?? stuck.reason}`;
+    return { state: 'Pending', reason: stuck.reason, message };
+  }
   const about = events
     .filter(({ involvedObject }) => involvedObject.uid === pod.metadata.uid)
     .filter(({ reason = '' }) => pendingReasons.has(reason) || reason === 'Pulling')

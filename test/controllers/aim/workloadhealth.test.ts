@@ -48,6 +48,12 @@ describe('pods (aim.md 3.6)', () => {
       'ImagePullBackOff',
     ],
     [
+      'a Secret that is missing',
+      [pod(waiting('CreateContainerConfigError', 'secret "creds" not found'))],
+      'Pending',
+      'CreateContainerConfigError',
+    ],
+    [
       'out of memory',
       [pod({ phase: 'Failed', containerStatuses: container({ terminated: { exitCode: 137, reason: 'OOMKilled' } }) })],
       'ResourceExhaustion',

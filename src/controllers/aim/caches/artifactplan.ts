@@ -33,7 +33,7 @@ export function planArtifact(artifact: AIMArtifact, seen: ObservedArtifact | und
     labelPropagation: seen.config.spec.labelPropagation,
     requeueAfterMs: step.forgets ? againMs : step.filled ? undefined : progressMs,
     status: (failedWrites, now) => {
-      const components = componentsOf(seen, step);
+      const components = componentsOf(artifact, seen, step);
       const complete = downloadComplete(artifact, seen, step);
       return verdict(artifact, { components, extra: [complete], failedWrites }, fieldsOf(artifact, seen, step), now);
     },
@@ -96,7 +96,7 @@ function claimOf(artifact: AIMArtifact, spec: ArtifactSpec, seen: ObservedArtifa
   });
 }
 
-function componentsOf(seen: ObservedArtifact, { filled }: Step): Component[] {
+function componentsOf({ status }: AIMArtifact, seen: ObservedArtifact, { filled }: Step): Component[] {
   const { config, sizeBytes, claim, classes, download } = seen;
   const own = (name: string, health: Omit<Component, 'name' | 'dependency'>): Component => ({
     name,
@@ -114,7 +114,9 @@ function componentsOf(seen: ObservedArtifact, { filled }: Step): Component[] {
     const message = 'the download starts when the claim is there';
     return [first, volume, own('DownloadJob', { state: 'Progressing', reason: 'JobNotCreated', message })];
   }
-  const advice = 'check spec.sourceUri, its credentials in spec.env, and the log of the pods';
+  const said = status?.download?.message;
+  const checks = 'check spec.sourceUri, its credentials in spec.env, and the log of the pods';
+  const advice = said === undefined ? checks : `${said}; ${checks}`;
   return [
     first,
     volume,

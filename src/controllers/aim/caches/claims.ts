@@ -71,7 +71,9 @@ function whyPending({ spec }: PersistentVolumeClaim, classes: readonly StorageCl
   const configure = 'storage.defaultStorageClassName of the runtime configuration';
   if (storageClassName) {
     const found = classes.find(({ metadata }) => metadata.name === storageClassName);
-    if (found === undefined) return `there is no StorageClass ${storageClassName}: create it, or change ${configure}`;
+    if (found === undefined) {
+      return `there is no StorageClass ${storageClassName}: create it, or name another (storageClassName, or ${configure}) and delete the claim`;
+    }
     if (bindsLate(found)) return `StorageClass ${storageClassName} binds it when the first pod mounts it`;
     return `see the events of the claim; StorageClass ${storageClassName} must offer ReadWriteMany`;
   }

@@ -213,6 +213,7 @@ describe('an artifact in trouble', () => {
     await finish(cluster, stalled.download, 'Failed');
     const failed = await until('stalled', 'Failed', 'DownloadComplete', 'Downloading');
     expect(conditionOf(failed, 'DownloadComplete')?.message).toBe(`the download has failed: ${message}`);
+    expect(conditionOf(failed, 'DownloadJobReady')?.message).toContain(`${message}; check`);
 
     const wrong = await create('wrong', ', size: 1Gi');
     await bind(cluster, wrong.claim);
