@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decision } from '../picker/decision.ts';
 import type { DirectorStats } from '../picker/director.ts';
 import type { DirectorObserver, FlowLabels } from '../picker/observer.ts';
+import { boundedNames } from './boundednames.ts';
 import * as buckets from './buckets.ts';
 import { labelsOfModels, legacyMetrics, models, objectiveMetrics, type MetricMaker } from './requestmetrics.ts';
 
@@ -17,6 +18,9 @@ export interface EppMetrics {
   /** Where the gauges of the pool come from. */
   readonly showStats: (stats: () => DirectorStats) => void;
 }
+
+/** Of models and of flows each. */
+const mostNames = 1_000;
 
 /** @param legacy also the names of v1.0.1 (feature gate enableLegacyMetrics) */
 export function createEppMetrics(pool: { name: string; namespace: string }, legacy = false): EppMetrics {
@@ -88,6 +92,14 @@ export function createEppMetrics(pool: { name: string; namespace: string }, lega
   );
   poolGauges(registry, pool.name, () => stats?.());
   const flow = flowMetrics(make, pool.name);
+  const model = boundedNames(mostNames);
+  const fairness = boundedNames(mostNames);
+  const bounded = (labels: FlowLabels): FlowLabels => ({
+    fairnessId: fairness(labels.fairnessId),
+    priority: labels.priority,
+    incomingModel: model(labels.incomingModel),
+    targetModel: model(labels.targetModel),
+  });
 
   return {
     registry,
@@ -105,18 +117,19 @@ export function createEppMetrics(pool: { name: string; namespace: string }, lega
     },
     observer: {
       received: (incomingModel, targetModel, priority) => {
-        for (const metrics of requests) metrics.received(incomingModel, targetModel, priority);
+        for (const metrics of requests) metrics.received(model(incomingModel), model(targetModel), priority);
       },
       decided: ({ incomingModel }, decision) => {
-        countAttempt(attempts, pool.namespace, decision);
+        countAttempt(attempts, pool.namespace, decision, model);
         if (decision.type !== 'drop') return;
-        for (const metrics of requests) metrics.failed(incomingModel, incomingModel, decision.code);
+        for (const metrics of requests) metrics.failed(model(incomingModel), model(incomingModel), decision.code);
       },
       running: (incomingModel, change) => {
-        for (const metrics of requests) metrics.running(incomingModel, change);
+        for (const metrics of requests) metrics.running(model(incomingModel), change);
       },
       completed: (request) => {
-        for (const metrics of requests) metrics.completed(request);
+        const [incomingModel, targetModel] = [model(request.incomingModel), model(request.targetModel)];
+        for (const metrics of requests) metrics.completed({ ...request, incomingModel, targetModel });
       },
       scheduled: (ms) => {
         scheduling.observe(ms / 1000);
@@ -129,14 +142,21 @@ export function createEppMetrics(pool: { name: string; namespace: string }, lega
         hitBytes.observe(matched * blockBytes);
       },
       rewrote: (model_rewrite_name, model_name, target_model) => {
-        rewrites.inc({ model_rewrite_name, model_name, target_model });
+        rewrites.inc({ model_rewrite_name, model_name: model(model_name), target_model: model(target_model) });
       },
-      disaggregated: (model_name, decision_type) => {
+      disaggregated: (incomingModel, decision_type) => {
+        const model_name = model(incomingModel);
         disaggregation.inc({ model_name, decision_type });
         if (decision_type === 'decode-only' || decision_type === 'prefill-decode')
           pdDecisions.inc({ model_name, decision_type });
       },
-      ...flow,
+      flowEnqueued: (labels, bytes, ms) => {
+        flow.flowEnqueued(bounded(labels), bytes, ms);
+      },
+      flowSettled: (labels, bytes, outcome, ms) => {
+        flow.flowSettled(bounded(labels), bytes, outcome, ms);
+      },
+      flowCycle: flow.flowCycle,
     },
   };
 }
@@ -145,6 +165,7 @@ function countAttempt(
   attempts: Counter<'status' | 'target_model_name' | 'pod_name' | 'namespace' | 'port'>,
   namespace: string,
   decision: Decision,
+  model: (name: string) => string,
 ): void {
   if (decision.type === 'drop') {
     attempts.inc({ status: 'failure', target_model_name: '', pod_name: '', namespace, port: '' });
@@ -153,7 +174,7 @@ function countAttempt(
   const [{ podName, key, port }] = decision.targets;
   attempts.inc({
     status: 'success',
-    target_model_name: decision.targetModel,
+    target_model_name: model(decision.targetModel),
     pod_name: podName ?? key,
     namespace,
     port: String(port),
@@ -212,7 +233,7 @@ function poolGauges(registry: Registry, name: string, stats: () => DirectorStats
 function flowMetrics(
   { gauge, histogram }: MetricMaker,
   inference_pool: string,
-): Pick<DirectorObserver, 'flowEnqueued' | 'flowSettled' | 'flowCycle'> {
+): Required<Pick<DirectorObserver, 'flowEnqueued' | 'flowSettled' | 'flowCycle'>> {
   const flow = ['fairness_id', 'priority'] as const;
   const queued = [...flow, 'inference_pool', ...models] as const;
   const prefix = 'inference_extension_flow_control';

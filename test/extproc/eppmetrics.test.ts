@@ -102,6 +102,25 @@ describe('the metrics of the endpoint picker (epp.md 7.1)', () => {
     expect(declared.toSorted(byName)).toEqual(expected.toSorted(byName));
   });
 
+  it('are bounded however many names clients make up', async () => {
+    const { registry, observer } = createEppMetrics({ name: 'pool', namespace: 'default' });
+    for (let at = 0; at < 3_000; at += 1) {
+      observer.received?.(`m${String(at)}`, `m${String(at)}`, 0);
+      observer.running?.(`m${String(at)}`, 1);
+    }
+    observer.received?.('x'.repeat(10_000), '', 0);
+    for (let at = 0; at < 3_000; at += 1) observer.running?.(`m${String(at)}`, -1);
+    const page = await registry.metrics();
+    const running = page.match(/^inference_objective_running_requests\{.*$/gm) ?? [];
+    expect(running).toHaveLength(1_001);
+    expect(running.every((line) => line.endsWith(' 0'))).toBe(true);
+    expect(page).toContain(
+      'inference_objective_request_total{model_name="m999",target_model_name="m999",priority="0"} 1',
+    );
+    expect(page).toMatch(/request_total\{model_name="other",target_model_name="other",priority="0"\} 2001\n/);
+    expect(page).not.toContain('xxx');
+  });
+
   /** One streamed exchange of model m: first chunk, two tokens, end. */
   async function stream({ proxy }: RunningPicker, headers: Record<string, string>): Promise<void> {
     const exchange = proxy.exchange();
