@@ -1,5 +1,6 @@
 import { keyOf } from '../kinds/object.ts';
 import type { Log } from '../telemetry/log.ts';
+import { latestOnly } from './latestonly.ts';
 import type { Objects } from './objects.ts';
 import type { Resources, Served } from './resources.ts';
 import { ApiError } from './status.ts';
@@ -81,7 +82,7 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
   };
 
   /** Dependents first; the owner's finalizer falls when none that blocks it is left. */
-  const deleteForeground = async (served: Served, owner: StoredObject): Promise<void> => {
+  const deleteForeground = latestOnly(uidOf, async (served: Served, owner: StoredObject): Promise<void> => {
     const owned = dependentsOf(owner.metadata.uid);
     const options = {
       preconditions: {},
@@ -96,7 +97,7 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
     const blocks = ({ object }: { object: StoredObject }) =>
       object.metadata.ownerReferences?.some((one) => one.uid === owner.metadata.uid && one.blockOwnerDeletion === true);
     if (!dependentsOf(owner.metadata.uid).some(blocks)) await dropFinalizer(served, owner, foreground);
-  };
+  });
 
   const deleteOrphaning = async (served: Served, owner: StoredObject): Promise<void> => {
     for (const { served: kind, object } of dependentsOf(owner.metadata.uid)) {
@@ -161,6 +162,8 @@ export function startGarbageCollector({ store, resources, objects, log }: Depend
   for (const event of existing) onEvent(event);
   return store.history.subscribe(onEvent);
 }
+
+const uidOf = (_served: Served, { metadata }: StoredObject): string => metadata.uid ?? '';
 
 function withoutOwners(object: StoredObject, uids: ReadonlySet<string>): StoredObject {
   const { ownerReferences = [], ...metadata } = object.metadata;

@@ -1,6 +1,7 @@
 import type { Log } from '../telemetry/log.ts';
 import { createNamespaceObjects } from './bootstrap.ts';
 import { listAt, objectAt, stringAt } from './json.ts';
+import { latestOnly } from './latestonly.ts';
 import type { Objects } from './objects.ts';
 import type { Resources } from './resources.ts';
 import { ApiError } from './status.ts';
@@ -36,7 +37,7 @@ export function startNamespaceLifecycle(dependencies: Dependencies): () => void 
     dryRun: false,
   } as const;
 
-  const empty = async (name: string): Promise<void> => {
+  const empty = latestOnly(String, async (name: string): Promise<void> => {
     const inside = contents().flatMap((served) => store.list(served.id, name).map((object) => ({ served, object })));
     const waiting = inside.filter(({ object }) => object.metadata.deletionTimestamp === undefined);
     await Promise.all(
@@ -46,7 +47,7 @@ export function startNamespaceLifecycle(dependencies: Dependencies): () => void 
     const ref = { name };
     await ignoreRefusal(objects.update(namespaces, ref, withoutFinalizer, { dryRun: false }));
     await ignoreRefusal(objects.remove(namespaces, ref, options));
-  };
+  });
 
   const run = (work: Promise<void>, namespace: string) => {
     work.catch((error: unknown) => {

@@ -224,9 +224,14 @@ function pick<T extends object, K extends keyof T>(source: T, fields: readonly K
 }
 
 /** Metadata is a Go struct in Kubernetes, of custom resources too: what is empty is left out. */
-function withoutEmpty<T extends object>(fields: T): Partial<T> {
-  const present = Object.entries(fields).filter(([, value]) => Object.keys(Object(value)).length > 0);
-  return Object.fromEntries(present) as Partial<T>;
+function withoutEmpty<T extends object>(fields: T): T {
+  const result = { ...fields };
+  for (const field in result) if (isEmpty(result[field])) delete result[field];
+  return result;
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
 /** The object is gone once nobody holds it any more. */

@@ -278,6 +278,31 @@ describe('deletion', () => {
     expect((await api.call('GET', '/api/v1/namespaces/doomed/configmaps')).body.items).toEqual([]);
   });
 
+  test('a namespace of thousands of objects goes, and an owner of thousands with all of them', async () => {
+    const names = Array.from({ length: 4_000 }, (_, index) => `one-of-many-${index}`);
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'crowded' } };
+    const inside = '/api/v1/namespaces/crowded/configmaps';
+    await api.call('POST', '/api/v1/namespaces', { body: namespace });
+    const { uid } = (await api.call('POST', inside, { body: configMap('owner') })).body.metadata ?? {};
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid, blockOwnerDeletion: true };
+    const fill = async (more: object): Promise<void> => {
+      for (let at = 0; at < names.length; at += 200) {
+        const bodies = names.slice(at, at + 200).map((name) => configMap(name, { metadata: { name, ...more } }));
+        await Promise.all(bodies.map((body) => api.call('POST', inside, { body })));
+      }
+    };
+    const gone = { timeout: 100_000 };
+
+    await fill({ ownerReferences: [owner] });
+    await api.call('DELETE', `${inside}/owner?propagationPolicy=Foreground`);
+    await expect.poll(async () => (await api.call('GET', `${inside}/owner`)).status, gone).toBe(404);
+    expect((await api.call('GET', `${inside}/one-of-many-7`)).status).toBe(404);
+
+    await fill({});
+    await api.call('DELETE', '/api/v1/namespaces/crowded');
+    await expect.poll(async () => (await api.call('GET', '/api/v1/namespaces/crowded')).status, gone).toBe(404);
+  });
+
   test('deletecollection deletes what is selected', async () => {
     const labelled = (name: string) => configMap(name, { metadata: { name, labels: { collection: 'yes' } } });
     await api.call('POST', configMaps, { body: labelled('col-1') });
