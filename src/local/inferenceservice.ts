@@ -6,13 +6,18 @@ import type { Kind } from '../kinds/kind.ts';
 import { InferenceService, type InferenceServiceStatus } from '../kinds/kserve/inferenceservice.ts';
 import { ClusterServingRuntime, ServingRuntime } from '../kinds/kserve/servingruntime.ts';
 import { keyOf, refOf, type KubeObject } from '../kinds/object.ts';
-import type { KubeClient } from '../kube/client.ts';
+import { KubeError, type KubeClient } from '../kube/client.ts';
 import { startController, watch, type Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { controllerOf, isControlledBy } from '../kube/owners.ts';
 import type { Log } from '../telemetry/log.ts';
-import { planInferenceService, predictorName, serviceLabel } from './inferenceserviceplan.ts';
+import {
+  planInferenceService,
+  predictorName,
+  serviceLabel,
+  type InferenceServiceView,
+} from './inferenceserviceplan.ts';
 
 const fieldManager = 'headgate-inferenceservice';
 
@@ -70,21 +75,33 @@ export function startInferenceServiceController(options: {
       if (service.metadata.deletionTimestamp !== undefined) return;
       const childRef = { namespace: ref.namespace, name: predictorName(service) };
       const deployment = deployments.get(childRef);
-      const plan = planInferenceService(service, {
+      const view: InferenceServiceView = {
         runtimes: [...runtimes.list(ref.namespace), ...clusterRuntimes.list()],
         deployment: deployment !== undefined && isControlledBy(deployment, service) ? deployment : undefined,
         pods: pods.list(ref.namespace).filter(({ metadata }) => metadata.labels?.[serviceLabel] === ref.name),
         now: new Date(),
-      });
-      if (plan.children !== undefined) {
-        await apply(Deployment, deployment, plan.children.deployment);
-        await apply(Service, kubeServices.get(childRef), plan.children.service);
+      };
+      const wanted = planInferenceService(service, view);
+      let refused: KubeError | undefined;
+      try {
+        if (wanted.children !== undefined) {
+          await apply(Deployment, deployment, wanted.children.deployment);
+          await apply(Service, kubeServices.get(childRef), wanted.children.service);
+        }
+      } catch (error) {
+        if (!(error instanceof KubeError && error.code === 422)) throw error;
+        refused = error;
       }
+      const plan =
+        refused === undefined ? wanted : planInferenceService(service, { ...view, refusal: refused.message });
       // As the API keeps it: without fields that are undefined.
       const status = JSON.parse(JSON.stringify(plan.status)) as InferenceServiceStatus;
-      if (isDeepStrictEqual(status, service.status)) return;
-      await client.updateStatus(InferenceService, { ...service, status });
-      reportReady(events, service, plan.status);
+      if (!isDeepStrictEqual(status, service.status)) {
+        await client.updateStatus(InferenceService, { ...service, status });
+        reportReady(events, service, plan.status);
+      }
+      // An old Deployment of the same name may be on its way out: tried again.
+      if (refused !== undefined) throw refused;
     },
   });
 }

@@ -28,6 +28,8 @@ export interface InferenceServiceView {
   /** The pods of the predictor. */
   pods: readonly Pod[];
   now: Date;
+  /** Why the API has refused the Deployment or the Service. */
+  refusal?: string;
 }
 
 export interface InferenceServicePlan {
@@ -53,6 +55,10 @@ export function planInferenceService(service: InferenceService, view: InferenceS
     return { children: undefined, status: statusOf(service, view, { failure: template, invalid: true }) };
   }
   const children = childrenOf(service, template);
+  if (view.refusal !== undefined) {
+    const failure = { reason: 'InvalidPredictor', message: view.refusal };
+    return { children, status: statusOf(service, view, { failure, invalid: true }) };
+  }
   const failure = view.pods.map(failureOf).find((found) => found !== undefined);
   return { children, status: statusOf(service, view, { failure, invalid: false }) };
 }

@@ -139,3 +139,18 @@ test('the nodes follow --gpus: one per model, what is no more there is gone', as
     expect(pod?.spec.nodeName).toBeUndefined();
   }, patience);
 });
+
+test('an InferenceService whose pods the API refuses says so, and runs when it is corrected', async () => {
+  const { api } = cluster;
+  const refused = service('refused', 1);
+  const [container] = refused.spec.predictor.containers ?? [];
+  if (container !== undefined) container.resources = { requests: { cpu: '8' }, limits: { cpu: '6' } };
+  await api.create(InferenceService, refused);
+  await vi.waitFor(async () => {
+    expect(await readyCondition('refused')).toMatchObject({ status: 'False', reason: 'InvalidPredictor' });
+  }, patience);
+  expect((await readyCondition('refused'))?.message).toContain('cpu');
+  const predictor = service('refused', 1).spec.predictor;
+  await api.patch(InferenceService, ref('refused'), { type: 'merge', body: { spec: { predictor } } });
+  await becomesReady('refused');
+});

@@ -1,3 +1,5 @@
+import { parseQuantity } from '../../kinds/quantity.ts';
+
 /** Resources of the container that serves a model (aim.md 5.7). */
 
 type Quantities = Readonly<Record<string, string | number>>;
@@ -18,14 +20,29 @@ export function gpuResources(gpus: number, resourceName = defaultGpuResource): R
   };
 }
 
-/** The later ones win, key by key, requests and limits apart. */
+/**
+ * The later ones win, key by key, requests and limits apart. A request is lowered to the limit of a later one that says nothing
+ * of the request: a container that asks for more than it may use is refused.
+ */
 export function mergeResources(...layers: readonly (Resources | undefined)[]): Resources {
-  const merge = (field: 'requests' | 'limits'): Quantities =>
-    Object.assign({}, ...layers.map((layer) => layer?.[field] ?? {})) as Quantities;
-  const requests = merge('requests');
-  const limits = merge('limits');
+  const requests: Record<string, string | number> = {};
+  const limits: Record<string, string | number> = {};
+  for (const layer of layers) {
+    Object.assign(requests, layer?.requests);
+    for (const [name, limit] of Object.entries(layer?.limits ?? {})) {
+      limits[name] = limit;
+      const request = requests[name];
+      if (request !== undefined && layer?.requests?.[name] === undefined && isMore(request, limit)) {
+        requests[name] = limit;
+      }
+    }
+  }
   return {
     ...(Object.keys(requests).length === 0 ? {} : { requests }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
   };
+}
+
+function isMore(one: string | number, other: string | number): boolean {
+  return (parseQuantity(String(one)) ?? 0) > (parseQuantity(String(other)) ?? Infinity);
 }

@@ -136,6 +136,11 @@ describe('resources (aim.md 5.7, 16.4)', () => {
       limits: { memory: '60Gi', 'amd.com/gpu': '1', cpu: '9' },
     });
     expect(mergeResources(undefined, {})).toEqual({});
+    // The complete example of seed 002: less than what two GPUs get by default.
+    expect(mergeResources(gpuResources(2), { limits: { cpu: '6', memory: '48Gi' } })).toEqual({
+      requests: { cpu: '6', memory: '48Gi', 'amd.com/gpu': '2' },
+      limits: { cpu: '6', memory: '48Gi', 'amd.com/gpu': '2' },
+    });
   });
 });
 
