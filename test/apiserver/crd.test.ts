@@ -111,6 +111,26 @@ describe('a definition', () => {
     expect(JSON.stringify(openApi.body)).toContain('test.shop.v1.Apple');
   });
 
+  test.each([
+    ['Knot', { pattern: '^(a+)+$' }],
+    ['Tangle', { 'x-kubernetes-validations': [{ rule: "self.matches('^(a+)+$')" }] }],
+  ])('ends patterns that take exponential time: %s', async (kind, more) => {
+    const plural = `${kind.toLowerCase()}s`;
+    const schema = specSchema({ text: { type: 'string', maxLength: 100, ...more } });
+    await api.call('POST', definitions, { body: definition(kind, [{ schema }]) });
+    await untilCondition(`${plural}.shop.test`, 'Established', 'True');
+    const create = (name: string, text: string): Promise<Answer> =>
+      api.call('POST', `/apis/shop.test/v1/namespaces/default/${plural}`, {
+        body: { apiVersion: 'shop.test/v1', kind, metadata: { name }, spec: { text } },
+      });
+    expect((await create('good', 'aaa')).status).toBe(201);
+    expect((await create('bad', 'aab')).status).toBe(422);
+    const slow = await create('slow', `${'a'.repeat(60)}b`);
+    expect(slow.status).toBe(422);
+    expect(JSON.stringify(slow.body)).toContain('takes too long');
+    expect((await create('after', 'aaa')).status).toBe(201);
+  });
+
   test('takes its objects with it, after their finalizers', async () => {
     await install(definition('Berry', [{}], { names: { plural: 'berrys' } }));
     const held = { metadata: { name: 'held', finalizers: ['shop.test/hold'] } };

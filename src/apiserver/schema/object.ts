@@ -2,11 +2,12 @@ import { apiVersionOf, type Kind, type KindVersion } from '../../kinds/kind.ts';
 import { modelSchema } from '../../kinds/kubernetes/models.ts';
 import { structuralSchemaOf, type StructuralSchema } from '../../kinds/structural.ts';
 import type { JsonObject } from '../json.ts';
-import { badRequest, type FieldError } from '../status.ts';
+import { badRequest, invalidValue, type FieldError } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
 import { checkRules } from './cel.ts';
 import { checkLists } from './lists.ts';
 import { checkMetadata } from './metadata.ts';
+import { hasSlowPatterns, withinPatternTime } from './patterntime.ts';
 import { ratcheted } from './ratcheting.ts';
 import { applySchema } from './structure.ts';
 import { compileValueCheck } from './values.ts';
@@ -38,6 +39,7 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
   };
   const checkValue = compileValueCheck(structural, kind.builtin);
   const apiVersion = apiVersionOf(kind, version.name);
+  let slow: boolean | undefined;
 
   return {
     structural,
@@ -58,19 +60,27 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
       };
     },
     validate(object, previous) {
-      const before = kind.builtin ? undefined : previous;
-      const errors = [...checkMetadata(kind, object), ...ratcheted(structural, object, before, checkValue(object))];
-      const lists: FieldError[] = [];
-      checkLists(structural, object, '', lists, kind.builtin);
-      if (lists.length > 0 && !hadListErrors(structural, before)) errors.push(...lists);
-      // A value of the wrong shape would only make rules fail to evaluate.
-      if (!errors.some((error) => blocking.has(error.reason))) {
-        checkRules(structural, object, previous, errors, !kind.builtin);
-      }
-      return errors;
+      slow ??= !kind.builtin && hasSlowPatterns(structural);
+      if (!slow) return validate(object, previous);
+      return withinPatternTime(() => validate(object, previous)) ?? [outOfTime];
     },
   };
+
+  function validate(object: StoredObject, previous: StoredObject | undefined): FieldError[] {
+    const before = kind.builtin ? undefined : previous;
+    const errors = [...checkMetadata(kind, object), ...ratcheted(structural, object, before, checkValue(object))];
+    const lists: FieldError[] = [];
+    checkLists(structural, object, '', lists, kind.builtin);
+    if (lists.length > 0 && !hadListErrors(structural, before)) errors.push(...lists);
+    // A value of the wrong shape would only make rules fail to evaluate.
+    if (!errors.some((error) => blocking.has(error.reason))) {
+      checkRules(structural, object, previous, errors, !kind.builtin);
+    }
+    return errors;
+  }
 }
+
+const outOfTime = invalidValue('', 'object', 'matching the patterns of its schema and rules takes too long');
 
 /** Lists that had entries twice before are excused altogether, as in Kubernetes. */
 function hadListErrors(schema: StructuralSchema, previous: StoredObject | undefined): boolean {
