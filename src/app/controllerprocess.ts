@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAimEnvironment } from '../controllers/aim/pipeline.ts';
+import { createControllerEnvironment } from '../controllers/pipeline.ts';
 import { startAim } from '../controllers/aim/start.ts';
 import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
 import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
@@ -139,7 +139,7 @@ async function lead(
 async function startAll(client: KubeClient, options: ControllerProcessOptions): Promise<Running> {
   const { log, version, airunway: settings } = options;
   const informers = createInformerCache(client, log);
-  const environment = createAimEnvironment({ client, informers, log, operatorNamespace });
+  const environment = createControllerEnvironment({ client, informers, log, operatorNamespace });
   const wanted = new Set(options.controllers);
   const [aim, aigateway, airunway] = await Promise.all([
     wanted.has('aim') ? startAim({ environment }) : undefined,

@@ -1,4 +1,4 @@
-import { createAimEnvironment } from '../controllers/aim/pipeline.ts';
+import { createControllerEnvironment } from '../controllers/pipeline.ts';
 import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
 import { startAim } from '../controllers/aim/start.ts';
 import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
@@ -46,7 +46,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
     kind: Namespace.kind,
     metadata: { name: operatorNamespace },
   });
-  const environment = createAimEnvironment({ client, informers, log, operatorNamespace });
+  const environment = createControllerEnvironment({ client, informers, log, operatorNamespace });
   const airunway = {
     environment: { ...environment, log: options.airunwayLog },
     settings: options.airunway,

@@ -5,12 +5,12 @@ import { keyOf, type ObjectRef } from '../../kinds/object.ts';
 import { KubeError, type KubeClient } from '../../kube/client.ts';
 import type { InformerCache } from '../../kube/informer.ts';
 import { controllerOf } from '../../kube/owners.ts';
-import type { Child } from './children.ts';
+import type { Child } from '../children.ts';
 import { countFailure, discoveryWaitMs, remainingWaitMs, type DiscoveryAttempts } from './discoverybackoff.ts';
 import { discoveryContainer, discoveryJob, nameOfDiscoveryJob, type DiscoveryRequest } from './discoveryjob.ts';
 import { DiscoveryParseError, parseDiscoveryOutput, type Discovery } from './discoveryoutput.ts';
 import { finishOf, maxDiscoveryJobs, type DiscoverySlots } from './discoveryslots.ts';
-import type { AimEnvironment, Reader } from './pipeline.ts';
+import type { ControllerEnvironment, Reader } from '../pipeline.ts';
 
 /** Asking an image for its profile by a Job: what there is to see of it, and the next step (aim.md 7.3 to 7.5). */
 
@@ -49,7 +49,7 @@ const podsByJob = 'aim-discovery-job';
 const logQuery = { container: discoveryContainer, limitBytes: String(4 * 1024 * 1024) };
 const failureLogLines = '50';
 
-export function createDiscoveryObserver(environment: AimEnvironment, slots: DiscoverySlots): DiscoveryObserver {
+export function createDiscoveryObserver(environment: ControllerEnvironment, slots: DiscoverySlots): DiscoveryObserver {
   const { client, informers } = environment;
   indexPods(informers);
   const pods = informers.informer(Pod);

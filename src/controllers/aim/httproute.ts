@@ -1,6 +1,6 @@
 import type { AimRouting } from '../../kinds/aim/fields.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
-import { child, type Child } from './children.ts';
+import { child, type Child } from '../children.ts';
 import { gatewayDuration } from './duration.ts';
 
 /** The route of a service of either generation (aim.md 5.6). */

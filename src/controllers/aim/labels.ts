@@ -1,3 +1,4 @@
+import type { LabelPropagation } from '../children.ts';
 import { createHash } from 'node:crypto';
 
 /** Labels of objects that AIM controllers make (aim.md 2.3, 2.4, 3.3). */
@@ -25,12 +26,6 @@ export function nameLabel(name: string): string {
   if (name.length <= longest) return name;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
   return `${name.slice(0, longest - hash.length - 1).replace(/[._-]+$/, '')}-${hash}`;
-}
-
-export interface LabelPropagation {
-  readonly enabled?: boolean;
-  /** Globs of label keys. */
-  readonly match?: readonly string[];
 }
 
 /** The labels of a parent that its children get: the group's own always, others as configured (aim.md 3.3). */

@@ -1,7 +1,7 @@
 import type { Condition } from '../../kinds/object.ts';
 import { setCondition } from '../../kube/conditions.ts';
 import type { ExtraCondition } from './health.ts';
-import type { AimEvent } from './transitions.ts';
+import type { PlannedEvent } from '../pipeline.ts';
 
 /** Conditions of the kinds of aim.silogen.ai: set one by one, each with the generation it speaks of (aim.md 11.4). */
 export function legacyConditions(
@@ -25,7 +25,7 @@ export function readyEvents(
   previous: readonly Condition[],
   conditions: readonly Condition[],
   bad: boolean,
-): AimEvent[] {
+): PlannedEvent[] {
   const ready = conditions.find(({ type }) => type === 'Ready');
   const before = previous.find(({ type }) => type === 'Ready');
   if (ready === undefined || (before?.status === ready.status && before.reason === ready.reason)) return [];

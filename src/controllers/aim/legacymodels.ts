@@ -8,7 +8,7 @@ import type { ResourceStatus } from '../../kinds/aim/fields.ts';
 import type { ImageMetadata } from '../../kinds/aim/imagemetadata.ts';
 import { Secret } from '../../kinds/core/secret.ts';
 import type { Kind } from '../../kinds/kind.ts';
-import { child, type Child } from './children.ts';
+import { child, type Child } from '../children.ts';
 import type { ExtraCondition } from './health.ts';
 import { nameLabel } from './labels.ts';
 import { legacyConditions, readyEvents } from './legacyconditions.ts';
@@ -17,7 +17,8 @@ import { lookUpMetadata, retryDelay, type MetadataFinding } from './metadatalook
 import { withPlanned } from './models.ts';
 import { readDeployments } from './modeltemplates.ts';
 import { modelWatches, templatesOfModel } from './modelwatches.ts';
-import type { AimDefinition, AimEnvironment, Plan } from './pipeline.ts';
+import type { AimDefinition } from './definition.ts';
+import type { ControllerEnvironment, Plan } from '../pipeline.ts';
 import { RegistryError } from './registry/errors.ts';
 import type { ImageCatalog } from './registry/imagecatalog.ts';
 import { resolveRuntimeConfig, type ResolvedConfig, type RuntimeConfigKinds } from './runtimeconfig.ts';
@@ -55,7 +56,7 @@ export interface LegacyModelObservations {
 }
 
 export function legacyModelController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
   catalog: ImageCatalog,
   scope: Scope,
 ): AimDefinition<LegacyAIMModel, LegacyModelObservations> {

@@ -24,7 +24,8 @@ import {
   type LegacyFacts,
 } from './legacytemplateprofile.ts';
 import { legacyTemplateStatus, type LegacyTemplateObservations } from './legacytemplatestatus.ts';
-import type { AimDefinition, AimEnvironment, Plan, Reader } from './pipeline.ts';
+import type { AimDefinition } from './definition.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
 import { resolveRuntimeConfig } from './runtimeconfig.ts';
 import { findModel, type FoundModel } from './templatemodel.ts';
 import { templateWatches } from './templatewatches.ts';
@@ -50,7 +51,7 @@ export const legacyClusterTemplates: Scope = {
 };
 
 export function legacyTemplateController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
   slots: DiscoverySlots,
   scope: Scope,
 ): AimDefinition<LegacyAIMServiceTemplate, LegacyTemplateObservations> {
@@ -120,7 +121,7 @@ function demandOf(template: LegacyAIMServiceTemplate | undefined): GpuDemand | u
 }
 
 function requestOf(
-  { operatorNamespace }: AimEnvironment,
+  { operatorNamespace }: ControllerEnvironment,
   template: LegacyAIMServiceTemplate,
   model: FoundModel<LegacyAIMModel> | undefined,
 ): DiscoveryRequest | undefined {

@@ -5,7 +5,8 @@ import { legacyClusterModels, legacyModelController, legacyNamespacedModels } fr
 import { legacyClusterTemplates, legacyNamespacedTemplates, legacyTemplateController } from './legacytemplates.ts';
 import { clusterModels, modelController, namespacedModels } from './models.ts';
 import { currentSources, legacySources, sourceController } from './modelsources.ts';
-import { startAimController, type AimEnvironment } from './pipeline.ts';
+import { startAimController } from './definition.ts';
+import type { ControllerEnvironment } from '../pipeline.ts';
 import { createRegistryHttp } from './registry/http.ts';
 import { createImageCatalog, type ImageCatalogOptions } from './registry/imagecatalog.ts';
 import { createRegistryReader } from './registry/reader.ts';
@@ -13,7 +14,7 @@ import { createRepositorySearch } from './registry/search.ts';
 import { clusterTemplates, namespacedTemplates, templateController } from './templates.ts';
 
 export interface ModelControllerOptions {
-  readonly environment: AimEnvironment;
+  readonly environment: ControllerEnvironment;
   /** Images that are known without a registry: those for which the embedded node runs a program of its own. */
   readonly imageMetadata?: ((image: string) => ImageMetadata | undefined) | undefined;
   /** Wait before a registry that failed is asked again. */

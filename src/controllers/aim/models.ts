@@ -3,14 +3,15 @@ import { AIMClusterServiceTemplate, AIMServiceTemplate } from '../../kinds/aim/a
 import type { ImageMetadata } from '../../kinds/aim/imagemetadata.ts';
 import { Secret } from '../../kinds/core/secret.ts';
 import type { Kind } from '../../kinds/kind.ts';
-import { child, type Child } from './children.ts';
+import { child, type Child } from '../children.ts';
 import { configComponent } from './configcomponent.ts';
 import { assess, type Component } from './health.ts';
 import { nameLabel } from './labels.ts';
 import { lookUpMetadata, retryDelay, type MetadataFinding } from './metadatalookup.ts';
 import { expectsTemplates, isCustom, templatesOf, type ModelSpec } from './modeltemplates.ts';
 import { modelWatches, templatesOfModel } from './modelwatches.ts';
-import type { AimDefinition, AimEnvironment, Plan, Reader } from './pipeline.ts';
+import type { AimDefinition } from './definition.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
 import type { ImageCatalog } from './registry/imagecatalog.ts';
 import { resourceStatus } from './resourcestatus.ts';
 import { currentRuntimeConfigs, resolveRuntimeConfig, type ResolvedConfig } from './runtimeconfig.ts';
@@ -51,7 +52,7 @@ export interface ModelObservations {
 }
 
 export function modelController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
   catalog: ImageCatalog,
   scope: Scope,
 ): AimDefinition<AIMModel, ModelObservations> {

@@ -6,7 +6,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf } from '../../kinds/object.ts';
 import { timestamp } from '../../kube/conditions.ts';
 import { parseDuration } from '../../kube/durations.ts';
-import { child, type Child } from './children.ts';
+import { child, type Child } from '../children.ts';
 import { gatewayDuration } from './duration.ts';
 import type { Failure } from './failures.ts';
 import { assess, type Component, type ExtraCondition } from './health.ts';
@@ -14,7 +14,8 @@ import { nameLabel } from './labels.ts';
 import { readPullSecrets } from './metadatalookup.ts';
 import type { ModelLike } from './modelwatches.ts';
 import { sourceModelName } from './names.ts';
-import type { AimDefinition, AimEnvironment, Plan, Reader } from './pipeline.ts';
+import type { AimDefinition } from './definition.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
 import type { RegistryReader } from './registry/reader.ts';
 import type { RepositorySearch } from './registry/search.ts';
 import { syncSource, type FoundImage, type SyncResult } from './sourcesync.ts';
@@ -55,7 +56,7 @@ const firstRetryMs = 60_000;
 const unlimited = 10_000;
 
 export function sourceController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
   registries: { readonly reader: RegistryReader; readonly search: RepositorySearch },
   generation: Generation,
 ): AimDefinition<Source, SourceObservations> {

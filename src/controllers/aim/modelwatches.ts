@@ -3,7 +3,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../../kinds/object.ts';
 import { watch, type Watch } from '../../kube/controller.ts';
 import type { InformerCache } from '../../kube/informer.ts';
-import type { AimEnvironment, AimObject } from './pipeline.ts';
+import type { ControllerEnvironment, PlannedObject } from '../pipeline.ts';
 import type { ImageCatalog } from './registry/imagecatalog.ts';
 import { defaultConfigName } from './runtimeconfig.ts';
 import type { TemplateState } from './templateaggregate.ts';
@@ -11,14 +11,14 @@ import type { TemplateState } from './templateaggregate.ts';
 /** What models of both generations look at beside themselves, and what wakes them. */
 
 /** The fields that matter here, which the kinds of both generations have. */
-export interface ModelLike extends AimObject {
+export interface ModelLike extends PlannedObject {
   spec?: { image: string; imagePullSecrets?: { name?: string }[]; runtimeConfigName?: string };
-  status?: { status?: string } & NonNullable<AimObject['status']>;
+  status?: { status?: string } & NonNullable<PlannedObject['status']>;
 }
 
-export interface TemplateLike extends AimObject {
+export interface TemplateLike extends PlannedObject {
   spec?: { modelName: string; runtimeConfigName?: string };
-  status?: { status?: string } & NonNullable<AimObject['status']>;
+  status?: { status?: string } & NonNullable<PlannedObject['status']>;
 }
 
 const byModelName = 'aim-model-name';
@@ -48,7 +48,7 @@ function modelOf({ metadata, spec }: TemplateLike): ObjectRef | undefined {
 
 /** Templates for the model, pull secrets, runtime configurations, and answers of registries. */
 export function modelWatches(
-  { informers, operatorNamespace }: AimEnvironment,
+  { informers, operatorNamespace }: ControllerEnvironment,
   catalog: ImageCatalog,
   kinds: {
     readonly kind: Kind<ModelLike>;
@@ -84,7 +84,7 @@ export function modelWatches(
 }
 
 /** Objects that a runtime configuration counts for; one of the cluster counts in every namespace. */
-export function usersOf<T extends AimObject & { spec?: { runtimeConfigName?: string } }>(
+export function usersOf<T extends PlannedObject & { spec?: { runtimeConfigName?: string } }>(
   objects: { list(namespace?: string): readonly T[] },
   { metadata }: KubeObject,
 ): T[] {

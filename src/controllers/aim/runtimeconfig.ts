@@ -4,15 +4,15 @@ import { apiVersionOf, type Kind } from '../../kinds/kind.ts';
 import { keyOf } from '../../kinds/object.ts';
 import { missingUpstream, type Failure } from './failures.ts';
 import { jsonVariables, mergeEnv } from './mergeenv.ts';
-import type { AimObject, Reader } from './pipeline.ts';
+import type { PlannedObject, Reader } from '../pipeline.ts';
 
 /** The runtime configuration of an object: that of its namespace over that of the cluster (aim.md 4). */
 
 export type RuntimeConfigSpec = NonNullable<AIMRuntimeConfig['spec']>;
 
 export interface RuntimeConfigKinds {
-  readonly namespaced: Kind<AimObject & { spec?: RuntimeConfigSpec }>;
-  readonly cluster: Kind<AimObject & { spec?: RuntimeConfigSpec }>;
+  readonly namespaced: Kind<PlannedObject & { spec?: RuntimeConfigSpec }>;
+  readonly cluster: Kind<PlannedObject & { spec?: RuntimeConfigSpec }>;
 }
 
 export const currentRuntimeConfigs: RuntimeConfigKinds = {
@@ -58,8 +58,8 @@ export function resolveRuntimeConfig(
 
 function referenceOf(
   kinds: RuntimeConfigKinds,
-  own: AimObject | undefined,
-  cluster: AimObject | undefined,
+  own: PlannedObject | undefined,
+  cluster: PlannedObject | undefined,
 ): ResolvedReference {
   const [kind, object, scope] =
     own === undefined

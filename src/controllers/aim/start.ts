@@ -3,12 +3,12 @@ import type { ObjectRef } from '../../kinds/object.ts';
 import { startCacheControllers } from './caches/start.ts';
 import { startLegacyServiceController } from './legacyservice/controller.ts';
 import { startModelControllers, type ModelControllerOptions } from './modelcontrollers.ts';
-import { readerOf, type AimEnvironment } from './pipeline.ts';
+import { readerOf, type ControllerEnvironment } from '../pipeline.ts';
 import { startServiceController } from './service/controller.ts';
 import { explainService, type ServiceExplanation } from './service/explain.ts';
 
 export interface AimOptions {
-  readonly environment: AimEnvironment;
+  readonly environment: ControllerEnvironment;
   /** Images that are known without asking their registry. */
   readonly builtinImages?: ((image: string) => ImageMetadata | undefined) | undefined;
   readonly registryBackOff?: ModelControllerOptions['backOff'];

@@ -7,7 +7,7 @@ import { Node } from '../../kinds/core/node.ts';
 import { Pod } from '../../kinds/core/pod.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { isControlledBy } from '../../kube/owners.ts';
-import { child, type Child } from './children.ts';
+import { child, type Child } from '../children.ts';
 import { discoverySpecHash } from './discoverybackoff.ts';
 import {
   createDiscoveryObserver,
@@ -18,7 +18,8 @@ import {
 import type { DiscoveryRequest } from './discoveryjob.ts';
 import type { DiscoverySlots } from './discoveryslots.ts';
 import { checkGpus, detectGpus, needsGpu, type DetectedGpu, type GpuVerdict } from './gpus.ts';
-import type { AimDefinition, AimEnvironment, Plan, Reader } from './pipeline.ts';
+import type { AimDefinition } from './definition.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
 import { currentRuntimeConfigs, resolveRuntimeConfig, type ResolvedConfig } from './runtimeconfig.ts';
 import { findModel, modelComponent, type FoundModel } from './templatemodel.ts';
 import { profileOfDiscovery, profileOfSpec, rememberedProfile, type TemplateFacts } from './templateprofile.ts';
@@ -56,7 +57,7 @@ export interface TemplateObservations {
 }
 
 export function templateController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
   slots: DiscoverySlots,
   scope: TemplateScope,
 ): AimDefinition<AIMServiceTemplate, TemplateObservations> {
@@ -100,7 +101,7 @@ function needsGpus(template: AIMServiceTemplate | undefined): boolean {
 
 /** Nobody is asked while the answer is known or could not be used: no model, no image, no such GPU. */
 function discoveryQuestion(
-  { operatorNamespace }: AimEnvironment,
+  { operatorNamespace }: ControllerEnvironment,
   template: AIMServiceTemplate,
   model: FoundModel<AIMModel> | undefined,
   gpus: readonly DetectedGpu[],

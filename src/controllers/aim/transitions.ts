@@ -1,11 +1,6 @@
+import type { PlannedEvent } from '../pipeline.ts';
 import type { Condition } from '../../kinds/object.ts';
 import type { ExtraCondition } from './health.ts';
-
-export interface AimEvent {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
-}
 
 /**
  * What is told in events (aim.md 3.7): a Warning for each component that got into an error state, and a Normal event when
@@ -16,14 +11,14 @@ export function transitionEvents(
   previous: readonly Condition[],
   conditions: readonly Condition[],
   alarms: readonly ExtraCondition[],
-): AimEvent[] {
+): PlannedEvent[] {
   const changed = ({ type, status, reason }: ExtraCondition): boolean => {
     const before = previous.find((condition) => condition.type === type);
     return before?.status !== status || before.reason !== reason;
   };
   const warnings = alarms
     .filter(changed)
-    .map(({ reason, message }): AimEvent => ({ type: 'Warning', reason, message }));
+    .map(({ reason, message }): PlannedEvent => ({ type: 'Warning', reason, message }));
   const readyOf = (list: readonly Condition[]) => list.find(({ type }) => type === 'Ready');
   const ready = readyOf(conditions);
   const became = ready?.status === 'True' && changed(ready);

@@ -11,8 +11,9 @@ import { apiVersionOf, qualifiedResource, type Kind } from '../../kinds/kind.ts'
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { watch, type Controller } from '../../kube/controller.ts';
 import { controllerOf, ownerReferenceTo } from '../../kube/owners.ts';
-import type { Child, Parent } from '../aim/children.ts';
-import { readerOf, startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../aim/pipeline.ts';
+import type { Child, Parent } from '../children.ts';
+import { startDefinition, type Definition } from '../pipeline.ts';
+import { readerOf, type ControllerEnvironment, type Reader } from '../pipeline.ts';
 import { decide } from './decision.ts';
 import { deploymentsBehind, podsOf, probedModel, probeKey, servedUnlabelled } from './endpoint.ts';
 import type { GatewayObserved } from './gatewayplan.ts';
@@ -33,7 +34,7 @@ export interface AirunwayKinds {
 }
 
 export interface ModelDeploymentOptions {
-  readonly environment: AimEnvironment;
+  readonly environment: ControllerEnvironment;
   readonly kinds: AirunwayKinds;
   readonly settings: AirunwaySettings;
   readonly probe: ModelProbe;
@@ -56,7 +57,7 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
   /** Wakes a deployment from outside: a probe has found its model. */
   let wake: (key: string) => void = () => undefined;
 
-  const definition: AimDefinition<ModelDeployment, Observed> = {
+  const definition: Definition<ModelDeployment, Observed> = {
     name: 'model-deployment',
     manager: `${dialect.name}-controller`,
     pausedBy: keyIn(dialect, 'reconcile-paused'),
@@ -113,7 +114,7 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
       };
     },
   };
-  const controller = await startAimController(environment, definition);
+  const controller = await startDefinition(environment, definition);
   detect(readerOf(environment));
   return controller;
 }
@@ -122,7 +123,7 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
 const gatewayKinds: readonly Kind[] = [InferencePool, HTTPRoute, Gateway];
 
 /** Says in the log which of these kinds the API serves, and when that changes. */
-function reportDetection({ log }: AimEnvironment): (read: Reader) => void {
+function reportDetection({ log }: ControllerEnvironment): (read: Reader) => void {
   let reported: string | undefined;
   return (read) => {
     const missing = gatewayKinds.filter((kind) => !read.served(kind)).map(qualifiedResource);

@@ -6,7 +6,7 @@ import type { Service } from '../../kinds/core/service.ts';
 import { keyOf } from '../../kinds/object.ts';
 import type { Informer } from '../../kube/informer.ts';
 import { matchesLabels } from '../../kube/labels.ts';
-import type { Reader } from '../aim/pipeline.ts';
+import type { Reader } from '../pipeline.ts';
 import { probePortOf } from './gatewayobjects.ts';
 import { needsProbe } from './gatewayplan.ts';
 import type { ModelProbe } from './modelprobe.ts';

@@ -2,9 +2,9 @@ import type { InferenceProviderConfig } from '../../kinds/airunway/inferenceprov
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import type { Condition } from '../../kinds/object.ts';
 import { setCondition, type ConditionUpdate } from '../../kube/conditions.ts';
-import { describeChild, type Child } from '../aim/children.ts';
-import type { Plan, Verdict } from '../aim/pipeline.ts';
-import type { AimEvent } from '../aim/transitions.ts';
+import { describeChild, type Child } from '../children.ts';
+import type { Plan, Verdict } from '../pipeline.ts';
+import type { PlannedEvent } from '../pipeline.ts';
 import { failed, type Decision } from './decision.ts';
 import { planGateway, type GatewayObserved } from './gatewayplan.ts';
 import { planProvider, type Existing } from './providerplan.ts';
@@ -114,12 +114,12 @@ function conclude(
 }
 
 /** Told in events: what is wrong now and was not before, and when the servers or the Gateway have become ready. */
-function eventsOf(before: readonly Condition[], conditions: readonly Condition[]): AimEvent[] {
+function eventsOf(before: readonly Condition[], conditions: readonly Condition[]): PlannedEvent[] {
   const changed = ({ type, status, reason }: Condition): boolean => {
     const previous = before.find((condition) => condition.type === type);
     return previous?.status !== status || previous.reason !== reason;
   };
-  return conditions.filter(changed).flatMap(({ type, status, reason, message }): AimEvent[] => {
+  return conditions.filter(changed).flatMap(({ type, status, reason, message }): PlannedEvent[] => {
     if (status === 'False') return reason === 'DeploymentInProgress' ? [] : [{ type: 'Warning', reason, message }];
     return type === 'Ready' || type === 'GatewayReady' ? [{ type: 'Normal', reason, message }] : [];
   });

@@ -4,7 +4,7 @@ import {
   InferenceProviderConfig,
 } from '../../kinds/airunway/inferenceproviderconfig.ts';
 import { AirunwayModelDeployment, ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
-import type { AimEnvironment } from '../aim/pipeline.ts';
+import type { ControllerEnvironment } from '../pipeline.ts';
 import { startModelDeployments, type AirunwayKinds } from './controller.ts';
 import { createAirunwayMetrics } from './metrics.ts';
 import { createModelProbe } from './modelprobe.ts';
@@ -18,7 +18,7 @@ const groups: readonly AirunwayKinds[] = [
 ];
 
 export interface AirunwayOptions {
-  readonly environment: AimEnvironment;
+  readonly environment: ControllerEnvironment;
   readonly settings: AirunwaySettings;
   readonly version: string;
   /** Providers whose servers run without GPUs here. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { createAimEnvironment } from '../../../src/controllers/aim/pipeline.ts';
+import { createControllerEnvironment } from '../../../src/controllers/pipeline.ts';
 import { startAim } from '../../../src/controllers/aim/start.ts';
 import { AIMArtifact } from '../../../src/kinds/aim/aimartifact.ts';
 import { AIMService } from '../../../src/kinds/aim/aimservice.ts';
@@ -51,7 +51,7 @@ beforeAll(async () => {
   const log = createLog({ level: 'silent' });
   client = createKubeClient({ server: world.url, ca: world.caCertificate, token: world.token });
   informers = createInformerCache(client, log);
-  const environment = createAimEnvironment({
+  const environment = createControllerEnvironment({
     client,
     informers,
     log,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startApiServer } from '../../../src/apiserver/server.ts';
 import { startModelControllers } from '../../../src/controllers/aim/modelcontrollers.ts';
-import { createAimEnvironment } from '../../../src/controllers/aim/pipeline.ts';
+import { createControllerEnvironment } from '../../../src/controllers/pipeline.ts';
 import { Job } from '../../../src/kinds/batch/job.ts';
 import { Namespace } from '../../../src/kinds/core/namespace.ts';
 import { Pod } from '../../../src/kinds/core/pod.ts';
@@ -70,7 +70,7 @@ export async function startModelCluster(
   const start = async () => {
     const cache = createInformerCache(counted, log);
     const now = (): Date => new Date(Date.now() + cluster.clockAheadMs);
-    const environment = createAimEnvironment({ client: counted, informers: cache, log, operatorNamespace, now });
+    const environment = createControllerEnvironment({ client: counted, informers: cache, log, operatorNamespace, now });
     const controllers = await startModelControllers({
       environment,
       imageMetadata: options.imageMetadata,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApiServer } from '../../../src/apiserver/server.ts';
-import { createAimEnvironment } from '../../../src/controllers/aim/pipeline.ts';
+import { createControllerEnvironment } from '../../../src/controllers/pipeline.ts';
 import { defaultSettings, type AirunwaySettings } from '../../../src/controllers/airunway/settings.ts';
 import { startAirunway } from '../../../src/controllers/airunway/start.ts';
 import { CustomResourceDefinition } from '../../../src/kinds/apiextensions/customresourcedefinition.ts';
@@ -55,7 +55,7 @@ export async function startAirunwayCluster(
   const api = await startApiServer({ dataDir, kinds, log });
   const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
   const informers = createInformerCache(client, log);
-  const environment = createAimEnvironment({ client, informers, log, operatorNamespace: 'default' });
+  const environment = createControllerEnvironment({ client, informers, log, operatorNamespace: 'default' });
   const start = (changed: Partial<AirunwaySettings>) =>
     startAirunway({ environment, settings: { ...defaultSettings, ...changed }, version: 'test' });
   let controllers = await start(settings);

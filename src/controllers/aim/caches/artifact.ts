@@ -9,7 +9,8 @@ import { RoleBinding } from '../../../kinds/rbac/rolebinding.ts';
 import { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import { watch } from '../../../kube/controller.ts';
 import { usersOf } from '../modelwatches.ts';
-import type { AimDefinition, AimEnvironment } from '../pipeline.ts';
+import type { AimDefinition } from '../definition.ts';
+import type { ControllerEnvironment } from '../../pipeline.ts';
 import { observeArtifact, type ObservedArtifact } from './artifactobserve.ts';
 import { planArtifact } from './artifactplan.ts';
 import { indexJobPods, jobPodWatch } from './jobs.ts';
@@ -21,7 +22,7 @@ import { statusWriter } from './statuswriter.ts';
 const statusDelayMs = 500;
 
 export function artifactController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
 ): AimDefinition<AIMArtifact, ObservedArtifact | undefined> {
   const { informers, client } = environment;
   indexJobPods(informers);

@@ -7,7 +7,7 @@ import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { jobOfPod } from '../discovery.ts';
 import type { Failure } from '../failures.ts';
-import type { Reader } from '../pipeline.ts';
+import type { Reader } from '../../pipeline.ts';
 import { jobHealth, podsHealth, type Health } from '../workloadhealth.ts';
 
 /** What there is to see of a Job of ours and its pods. */

@@ -8,11 +8,12 @@ import { keyOf } from '../../../kinds/object.ts';
 import { parseQuantity } from '../../../kinds/quantity.ts';
 import { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import { watch } from '../../../kube/controller.ts';
-import type { Child } from '../children.ts';
+import type { Child } from '../../children.ts';
 import { legacyLabelValue, nameLabel } from '../labels.ts';
 import { legacyConfigs } from '../legacymodels.ts';
 import { usersOf } from '../modelwatches.ts';
-import type { AimDefinition, AimEnvironment, Plan } from '../pipeline.ts';
+import type { AimDefinition } from '../definition.ts';
+import type { ControllerEnvironment, Plan } from '../../pipeline.ts';
 import { resolveRuntimeConfig } from '../runtimeconfig.ts';
 import { claimChild, claimSize, defaultHeadroomPercent, waitsForConsumer } from './claims.ts';
 import { indexJobPods, jobPodWatch, seeJob, type SeenJob } from './jobs.ts';
@@ -30,7 +31,7 @@ const progressMs = 10_000;
 const againMs = 10;
 
 export function legacyModelCacheController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
 ): AimDefinition<LegacyAIMModelCache, ObservedModelCache | undefined> {
   const { informers, client } = environment;
   indexJobPods(informers);

@@ -10,11 +10,12 @@ import { Namespace } from '../../../kinds/core/namespace.ts';
 import { keyOf } from '../../../kinds/object.ts';
 import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
-import { child, type Child } from '../children.ts';
+import { child, type Child } from '../../children.ts';
 import { legacyLabelValue, nameLabel } from '../labels.ts';
 import { mergeEnv } from '../mergeenv.ts';
 import { usersOf } from '../modelwatches.ts';
-import type { AimDefinition, AimEnvironment, Plan, Reader } from '../pipeline.ts';
+import type { AimDefinition } from '../definition.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../../pipeline.ts';
 import {
   byCacheSource,
   observeLegacyTemplateCache,
@@ -37,7 +38,7 @@ const statusDelayMs = 500;
 type CacheSpec = NonNullable<LegacyAIMTemplateCache['spec']>;
 
 export function legacyTemplateCacheController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
 ): AimDefinition<LegacyAIMTemplateCache, ObservedLegacyTemplateCache | undefined> {
   const { informers } = environment;
   addLegacyCacheIndexes(informers);
@@ -161,7 +162,7 @@ const defaultDownloadImage = 'kserve/storage-initializer:v0.16.0-rc0';
 
 /** Caches that it has had made and that are not Available go with it; Available ones are kept for others (seed 002). */
 async function dropUnavailable(
-  { client, writes }: AimEnvironment,
+  { client, writes }: ControllerEnvironment,
   { metadata: { name, namespace = '' } }: LegacyAIMTemplateCache,
   read: Reader,
 ): Promise<void> {

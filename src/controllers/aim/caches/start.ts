@@ -1,12 +1,13 @@
 import type { Controller } from '../../../kube/controller.ts';
-import { startAimController, type AimEnvironment } from '../pipeline.ts';
+import { startAimController } from '../definition.ts';
+import type { ControllerEnvironment } from '../../pipeline.ts';
 import { artifactController } from './artifact.ts';
 import { legacyModelCacheController } from './legacymodelcache.ts';
 import { legacyTemplateCacheController } from './legacytemplatecache.ts';
 import { templateCacheController } from './templatecache.ts';
 
 /** Template caches, and the artifacts and model caches that hold weights, of both generations (aim.md 8, 9, 11.7). */
-export async function startCacheControllers(environment: AimEnvironment): Promise<Controller> {
+export async function startCacheControllers(environment: ControllerEnvironment): Promise<Controller> {
   const controllers = await Promise.all([
     startAimController(environment, templateCacheController(environment)),
     startAimController(environment, artifactController(environment)),

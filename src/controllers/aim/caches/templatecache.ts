@@ -9,7 +9,8 @@ import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { nameLabel } from '../labels.ts';
 import { usersOf } from '../modelwatches.ts';
-import type { AimDefinition, AimEnvironment, Reader } from '../pipeline.ts';
+import type { AimDefinition } from '../definition.ts';
+import type { ControllerEnvironment, Reader } from '../../pipeline.ts';
 import { bySource, observeTemplateCache, type ObservedTemplateCache } from './templatecacheobserve.ts';
 import { planTemplateCache } from './templatecacheplan.ts';
 
@@ -23,7 +24,7 @@ const bySourceUri = 'aim/template-source';
 const statusDelayMs = 500;
 
 export function templateCacheController(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
 ): AimDefinition<AIMTemplateCache, ObservedTemplateCache | undefined> {
   const { informers } = environment;
   addIndexes(informers);
@@ -100,7 +101,7 @@ function saysTheSame(one: AIMArtifact['status'], other: AIMArtifact['status']): 
 
 /** Artifacts that the cache has had made and that are not Ready go with it; Ready ones are kept for others. */
 async function dropUnreadyArtifacts(
-  { client, writes }: AimEnvironment,
+  { client, writes }: ControllerEnvironment,
   { metadata: { name, namespace = '' } }: AIMTemplateCache,
   read: Reader,
 ): Promise<void> {

@@ -18,7 +18,8 @@ import type { Controller } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { addLegacyCacheIndexes } from '../caches/legacytemplatecache.ts';
 import { nameLabel } from '../labels.ts';
-import { startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../pipeline.ts';
+import { startAimController, type AimDefinition } from '../definition.ts';
+import type { ControllerEnvironment, Reader } from '../../pipeline.ts';
 import { byInferenceService, inferenceServiceLabel } from '../service/observe.ts';
 import { observeLegacyService, type ObservedLegacyService } from './observe.ts';
 import { planLegacyService } from './plan.ts';
@@ -31,7 +32,7 @@ export const legacyServiceFinalizer = 'aim.silogen.ai/service-cache-cleanup';
 const statusDelayMs = 500;
 
 /** Keeps AIMServices of the group aim.silogen.ai (aim.md 11; seed 002). */
-export function startLegacyServiceController(environment: AimEnvironment): Promise<Controller> {
+export function startLegacyServiceController(environment: ControllerEnvironment): Promise<Controller> {
   addIndexes(environment.informers);
   return startAimController(environment, legacyServiceDefinition(environment));
 }
@@ -46,7 +47,7 @@ function addIndexes(informers: InformerCache): void {
 }
 
 function legacyServiceDefinition(
-  environment: AimEnvironment,
+  environment: ControllerEnvironment,
 ): AimDefinition<LegacyAIMService, ObservedLegacyService | undefined> {
   return {
     name: 'service',
@@ -81,7 +82,7 @@ function legacyServiceDefinition(
 
 /** Caches that the service has had made and that are not Available go with it; Available ones are kept (seed 002). */
 async function dropUnavailableCaches(
-  { client, writes }: AimEnvironment,
+  { client, writes }: ControllerEnvironment,
   { metadata: { name, namespace = '' } }: LegacyAIMService,
   read: Reader,
 ): Promise<void> {

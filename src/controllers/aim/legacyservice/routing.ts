@@ -3,7 +3,7 @@ import type { AimRouting } from '../../../kinds/aim/fields.ts';
 import { Gateway } from '../../../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../../../kinds/gateway/httproute.ts';
 import { keyOf } from '../../../kinds/object.ts';
-import type { Child } from '../children.ts';
+import type { Child } from '../../children.ts';
 import { gatewayDuration } from '../duration.ts';
 import type { ExtraCondition } from '../health.ts';
 import { httpRouteChild } from '../httproute.ts';

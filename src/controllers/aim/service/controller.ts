@@ -13,7 +13,8 @@ import { InferenceService } from '../../../kinds/kserve/inferenceservice.ts';
 import type { Controller } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { labelValue } from '../labels.ts';
-import { startAimController, type AimDefinition, type AimEnvironment, type Reader } from '../pipeline.ts';
+import { startAimController, type AimDefinition } from '../definition.ts';
+import type { ControllerEnvironment, Reader } from '../../pipeline.ts';
 import { byImage, isReady } from './model.ts';
 import { byInferenceService, inferenceServiceLabel, observeService, type ObservedService } from './observe.ts';
 import { planService } from './plan.ts';
@@ -27,12 +28,12 @@ export const serviceFinalizer = 'aim.eai.amd.com/template-cache-cleanup';
 const statusDelayMs = 500;
 
 /** Keeps AIMServices of the group aim.eai.amd.com (aim.md 5). */
-export function startServiceController(environment: AimEnvironment): Promise<Controller> {
+export function startServiceController(environment: ControllerEnvironment): Promise<Controller> {
   addServiceIndexes(environment.informers);
   return startAimController(environment, serviceDefinition(environment));
 }
 
-function serviceDefinition(environment: AimEnvironment): AimDefinition<AIMService, ObservedService | undefined> {
+function serviceDefinition(environment: ControllerEnvironment): AimDefinition<AIMService, ObservedService | undefined> {
   return {
     name: 'service',
     kind: AIMService,
@@ -83,7 +84,11 @@ export function addServiceIndexes(informers: InformerCache): void {
 }
 
 /** Caches that the service has had made and that are not Ready go with it; Ready ones are kept for others (aim.md 5.9). */
-async function dropUnreadyCaches({ client, writes }: AimEnvironment, service: AIMService, read: Reader): Promise<void> {
+async function dropUnreadyCaches(
+  { client, writes }: ControllerEnvironment,
+  service: AIMService,
+  read: Reader,
+): Promise<void> {
   const { name, namespace = '' } = service.metadata;
   if (read.get(Namespace, { name: namespace })?.metadata.deletionTimestamp !== undefined) return;
   const label = `${AIMService.group}/service`;

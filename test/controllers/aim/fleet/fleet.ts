@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAimEnvironment } from '../../../../src/controllers/aim/pipeline.ts';
+import { createControllerEnvironment } from '../../../../src/controllers/pipeline.ts';
 import { startAim } from '../../../../src/controllers/aim/start.ts';
 import { AIMService } from '../../../../src/kinds/aim/aimservice.ts';
 import { LegacyAIMService } from '../../../../src/kinds/aim/legacy/aimservice.ts';
@@ -57,7 +57,7 @@ export async function startFleet(target: Target, options: { patienceMs: number }
 
   const start = async (): Promise<() => Promise<void>> => {
     const caches = createInformerCache(counted, log);
-    const environment = createAimEnvironment({
+    const environment = createControllerEnvironment({
       client: counted,
       informers: caches,
       log,

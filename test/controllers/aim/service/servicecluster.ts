@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startApiServer } from '../../../../src/apiserver/server.ts';
-import { createAimEnvironment, type AimEnvironment } from '../../../../src/controllers/aim/pipeline.ts';
+import { createControllerEnvironment, type ControllerEnvironment } from '../../../../src/controllers/pipeline.ts';
 import { startServiceController } from '../../../../src/controllers/aim/service/controller.ts';
 import { AIMService } from '../../../../src/kinds/aim/aimservice.ts';
 import { Namespace } from '../../../../src/kinds/core/namespace.ts';
@@ -40,7 +40,7 @@ const patienceMs = 30_000;
 
 interface ServiceClusterOptions {
   without?: readonly Kind[];
-  start?: (environment: AimEnvironment) => Promise<Controller>;
+  start?: (environment: ControllerEnvironment) => Promise<Controller>;
 }
 
 export async function startServiceCluster(options: ServiceClusterOptions = {}): Promise<ServiceCluster> {
@@ -59,7 +59,7 @@ export async function startServiceCluster(options: ServiceClusterOptions = {}): 
   const writes: string[] = [];
   const controllerClient = recording(client, writes);
   const informers = createInformerCache(controllerClient, log);
-  const environment = createAimEnvironment({
+  const environment = createControllerEnvironment({
     client: controllerClient,
     informers,
     log,

@@ -1,8 +1,14 @@
-import { apiVersionOf, type Kind } from '../../kinds/kind.ts';
-import { keyOf, type KubeObject, type ObjectRef, type OwnerReference } from '../../kinds/object.ts';
-import { managedByLabel, nameLabel, propagatedLabels, type LabelPropagation } from './labels.ts';
+import type { Kind } from '../kinds/kind.ts';
+import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
 
-/** The objects that an AIM object makes, and when they need writing (aim.md 2.4, 3.2, 3.3). */
+/** The objects that a planned object makes, and when they need writing. */
+
+/** Which labels of an object its children get (aim.md 3.3). */
+export interface LabelPropagation {
+  readonly enabled?: boolean;
+  /** Globs of label keys. */
+  readonly match?: readonly string[];
+}
 
 export interface Child {
   readonly kind: Kind;
@@ -29,48 +35,6 @@ export function child<T extends KubeObject>(
   options: { owned: boolean },
 ): Child {
   return { kind, object, owned: options.owned };
-}
-
-export const fieldManagerOf = (controller: string): string => `aim-${controller}-controller`;
-
-/** The whole object to apply. */
-export function completeChild({ kind, object, owned }: Child, parent: Parent): KubeObject {
-  const { metadata } = parent.object;
-  const { group } = parent.kind;
-  const inherited = {
-    ...propagatedLabels(metadata.labels, group, parent.labelPropagation),
-    [`${group}/${parent.controller}.name`]: nameLabel(metadata.name),
-  };
-  const labels = { [managedByLabel]: fieldManagerOf(parent.controller), ...inherited, ...object.metadata.labels };
-  const complete = {
-    ...withPodLabels(object, inherited),
-    apiVersion: apiVersionOf(kind),
-    kind: kind.kind,
-    metadata: {
-      ...object.metadata,
-      labels,
-      ...(owned ? { ownerReferences: [ownerOf(parent)] } : {}),
-    },
-  };
-  // As it will be on the wire: fields that are undefined are not there.
-  return JSON.parse(JSON.stringify(complete)) as KubeObject;
-}
-
-/** A Job's pods carry what the Job inherits. */
-function withPodLabels(object: DesiredObject, inherited: Record<string, string>): DesiredObject {
-  const { spec } = object;
-  if (!isRecord(spec) || !isRecord(spec['template'])) return object;
-  const { template } = spec;
-  const metadata = isRecord(template['metadata']) ? template['metadata'] : {};
-  const own = isRecord(metadata['labels']) ? metadata['labels'] : {};
-  const labelled = { ...template, metadata: { ...metadata, labels: { ...inherited, ...own } } };
-  return { ...object, spec: { ...spec, template: labelled } };
-}
-
-function ownerOf({ kind, object }: Parent): OwnerReference {
-  const { name, uid } = object.metadata;
-  if (uid === undefined) throw new Error(`${kind.kind} ${name} has no uid: it does not come from an API server`);
-  return { apiVersion: apiVersionOf(kind), kind: kind.kind, name, uid, controller: true };
 }
 
 /** The order of writes, so that passes are alike: group, version, kind, namespace, name. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from '../../kinds/object.ts';
+import type { KubeObject } from '../kinds/object.ts';
 
 /**
  * What server-side apply has noted of us in an object (metav1.FieldsV1), so that after a restart nothing is applied again

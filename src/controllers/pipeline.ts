@@ -1,36 +1,40 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Kind } from '../../kinds/kind.ts';
-import { keyOf, refOf, type Condition, type KubeObject, type ObjectRef } from '../../kinds/object.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { startController, watch, type Controller, type ReconcileResult, type Watch } from '../../kube/controller.ts';
-import { createEventRecorder, type EventRecorder } from '../../kube/events.ts';
-import type { Change, InformerCache } from '../../kube/informer.ts';
-import { createOwnWrites, type OwnWrites } from '../../kube/ownwrites.ts';
-import type { Log } from '../../telemetry/log.ts';
-import { createSettled, type Settled } from '../settled.ts';
+import type { Kind } from '../kinds/kind.ts';
+import { keyOf, refOf, type Condition, type KubeObject, type ObjectRef } from '../kinds/object.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { startController, watch, type Controller, type ReconcileResult, type Watch } from '../kube/controller.ts';
+import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
+import type { Change, InformerCache } from '../kube/informer.ts';
+import { createOwnWrites, type OwnWrites } from '../kube/ownwrites.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createSettled, type Settled } from './settled.ts';
 import { isApplied } from './appliedfields.ts';
 import {
   bodyOf,
-  completeChild,
   describeChild,
-  fieldManagerOf,
   hasMetadata,
   inOrder,
   type Child,
+  type LabelPropagation,
   type Parent,
 } from './children.ts';
-import type { LabelPropagation } from './labels.ts';
-import type { AimEvent } from './transitions.ts';
 
 /**
- * One pass over one AIM object: observe, plan (pure), write the children that differ, write the status if it differs
- * (aim.md 3.1). Controllers of both generations are definitions that this runs; what they decide is in their plans.
+ * One pass over one object: observe, plan (pure), write the children that differ, write the status if it differs
+ * (aim.md 3.1). Controllers are definitions that this runs; what they decide is in their plans.
  */
 
-export type AimObject = KubeObject & {
+export type PlannedObject = KubeObject & {
   spec?: unknown;
   status?: { conditions?: Condition[] };
 };
+
+/** Something to be told of an object. */
+export interface PlannedEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
 
 /** Reads the caches, as they are after our own writes. Objects are shared: treat them as immutable. */
 export interface Reader {
@@ -42,7 +46,7 @@ export interface Reader {
   served(kind: Kind): boolean;
 }
 
-export interface Plan<T extends AimObject> {
+export interface Plan<T extends PlannedObject> {
   readonly apply: readonly Child[];
   /** Deleted if they exist. */
   readonly remove?: readonly { readonly kind: Kind; readonly ref: ObjectRef }[];
@@ -53,15 +57,15 @@ export interface Plan<T extends AimObject> {
   status(failedWrites: readonly string[], now: Date): Verdict<T>;
 }
 
-export interface Verdict<T extends AimObject> {
+export interface Verdict<T extends PlannedObject> {
   readonly status: NonNullable<T['status']>;
-  readonly events: readonly AimEvent[];
+  readonly events: readonly PlannedEvent[];
   /** Set: the pass counts as failed for this reason and is repeated with back-off. */
   readonly retry?: string | undefined;
 }
 
-export interface AimDefinition<T extends AimObject, Observed> {
-  /** Part of labels and of the field manager: `service`, `model`, `cluster-model`, `template-cache`, ... (aim.md 2.4). */
+export interface Definition<T extends PlannedObject, Observed> {
+  /** Name of the controller, in logs and to its children's `complete`. */
   readonly name: string;
   readonly kind: Kind<T>;
   /** Kinds of owned children: a change of one wakes its owner. */
@@ -72,12 +76,12 @@ export interface AimDefinition<T extends AimObject, Observed> {
   readonly watches?: readonly Watch[];
   /** Objects worked on at the same time; 1. More where passes wait for others than the API. */
   readonly workers?: number;
-  /** Field manager of its writes; that of AIM's controller of this name unless given. */
-  readonly manager?: string;
-  /** The whole object to apply for a child; with AIM's labels unless given. */
-  complete?(child: Child, parent: Parent): KubeObject;
-  /** Annotation that, when "true", has the object left alone; AIM's unless given. */
-  readonly pausedBy?: string;
+  /** Field manager of its writes, and source of its events. */
+  readonly manager: string;
+  /** The whole object to apply for a child: with labels and owner. */
+  complete(child: Child, parent: Parent): KubeObject;
+  /** Annotation that, when "true", has the object left alone. */
+  readonly pausedBy: string;
   /**
    * How long a status may wait to be written while its overall state stays the same: what happens in quick succession is
    * written once. 0.
@@ -96,8 +100,8 @@ export interface AimDefinition<T extends AimObject, Observed> {
   plan(object: T, observed: Observed): Plan<T>;
 }
 
-/** What the AIM controllers of one process share. */
-export interface AimEnvironment {
+/** What the controllers of one process share. */
+export interface ControllerEnvironment {
   readonly client: KubeClient;
   readonly informers: InformerCache;
   readonly writes: OwnWrites;
@@ -107,9 +111,9 @@ export interface AimEnvironment {
   now(): Date;
 }
 
-export function createAimEnvironment(
-  options: Omit<AimEnvironment, 'writes' | 'now'> & { now?: () => Date },
-): AimEnvironment {
+export function createControllerEnvironment(
+  options: Omit<ControllerEnvironment, 'writes' | 'now'> & { now?: () => Date },
+): ControllerEnvironment {
   return { now: () => new Date(), ...options, writes: createOwnWrites(options.informers) };
 }
 
@@ -117,9 +121,9 @@ export function createAimEnvironment(
 const unservedRetryMs = 10_000;
 
 /** Resolves when the caches it reads are filled and the controller runs. */
-export async function startAimController<T extends AimObject, Observed>(
-  environment: AimEnvironment,
-  definition: AimDefinition<T, Observed>,
+export async function startDefinition<T extends PlannedObject, Observed>(
+  environment: ControllerEnvironment,
+  definition: Definition<T, Observed>,
 ): Promise<Controller> {
   const { informers, client, log, writes } = environment;
   const { kind, name } = definition;
@@ -127,7 +131,7 @@ export async function startAimController<T extends AimObject, Observed>(
   const owned = definition.owns.map((child) => informers.informer(child));
   for (const other of definition.reads) informers.informer(other);
   await informers.synced();
-  const events = createEventRecorder(client, managerOf(definition), log);
+  const events = createEventRecorder(client, definition.manager, log);
   const pass = createPass(environment, definition, events);
   return startController({
     name: `${kind.group}/${name}`,
@@ -142,10 +146,8 @@ export async function startAimController<T extends AimObject, Observed>(
   });
 }
 
-const managerOf = ({ manager, name }: { manager?: string; name: string }): string => manager ?? fieldManagerOf(name);
-
 /** A status we wrote ourselves is no news; an object that another controller of ours created or changed is. */
-function isOwnStatus<T extends AimObject>(
+function isOwnStatus<T extends PlannedObject>(
   writes: OwnWrites,
   kind: Kind<T>,
   { object, previous, deleted }: Change<T>,
@@ -156,22 +158,20 @@ function isOwnStatus<T extends AimObject>(
 
 type Pass = (ref: ObjectRef, signal: AbortSignal) => Promise<ReconcileResult>;
 
-function createPass<T extends AimObject, Observed>(
-  environment: AimEnvironment,
-  definition: AimDefinition<T, Observed>,
+function createPass<T extends PlannedObject, Observed>(
+  environment: ControllerEnvironment,
+  definition: Definition<T, Observed>,
   events: EventRecorder,
 ): Pass {
   const { informers, log } = environment;
   const { kind, name } = definition;
   const read = readerOf(environment);
-  const writer: Writer = { environment, manager: managerOf(definition), force: definition.force ?? false, read };
+  const writer: Writer = { environment, manager: definition.manager, force: definition.force ?? false, read };
   const statuses = createSettled();
   /** By parent, so that they are forgotten with it. */
   const children = new Map<string, Settled>();
   /** Since when a status differs from what is stored, by key. */
   const waiting = new Map<string, number>();
-  const paused = definition.pausedBy ?? `${kind.group}/reconciliation-paused`;
-  const complete = definition.complete?.bind(definition) ?? completeChild;
 
   return async (ref, signal) => {
     const found = read.get(kind, ref);
@@ -185,7 +185,7 @@ function createPass<T extends AimObject, Observed>(
       await finalize(environment, definition, found, read);
       return {};
     }
-    if (found.metadata.annotations?.[paused] === 'true') return {};
+    if (found.metadata.annotations?.[definition.pausedBy] === 'true') return {};
     const object = await withFinalizer(environment, definition, found);
     const plan = definition.plan(object, await definition.observe(object, read, signal));
     const parent: Parent = { kind, object, controller: name, labelPropagation: plan.labelPropagation };
@@ -203,7 +203,7 @@ function createPass<T extends AimObject, Observed>(
         unserved.add(wanted.kind);
         continue;
       }
-      const act = (): Promise<void> => applyChild(writer, settled, complete(wanted, parent), wanted.kind);
+      const act = (): Promise<void> => applyChild(writer, settled, definition.complete(wanted, parent), wanted.kind);
       await tell(failed, `failed to apply ${describeChild(wanted.kind, wanted.object.metadata)}`, act);
     }
 
@@ -232,8 +232,8 @@ function createPass<T extends AimObject, Observed>(
 function statusDelay(
   delayMs: number,
   waiting: Map<string, number>,
-  { metadata, status }: AimObject,
-  wanted: AimObject['status'],
+  { metadata, status }: PlannedObject,
+  wanted: PlannedObject['status'],
 ): number {
   const key = keyOf(metadata);
   const sameState = status !== undefined && overall(status) === overall(wanted);
@@ -250,12 +250,12 @@ function statusDelay(
   return 0;
 }
 
-function overall(status: AimObject['status']): unknown {
+function overall(status: PlannedObject['status']): unknown {
   return status !== undefined && 'status' in status ? status.status : undefined;
 }
 
 /** Reads as the controllers of the environment do. */
-export function readerOf({ informers, writes }: Pick<AimEnvironment, 'informers' | 'writes'>): Reader {
+export function readerOf({ informers, writes }: Pick<ControllerEnvironment, 'informers' | 'writes'>): Reader {
   return {
     get: (kind, ref) => writes.get(kind, ref),
     list: (kind, namespace) => informers.informer(kind).list(namespace),
@@ -274,7 +274,7 @@ async function tell(failed: string[], what: string, act: () => Promise<void>): P
 }
 
 interface Writer {
-  readonly environment: AimEnvironment;
+  readonly environment: ControllerEnvironment;
   readonly manager: string;
   readonly force: boolean;
   readonly read: Reader;
@@ -314,7 +314,7 @@ async function removeChild(
   });
 }
 
-async function writeStatus<T extends AimObject>(
+async function writeStatus<T extends PlannedObject>(
   { environment: { client, writes } }: Writer,
   settled: Settled,
   kind: Kind<T>,
@@ -329,9 +329,9 @@ async function writeStatus<T extends AimObject>(
   else settled.wrote(key, wanted, result.status);
 }
 
-async function withFinalizer<T extends AimObject>(
-  { client, writes }: AimEnvironment,
-  { kind, finalizer }: Pick<AimDefinition<T, never>, 'kind' | 'finalizer'>,
+async function withFinalizer<T extends PlannedObject>(
+  { client, writes }: ControllerEnvironment,
+  { kind, finalizer }: Pick<Definition<T, never>, 'kind' | 'finalizer'>,
   object: T,
 ): Promise<T> {
   const { finalizers = [], resourceVersion } = object.metadata;
@@ -341,9 +341,9 @@ async function withFinalizer<T extends AimObject>(
   return writes.write(kind, object.metadata, () => client.patch(kind, object.metadata, { type: 'merge', body }));
 }
 
-async function finalize<T extends AimObject>(
-  { client, writes }: AimEnvironment,
-  { kind, finalizer }: Pick<AimDefinition<T, never>, 'kind' | 'finalizer'>,
+async function finalize<T extends PlannedObject>(
+  { client, writes }: ControllerEnvironment,
+  { kind, finalizer }: Pick<Definition<T, never>, 'kind' | 'finalizer'>,
   object: T,
   read: Reader,
 ): Promise<void> {
