@@ -189,6 +189,28 @@ describe('a service', () => {
   });
 });
 
+describe('the template that is in use (trap 6)', () => {
+  const templateOf = (name: string) => (found: AIMService | undefined) =>
+    found?.status?.resolvedTemplate?.name === name;
+
+  it('stays when a better one comes, and is replaced when it is not ready any more', async () => {
+    await cluster.apply(model('sticky'));
+    await cluster.apply(template('sticky-good', 'sticky').replace('precision: fp8', 'precision: fp16'));
+    await cluster.apply(service('sticky', '{ model: { name: sticky } }'));
+    const running = await bringUp('sticky', 'sticky-good');
+    expect(running.status?.resolvedTemplate?.name).toBe('sticky-good');
+
+    await cluster.apply(template('sticky-better', 'sticky'));
+    // A service that comes later is given the better one; the first has been woken by it, too.
+    await cluster.apply(service('sticky-later', '{ model: { name: sticky } }'));
+    await cluster.eventually(AIMService, inTeam('sticky-later'), templateOf('sticky-better'));
+    expect(templateOf('sticky-good')(await cluster.client.get(AIMService, inTeam('sticky')))).toBe(true);
+
+    await cluster.setStatus(AIMServiceTemplate, inTeam('sticky-good'), { status: 'Failed' });
+    await cluster.eventually(AIMService, inTeam('sticky'), templateOf('sticky-better'));
+  });
+});
+
 describe('a service that waits or fails', () => {
   it.each([
     ['a model that does not exist', 'no-model', '{ model: { name: nowhere } }', '', 'Failed', 'ModelNotFound'],
