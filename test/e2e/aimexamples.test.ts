@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startHeadgate, until, type Headgate } from './headgate.ts';
+import { bin, startHeadgate, until, type Headgate } from './headgate.ts';
+import { run } from './kubectl.ts';
 
 const example = (name: string): string => fileURLToPath(new URL(`../../examples/aim/${name}`, import.meta.url));
 
@@ -33,5 +34,14 @@ describe('the examples of AIMServices', () => {
       60_000,
     );
     expect(last).toMatch(/simulated/i);
+
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const explain = ['explain', `service/${name}`, '-n', 'ml-team', '--data-dir', headgate.dataDir];
+    const { code, stdout, stderr } = await run(process.execPath, [bin, ...explain]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toContain('Running');
+    expect(stdout).toContain(path);
+    expect(stdout).toMatch(/^template +\S*AIM\S*Template \S+ +Ready/m);
   });
 });

@@ -2,6 +2,7 @@ import type { ImageMetadata } from '../../kinds/aim/imagemetadata.ts';
 import type { ObjectRef } from '../../kinds/object.ts';
 import { startCacheControllers } from './caches/start.ts';
 import { startLegacyServiceController } from './legacyservice/controller.ts';
+import { explainLegacyService } from './legacyservice/explain.ts';
 import { startModelControllers, type ModelControllerOptions } from './modelcontrollers.ts';
 import { readerOf, type ControllerEnvironment } from '../pipeline.ts';
 import { startServiceController } from './service/controller.ts';
@@ -30,7 +31,7 @@ export async function startAim({ environment, builtinImages, registryBackOff }: 
   ]);
   const read = readerOf(environment);
   return {
-    explainService: (ref) => explainService(ref, read),
+    explainService: (ref) => explainService(ref, read) ?? explainLegacyService(ref, read),
     stop: async () => {
       await Promise.all(controllers.map((controller) => controller.stop()));
     },
