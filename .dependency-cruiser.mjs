@@ -1,10 +1,12 @@
 // The floors of the house, lowest first (docs/architecture.md). A room may import rooms on lower floors only:
 // never a higher one, never a neighbour on its own floor.
 const floors = [
-  ['kinds', 'telemetry'],
+  ['kinds', 'wire'],
+  ['telemetry', 'flags'],
   ['llm', 'kube', 'envoy'],
-  ['routing', 'picker', 'limits', 'credentials'],
-  ['apiserver', 'controllers', 'local', 'extproc', 'gateway', 'simulator', 'llamacpp'],
+  ['routes', 'picker', 'limits', 'credentials'],
+  ['reconcile', 'routing'],
+  ['apiserver', 'controllers', 'local', 'extproc', 'gateway', 'mcp', 'simulator', 'llamacpp', 'admin'],
   ['app'],
   ['cli'],
 ];

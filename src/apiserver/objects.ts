@@ -14,9 +14,9 @@ import {
   isReleased,
   prepareCreate,
   prepareUpdate,
-  timestamp,
   type DeleteOptions,
 } from './writes.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /**
  * The writes of the API on single objects: each decides on the newest accepted state in one synchronous step, so nothing can

@@ -1,4 +1,4 @@
-import { meets, parseSelector, type Requirement } from '../kube/labels.ts';
+import { meets, parseSelector, type Requirement } from '../kinds/labels.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { valueAt } from './json.ts';
 import { resourceId } from './resources.ts';

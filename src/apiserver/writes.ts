@@ -15,6 +15,7 @@ import {
   type FieldError,
 } from './status.ts';
 import type { StoredObject } from './store/object.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** Making objects fit to be stored: what create, update and patch have in common. Pure: nothing here touches the store. */
 
@@ -203,11 +204,6 @@ const generationKinds = new Set(['EndpointSlice', 'CustomResourceDefinition']);
 
 function countsGenerations(kind: Kind): boolean {
   return !kind.builtin || kind.group === 'apps' || kind.group === 'batch' || generationKinds.has(kind.kind);
-}
-
-/** RFC 3339 in whole seconds, as Kubernetes writes times. */
-export function timestamp(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createControllerEnvironment } from '../controllers/pipeline.ts';
+import { createControllerEnvironment } from '../reconcile/pass.ts';
 import { startAim } from '../controllers/aim/start.ts';
 import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
 import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import { startAirunway } from '../controllers/airunway/start.ts';
-import { findApi } from '../extproc/apiaccess.ts';
-import { electLeader, type Leadership } from '../extproc/leader.ts';
+import { findApi } from '../kube/apiaccess.ts';
+import { electLeader, type Leadership } from '../kube/leader.ts';
 import { createInformerCache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Log } from '../telemetry/log.ts';

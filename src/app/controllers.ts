@@ -1,4 +1,4 @@
-import { createControllerEnvironment } from '../controllers/pipeline.ts';
+import { createControllerEnvironment } from '../reconcile/pass.ts';
 import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
 import { startAim } from '../controllers/aim/start.ts';
 import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';

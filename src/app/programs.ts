@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { FlagError } from '../kube/goflags.ts';
+import { FlagError } from '../flags/goflags.ts';
 import { ConfigError } from '../picker/config/parameters.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 

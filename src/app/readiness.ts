@@ -9,7 +9,7 @@ import type { Gateway } from '../kinds/gateway/gateway.ts';
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import type { Condition, KubeObject } from '../kinds/object.ts';
 import { keyOf } from '../kinds/object.ts';
-import { matchesLabels } from '../kube/labels.ts';
+import { matchesLabels } from '../kinds/labels.ts';
 
 /** What must settle before `headgate up` says that it is ready. */
 export interface Cluster {

@@ -3,7 +3,7 @@
  * numbers are those of epp.md 3.1; reading is in `extprocread.ts`, writing in `extprocwrite.ts`.
  */
 import type { HeaderView } from './headermap.ts';
-import type { StructObject } from './struct.ts';
+import type { StructObject } from '../wire/struct.ts';
 
 export const extProcService = 'envoy.service.ext_proc.v3.ExternalProcessor';
 export const processPath = `/${extProcService}/Process`;

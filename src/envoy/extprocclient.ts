@@ -3,8 +3,8 @@ import type { ProcessingRequest, ProcessingResponse } from './extproc.ts';
 import { processPath } from './extproc.ts';
 import { readProcessingResponse } from './extprocread.ts';
 import { writeProcessingRequest } from './extprocwrite.ts';
-import type { GrpcError } from './grpc.ts';
-import type { ClientCall, GrpcClient } from './grpcclient.ts';
+import type { GrpcError } from '../wire/grpc.ts';
+import type { ClientCall, GrpcClient } from '../wire/grpcclient.ts';
 
 export interface ExtProcHandler {
   response(response: ProcessingResponse): void;

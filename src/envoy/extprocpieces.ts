@@ -1,7 +1,7 @@
 /** Reads a ProcessingRequest with a large request body while its bytes arrive, so that nobody waits for the last one or joins them. */
 import type { ProcessingRequest } from './extproc.ts';
 import { readProcessingRequest } from './extprocread.ts';
-import { ProtobufError } from './protobuf.ts';
+import { ProtobufError } from '../wire/protobuf.ts';
 
 export interface PieceHandler {
   /** The next bytes of the body. */

@@ -15,8 +15,8 @@ import {
   type SetHeader,
 } from './extproc.ts';
 import { readHeader, WireHeaders } from './headermap.ts';
-import { FieldReader, ProtobufError } from './protobuf.ts';
-import { readMapEntry, readStruct, type StructObject } from './struct.ts';
+import { FieldReader, ProtobufError } from '../wire/protobuf.ts';
+import { readMapEntry, readStruct, type StructObject } from '../wire/struct.ts';
 
 /** @throws ProtobufError */
 export function readProcessingRequest(message: Buffer): ProcessingRequest {

@@ -13,8 +13,8 @@ import {
   type ProcessingResponse,
 } from './extproc.ts';
 import { writeHeader, writeHeaderMap } from './headermap.ts';
-import { BackwardWriter } from './protobuf.ts';
-import { isStructObject, writeStruct, type StructObject } from './struct.ts';
+import { BackwardWriter } from '../wire/protobuf.ts';
+import { isStructObject, writeStruct, type StructObject } from '../wire/struct.ts';
 
 /** One writer serves all calls: each writes a whole message before anything else runs. */
 const writer = new BackwardWriter();

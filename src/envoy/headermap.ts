@@ -1,4 +1,4 @@
-import { FieldReader, type BackwardWriter } from './protobuf.ts';
+import { FieldReader, type BackwardWriter } from '../wire/protobuf.ts';
 
 /** Headers as the other side sees them: names are lower-case, pseudo headers (`:path`) included. */
 export interface HeaderView {

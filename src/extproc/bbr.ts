@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { extProcService, processPath } from '../envoy/extproc.ts';
-import { startGrpcServer, type GrpcServerOptions } from '../envoy/grpcserver.ts';
-import { healthMethods } from '../envoy/healthserver.ts';
+import { startGrpcServer, type GrpcServerOptions } from '../wire/grpcserver.ts';
+import { healthMethods } from '../wire/grpchealthserver.ts';
 import type { Log } from '../telemetry/log.ts';
-import { findApi } from './apiaccess.ts';
+import { findApi } from '../kube/apiaccess.ts';
 import { noBaseModels, watchBaseModels } from './basemodels.ts';
 import { BbrExchange, type BbrObserver, type BbrOptions } from './bbrexchange.ts';
 import { readBbrFlags } from './bbrflags.ts';

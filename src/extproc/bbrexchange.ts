@@ -2,7 +2,7 @@
 import type { BodyMode, HttpBody, SetHeader } from '../envoy/extproc.ts';
 import { readProcessingRequest } from '../envoy/extprocread.ts';
 import { writeProcessingResponse } from '../envoy/extprocwrite.ts';
-import type { CallHandler, ServerCall } from '../envoy/grpcstream.ts';
+import type { CallHandler, ServerCall } from '../wire/grpcstream.ts';
 import { decodeString } from '../llm/body.ts';
 import { JsonScan } from '../llm/scan.ts';
 import type { BbrPlugin } from './bbrflags.ts';

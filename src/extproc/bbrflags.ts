@@ -1,4 +1,4 @@
-import { booleanFlag, FlagError, integerFlag, listFlag, parseFlags } from '../kube/goflags.ts';
+import { booleanFlag, FlagError, integerFlag, listFlag, parseFlags } from '../flags/goflags.ts';
 import { eppFlags } from './eppflags.ts';
 
 /** What a plugin does with a body: the value of a field, or the base model of the model it names, becomes a header (epp.md 8.2). */

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { FlagError } from '../kube/goflags.ts';
+import { FlagError } from '../flags/goflags.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface Certificate {

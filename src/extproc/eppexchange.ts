@@ -4,7 +4,7 @@ import type { BodyMode, HeaderMutation, HttpBody, ProcessingRequest, SetHeader }
 import { BodyPieces } from '../envoy/extprocpieces.ts';
 import { readProcessingRequest } from '../envoy/extprocread.ts';
 import { writeProcessingResponse } from '../envoy/extprocwrite.ts';
-import type { CallHandler, ServerCall } from '../envoy/grpcstream.ts';
+import type { CallHandler, ServerCall } from '../wire/grpcstream.ts';
 import type { HeaderView } from '../envoy/headermap.ts';
 import type { Decision, Dispatch } from '../picker/decision.ts';
 import type { Director, ScheduledRequest } from '../picker/director.ts';

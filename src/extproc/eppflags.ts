@@ -9,7 +9,7 @@ import {
   oneOfFlag,
   parseFlags,
   stringFlag,
-} from '../kube/goflags.ts';
+} from '../flags/goflags.ts';
 
 /** The command line of the endpoint picker (epp.md 4.1): the flags of v1.0.1 and those that came later. */
 

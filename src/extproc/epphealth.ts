@@ -1,6 +1,6 @@
 import { extProcService } from '../envoy/extproc.ts';
-import type { ServingStatus } from '../envoy/health.ts';
-import type { Leadership } from './leader.ts';
+import type { ServingStatus } from '../wire/grpchealth.ts';
+import type { Leadership } from '../kube/leader.ts';
 
 const ready = new Set(['readiness', '', extProcService]);
 

@@ -2,14 +2,13 @@
 import type { BodyMode, HttpBody, ProcessingRequest, SetHeader } from '../envoy/extproc.ts';
 import { writeProcessingResponse } from '../envoy/extprocwrite.ts';
 import type { ScheduledRequest } from '../picker/director.ts';
-import type { Usage } from '../picker/observer.ts';
-import type { StructObject } from '../envoy/struct.ts';
+import type { StructObject } from '../wire/struct.ts';
 import type { Attribute } from '../picker/plugin.ts';
 import { GrpcUsage, type GrpcParser } from './grpcbodies.ts';
-import { ModelRestorer } from './modelrestorer.ts';
+import { ModelRestorer } from '../llm/modelrestorer.ts';
 import { readServedEndpoint } from './protocol.ts';
 import { streamedBody, unchanged } from './replies.ts';
-import { EventUsage, usageOfJson } from './usage.ts';
+import { EventUsage, usageOfJson, type Usage } from '../llm/usage.ts';
 
 /** Of the reference conformance tests (epp.md 3.6). */
 const servedTestHeader = 'x-conformance-test-served-endpoint';

@@ -2,15 +2,14 @@
  * Bodies of gRPC model servers (epp.md 5.9): vLLM's engine service, and Vertex AI's prediction service, whose messages wrap the JSON of the
  * OpenAI API. One message per request: a length prefix and protobuf.
  */
-import { createMessageReader, frame, GrpcError } from '../envoy/grpc.ts';
-import { FieldReader, ProtobufError, readFields, writeFields } from '../envoy/protobuf.ts';
+import { createMessageReader, frame, GrpcError } from '../wire/grpc.ts';
+import { FieldReader, ProtobufError, readFields, writeFields } from '../wire/protobuf.ts';
 import { readLlmBody } from '../llm/body.ts';
 import { JsonScan } from '../llm/scan.ts';
 import { replaceModel } from '../llm/splice.ts';
-import type { Usage } from '../picker/observer.ts';
 import type { PromptApi, PromptHashes } from '../picker/prefix/prompthasher.ts';
 import type { BodyFacts } from './bodyfacts.ts';
-import { usageOfJson } from './usage.ts';
+import { usageOfJson, type Usage } from '../llm/usage.ts';
 
 export type GrpcParser = 'vllmgrpc' | 'vertexai';
 

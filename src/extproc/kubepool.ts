@@ -9,7 +9,7 @@ import { createInformerCache } from '../kube/cache.ts';
 import type { ObjectRef } from '../kinds/object.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
-import type { LabelSelector } from '../kube/labels.ts';
+import type { LabelSelector } from '../kinds/labels.ts';
 import type { Log } from '../telemetry/log.ts';
 import { podEndpoints } from './podendpoints.ts';
 import { selecting } from './selecting.ts';

@@ -1,6 +1,6 @@
 /** Which endpoints the pods of a pool are (epp.md 4.6). */
 import { isPodReady, type Pod } from '../kinds/core/pod.ts';
-import { matchesLabels, type LabelSelector } from '../kube/labels.ts';
+import { matchesLabels, type LabelSelector } from '../kinds/labels.ts';
 import type { PickerEndpoint } from '../picker/request.ts';
 
 /** Comma lists of the target ports that a pod really serves; the second is the older name. */

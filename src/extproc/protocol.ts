@@ -1,6 +1,6 @@
 /** The Endpoint Picker Protocol: what a proxy and its picker tell each other by headers and metadata (epp.md 2). */
 import { filterMetadata } from '../envoy/extprocread.ts';
-import type { StructObject, StructValue } from '../envoy/struct.ts';
+import type { StructObject, StructValue } from '../wire/struct.ts';
 
 export const destinationHeader = 'x-gateway-destination-endpoint';
 export const droppedReasonHeader = 'x-llm-d-request-dropped-reason';

@@ -1,7 +1,7 @@
 import { request } from 'undici';
-import { frame, type GrpcError } from '../envoy/grpc.ts';
-import { createGrpcClient } from '../envoy/grpcclient.ts';
-import { otlpTracePath, writeSpans } from '../envoy/otlp.ts';
+import { frame, type GrpcError } from '../wire/grpc.ts';
+import { createGrpcClient } from '../wire/grpcclient.ts';
+import { otlpTracePath, writeSpans } from '../telemetry/otlp.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createTracer, samplerOf, type FinishedSpan, type Tracer } from '../telemetry/tracing.ts';
 

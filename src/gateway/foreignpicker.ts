@@ -8,10 +8,10 @@ import type {
 } from '../envoy/extproc.ts';
 import { openExtProc, type ExtProcCall, type ExtProcHandler } from '../envoy/extprocclient.ts';
 import { writeFilterMetadata } from '../envoy/extprocwrite.ts';
-import type { GrpcError } from '../envoy/grpc.ts';
-import { createGrpcClient, type GrpcClient } from '../envoy/grpcclient.ts';
+import type { GrpcError } from '../wire/grpc.ts';
+import { createGrpcClient, type GrpcClient } from '../wire/grpcclient.ts';
 import { headerView } from '../envoy/headermap.ts';
-import { isStructObject } from '../envoy/struct.ts';
+import { isStructObject } from '../wire/struct.ts';
 import type { PoolPicker, PoolTarget, RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isInternalHeader } from './headers.ts';

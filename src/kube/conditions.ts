@@ -1,11 +1,7 @@
 import type { Condition } from '../kinds/object.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 export type ConditionUpdate = Omit<Condition, 'lastTransitionTime'>;
-
-/** RFC 3339 in whole seconds: metav1.Time as Kubernetes writes it. */
-export function timestamp(now: Date = new Date()): string {
-  return `${now.toISOString().slice(0, 19)}Z`;
-}
 
 /**
  * The conditions with one set. lastTransitionTime moves only when the status does, and a condition that says the same as

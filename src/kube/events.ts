@@ -3,7 +3,7 @@ import { Event } from '../kinds/core/event.ts';
 import type { KubeObject } from '../kinds/object.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { KubeClient } from './client.ts';
-import { timestamp } from './conditions.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 export interface EventRecorder {
   /**

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { booleanFlag, FlagError, integerFlag, listFlag, oneOfFlag, parseFlags, stringFlag } from '../kube/goflags.ts';
+import { booleanFlag, FlagError, integerFlag, listFlag, oneOfFlag, parseFlags, stringFlag } from '../flags/goflags.ts';
 import { nonEmpty, type Env } from '../llm/server/http.ts';
 import { dropWithoutEffect, namedModel } from '../llm/server/vllmflags.ts';
 

@@ -1,5 +1,6 @@
 /** What `GET /v1/models` and `GET /anthropic/v1/models` answer (aigateway.md 3.7). */
 import type { LlmSchema } from './endpoints.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 export interface ListedModel {
   readonly id: string;
@@ -35,7 +36,7 @@ export function listModels(schema: LlmSchema, models: readonly ListedModel[]): s
     id,
     type: 'model',
     display_name: id,
-    created_at: new Date(created * 1000).toISOString().replace('.000Z', 'Z'),
+    created_at: timestamp(new Date(created * 1000)),
   }));
   return JSON.stringify({
     data,

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container, Probe } from 'kubernetes-types/core/v1.js';
-import { timestamp } from '../kube/conditions.ts';
 import type { ContainerLog } from './containerlog.ts';
 import { ContainerConfigError } from './environment.ts';
 import type { Launch } from './launch.ts';
@@ -8,6 +7,7 @@ import { containerID, shouldRestart, terminatedState, type ContainerRecord, type
 import { probeContainer } from './prober.ts';
 import type { RunningProcess } from './process.ts';
 import type { Mount } from './volumes.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** What a container needs of its Pod and node. */
 export interface ContainerHost {

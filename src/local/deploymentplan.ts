@@ -2,9 +2,9 @@ import type { DeploymentCondition, DeploymentStatus } from 'kubernetes-types/app
 import { Deployment } from '../kinds/apps/deployment.ts';
 import { ReplicaSet } from '../kinds/apps/replicaset.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
-import { timestamp } from '../kube/conditions.ts';
 import { ownerReferenceTo } from '../kube/owners.ts';
 import { contentHash, sameTemplate, templateHashLabel } from './podtemplate.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
 /** Annotations that a ReplicaSet does not take over from its Deployment. */

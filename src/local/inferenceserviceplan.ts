@@ -10,8 +10,8 @@ import {
   type InferenceServiceStatus,
 } from '../kinds/kserve/inferenceservice.ts';
 import type { ServingRuntime } from '../kinds/kserve/servingruntime.ts';
-import { timestamp } from '../kube/conditions.ts';
 import { ownerReferenceTo } from '../kube/owners.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** What an InferenceService becomes, as KServe's Standard mode (RawDeployment) does it. Pure functions of what is there. */
 

@@ -3,13 +3,13 @@ import { Job } from '../kinds/batch/job.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { keyOf, refOf } from '../kinds/object.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { timestamp } from '../kube/conditions.ts';
 import { startController, watch, type Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { controllerOf, isControlledBy } from '../kube/owners.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isActive, podFromTemplate, readySince } from './podtemplate.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 export interface JobPlan {
   create: number;

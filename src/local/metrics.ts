@@ -6,8 +6,8 @@ import type { Pod } from '../kinds/core/pod.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
 import { NodeMetrics, type Usage } from '../kinds/metrics/nodemetrics.ts';
 import { PodMetrics } from '../kinds/metrics/podmetrics.ts';
-import { timestamp } from '../kube/conditions.ts';
 import type { Informer } from '../kube/informer.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** What the node's processes use, measured when it is asked for. */
 export interface NodeUsage {

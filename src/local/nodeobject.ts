@@ -3,8 +3,8 @@ import { Node } from '../kinds/core/node.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
 import { isConflict, type KubeClient } from '../kube/client.ts';
-import { timestamp } from '../kube/conditions.ts';
 import { gpuLabels, gpuResources, isGpuLabel, offerText, simulatedGpusAnnotation, type NodeGpus } from './gpus.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** Marks the Nodes that are this process. */
 const embeddedLabel = 'headgate.dev/embedded-node';

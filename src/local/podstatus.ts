@@ -6,9 +6,9 @@ import type {
   PodStatus,
 } from 'kubernetes-types/core/v1.js';
 import type { Pod } from '../kinds/core/pod.ts';
-import { timestamp } from '../kube/conditions.ts';
 import type { PodAddresses } from './environment.ts';
 import type { Exit } from './process.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** What the node knows of one container; becomes its ContainerStatus. */
 export interface ContainerRecord {

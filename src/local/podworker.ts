@@ -6,7 +6,6 @@ import type { Container, Probe } from 'kubernetes-types/core/v1.js';
 import { Pod } from '../kinds/core/pod.ts';
 import { keyOf } from '../kinds/object.ts';
 import { isNotFound, type KubeClient } from '../kube/client.ts';
-import { timestamp } from '../kube/conditions.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import { imageNotInCatalog, isAimDiscovery, type Catalog, type Program } from './catalog.ts';
@@ -29,6 +28,7 @@ import { requestedModel } from './requestedmodel.ts';
 import { initialRecords, podStatusOf, restartPolicyOf, type ContainerRecord } from './podstatus.ts';
 import { startProcess } from './process.ts';
 import { containerMounts, rewritePath, writeVolumes } from './volumes.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** What all Pods of the node share. */
 export interface PodNode {

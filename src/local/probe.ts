@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Container, HTTPGetAction, Probe } from 'kubernetes-types/core/v1.js';
-import { checkHealth } from '../envoy/healthclient.ts';
+import { checkHealth } from '../wire/grpchealthclient.ts';
 
 export interface ProbeTarget {
   container: Container;

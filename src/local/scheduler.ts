@@ -3,7 +3,6 @@ import { PersistentVolumeClaim } from '../kinds/core/persistentvolumeclaim.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { keyOf, refOf } from '../kinds/object.ts';
 import { StorageClass } from '../kinds/storage/storageclass.ts';
-import { timestamp } from '../kube/conditions.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { startController, watch, type Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -11,6 +10,7 @@ import type { InformerCache } from '../kube/informer.ts';
 import type { Log } from '../telemetry/log.ts';
 import { gpuResources, gpusOf, wantsGpus, type GpuResource } from './gpus.ts';
 import { claimNamesOf, placePod, type PlacementView } from './placement.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 
 /** Binds every Pod that has no node to one of this process's nodes, as soon as one can take it (placement.ts). */
 export function startScheduler(options: {

@@ -10,7 +10,7 @@ import { keep } from './filters/filter.ts';
 import { createFlowControl } from './flowcontrol/flowcontrol.ts';
 import type { KvEventSource } from './kvevents/events.ts';
 import type { EndpointMetrics } from './metrics/engines.ts';
-import type { DirectorObserver, Usage } from './observer.ts';
+import type { DirectorObserver } from './observer.ts';
 import type { Attribute, Cycle, HeaderChanges, Plugin, SchedulingResult } from './plugin.ts';
 import type { Chance, MonotonicClock, Render, Timers } from './ports.ts';
 import { PromptHasher, type PromptApi } from './prefix/prompthasher.ts';
@@ -20,6 +20,7 @@ import { Running, type ScheduledRequest } from './running.ts';
 import { createScheduler } from './scheduler.ts';
 import { EndpointStore } from './store.ts';
 import type { PickExplanation } from './trace.ts';
+import type { Usage } from '../llm/usage.ts';
 
 export type { ScheduledRequest } from './running.ts';
 

@@ -2,6 +2,7 @@
 import type { Decision } from './decision.ts';
 import type { InferenceRequest } from './request.ts';
 import type { ProfileTrace } from './trace.ts';
+import type { Usage } from '../llm/usage.ts';
 
 /** Label values of plugin metrics (epp.md 5.10). */
 export type ExtensionPoint =
@@ -24,12 +25,6 @@ export interface FlowLabels {
   readonly priority: number;
   readonly incomingModel: string;
   readonly targetModel: string;
-}
-
-export interface Usage {
-  readonly promptTokens?: number;
-  readonly completionTokens?: number;
-  readonly cachedTokens?: number;
 }
 
 export interface CompletedRequest {

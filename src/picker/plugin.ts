@@ -4,10 +4,11 @@
  */
 import type { Parameters } from './config/parameters.ts';
 import type { KvEventSource } from './kvevents/events.ts';
-import type { DirectorObserver, Usage } from './observer.ts';
+import type { DirectorObserver } from './observer.ts';
 import type { Chance, MonotonicClock, Render } from './ports.ts';
 import type { PickerEndpoint, InferenceRequest } from './request.ts';
 import type { EndpointStore } from './store.ts';
+import type { Usage } from '../llm/usage.ts';
 
 /** One request while it is decided on. The director reuses the object: nothing may keep it. */
 export interface Cycle {

@@ -1,11 +1,12 @@
 /** The account of one request: what it occupies from the decision to its end, given back exactly once (epp.md 5.7, traps 47 and 48). */
 import type { Decision } from './decision.ts';
-import type { DirectorObserver, Usage } from './observer.ts';
+import type { DirectorObserver } from './observer.ts';
 import type { Plugin, SchedulingResult } from './plugin.ts';
 import type { MonotonicClock } from './ports.ts';
 import { requestHeaders, type InferenceRequest } from './request.ts';
 import { numericHeader } from './slo.ts';
 import type { EndpointStore } from './store.ts';
+import type { Usage } from '../llm/usage.ts';
 
 /** What upstream reckons a request to cost in tokens: its bytes as prompt, times this for the answer (inflight-load-producer). */
 const outputFactor = 2.5;

@@ -1,6 +1,6 @@
 import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
-import { parseDuration } from '../kube/durations.ts';
+import { parseDuration } from '../kinds/durations.ts';
 import { resolveAIBackend } from './aibackends.ts';
 import { generatedFilters, generatedRules } from './airoute.ts';
 import type { Problem } from './filters.ts';

@@ -1,5 +1,5 @@
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
-import { matchesLabels } from '../kube/labels.ts';
+import { matchesLabels } from '../kinds/labels.ts';
 import { intersectHostnames } from './hostnames.ts';
 import { httpRouteKind, type ListenerState, type Refusal } from './listeners.ts';
 import type { Lookup } from './resources.ts';

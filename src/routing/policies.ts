@@ -1,6 +1,6 @@
 import type { BackendTrafficPolicy } from '../kinds/envoygateway/backendtrafficpolicy.ts';
 import type { ClientTrafficPolicy } from '../kinds/envoygateway/clienttrafficpolicy.ts';
-import { matchesLabels } from '../kube/labels.ts';
+import { matchesLabels } from '../kinds/labels.ts';
 import type { KubeObject } from '../kinds/object.ts';
 import type { Refusal } from './listeners.ts';
 import { byAge } from './resources.ts';

@@ -1,5 +1,5 @@
 import type { HTTPRoute, HTTPRouteRule } from '../kinds/gateway/httproute.ts';
-import { parseDuration } from '../kube/durations.ts';
+import { parseDuration } from '../kinds/durations.ts';
 import { resolveBackend } from './backends.ts';
 import { compileFilters, type FilterContext, type Problem } from './filters.ts';
 import type { MatchEntry } from './precedence.ts';

@@ -1,4 +1,4 @@
-import { FlagError } from '../kube/goflags.ts';
+import { FlagError } from '../flags/goflags.ts';
 import { failureTypes, type FailureType, type Trouble } from './failures.ts';
 import { parseFakeMetrics, showFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
 import { checkLatency, simulatorFlags } from './flags.ts';

@@ -1,4 +1,4 @@
-import { parseGoDuration } from '../kube/goflags.ts';
+import { parseGoDuration } from '../kinds/durations.ts';
 import { isJsonObject, type JsonObject } from '../llm/server/http.ts';
 import type { EngineLoad, LoraSeries } from '../llm/server/metrics.ts';
 

@@ -9,7 +9,7 @@ import {
   parseFlags,
   stringFlag,
   type FlagValues,
-} from '../kube/goflags.ts';
+} from '../flags/goflags.ts';
 import { failureTypes, troubles, type FailureType, type Trouble } from './failures.ts';
 import { parseFakeMetrics, type FakeMetrics } from './fakemetrics.ts';
 import { dropWithoutEffect, namedModel } from '../llm/server/vllmflags.ts';

@@ -1,5 +1,5 @@
 import type { Log } from '../telemetry/log.ts';
-import { encodeMsgpack } from './msgpack.ts';
+import { encodeMsgpack } from '../wire/msgpackwrite.ts';
 import type { BlockEvents } from './prefixcache.ts';
 import { tokenId } from './text.ts';
 import { startReplay, startZmqPublisher, type ZmqAddress } from './zmqpublisher.ts';

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import { createGzip, gzipSync } from 'node:zlib';
-import { parseGoDuration } from '../kube/goflags.ts';
+import { parseGoDuration } from '../kinds/durations.ts';
 import type { Log } from '../telemetry/log.ts';
-import { bedrockEventType, eventStreamFrame } from './awseventstream.ts';
+import { eventStreamFrame } from '../wire/awseventstream.ts';
+import { bedrockEventType } from './bedrockevents.ts';
 import { simulatedHeaders } from './headers.ts';
 import {
   HttpError,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { FrameReader, greeting, messageOf, readyCommand } from '../picker/kvevents/zmtp.ts';
+import { FrameReader, greeting, messageOf, readyCommand } from '../wire/zmtp.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** A ZMQ PUB socket, bound as vLLM binds its own or dialling a central subscriber, and the ROUTER socket that replays what it has sent. */

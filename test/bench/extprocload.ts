@@ -6,7 +6,7 @@
 import { processPath, type BodyMode, type ProcessingRequest } from '../../src/envoy/extproc.ts';
 import { readProcessingResponse } from '../../src/envoy/extprocread.ts';
 import { writeProcessingRequest } from '../../src/envoy/extprocwrite.ts';
-import { createGrpcClient, type ClientCall, type GrpcClient } from '../../src/envoy/grpcclient.ts';
+import { createGrpcClient, type ClientCall, type GrpcClient } from '../../src/wire/grpcclient.ts';
 import { headerView } from '../../src/envoy/headermap.ts';
 
 export interface Flow {

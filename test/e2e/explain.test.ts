@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrailEntry } from '../../src/app/decisiontrail.ts';
 import type { RequestExplanation } from '../../src/app/explain.ts';
-import { findApi } from '../../src/extproc/apiaccess.ts';
+import { findApi } from '../../src/kube/apiaccess.ts';
 import { AIMModel } from '../../src/kinds/aim/aimmodel.ts';
 import { AIMService } from '../../src/kinds/aim/aimservice.ts';
 import { AIMServiceTemplate } from '../../src/kinds/aim/aimservicetemplate.ts';

@@ -9,9 +9,9 @@ import {
 } from '../../src/envoy/extproc.ts';
 import { filterMetadata, readProcessingRequest, readProcessingResponse } from '../../src/envoy/extprocread.ts';
 import { writeFilterMetadata, writeProcessingRequest, writeProcessingResponse } from '../../src/envoy/extprocwrite.ts';
-import { createFrameReader } from '../../src/envoy/grpc.ts';
+import { createFrameReader } from '../../src/wire/grpc.ts';
 import { headerView } from '../../src/envoy/headermap.ts';
-import { ProtobufError, writeFields } from '../../src/envoy/protobuf.ts';
+import { ProtobufError, writeFields } from '../../src/wire/protobuf.ts';
 
 /** The one message that these framed parts are. */
 function unframe(parts: readonly Buffer[]): Buffer {

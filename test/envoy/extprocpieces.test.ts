@@ -4,9 +4,9 @@ import type { ProcessingRequest } from '../../src/envoy/extproc.ts';
 import { BodyPieces } from '../../src/envoy/extprocpieces.ts';
 import { readProcessingRequest } from '../../src/envoy/extprocread.ts';
 import { writeProcessingRequest } from '../../src/envoy/extprocwrite.ts';
-import { createMessageReader } from '../../src/envoy/grpc.ts';
+import { createMessageReader } from '../../src/wire/grpc.ts';
 import { headerView } from '../../src/envoy/headermap.ts';
-import { writeFields } from '../../src/envoy/protobuf.ts';
+import { writeFields } from '../../src/wire/protobuf.ts';
 
 const context = { metadataContext: undefined, protocolConfig: undefined, observabilityMode: false };
 const body = (bytes: Buffer, endOfStream: boolean): ProcessingRequest => ({

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { frame, GrpcError, GrpcStatus } from '../../src/envoy/grpc.ts';
-import { createGrpcClient, type ClientCall, type GrpcClient } from '../../src/envoy/grpcclient.ts';
-import { startGrpcServer, type GrpcServerOptions } from '../../src/envoy/grpcserver.ts';
-import type { CallHandler, StreamMethod } from '../../src/envoy/grpcstream.ts';
+import { frame, GrpcError, GrpcStatus } from '../../src/wire/grpc.ts';
+import { createGrpcClient, type ClientCall, type GrpcClient } from '../../src/wire/grpcclient.ts';
+import { startGrpcServer, type GrpcServerOptions } from '../../src/wire/grpcserver.ts';
+import type { CallHandler, StreamMethod } from '../../src/wire/grpcstream.ts';
 import { selfSignedCertificate } from '../../src/extproc/certificate.ts';
 
 const closers: (() => Promise<void> | void)[] = [];

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkHealth } from '../../src/envoy/healthclient.ts';
+import { checkHealth } from '../../src/wire/grpchealthclient.ts';
 import { baseModelsOf } from '../../src/extproc/basemodels.ts';
 import { startBbr, type Bbr } from '../../src/extproc/bbr.ts';
 import { readBbrFlags } from '../../src/extproc/bbrflags.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { GrpcStatus } from '../../src/envoy/grpc.ts';
+import { GrpcStatus } from '../../src/wire/grpc.ts';
 import { startEpp } from '../../src/extproc/epp.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import type { Load } from './modelservers.ts';

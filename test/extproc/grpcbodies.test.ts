@@ -1,7 +1,7 @@
 /** Parsers of gRPC model servers, and what plugins report when a request is over, over real gRPC (epp.md 5.7, 5.9). */
 import { afterEach, describe, expect, it } from 'vitest';
-import { frame } from '../../src/envoy/grpc.ts';
-import { BackwardWriter, readFields, writeFields } from '../../src/envoy/protobuf.ts';
+import { frame } from '../../src/wire/grpc.ts';
+import { BackwardWriter, readFields, writeFields } from '../../src/wire/protobuf.ts';
 import type { ProcessingResponse } from '../../src/envoy/extproc.ts';
 import { setHeadersOf, type Exchange, type Proxy } from './proxy.ts';
 import { startPicker, type RunningPicker } from './running.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { checkHealth } from '../../src/envoy/healthclient.ts';
+import { checkHealth } from '../../src/wire/grpchealthclient.ts';
 import { startBbr } from '../../src/extproc/bbr.ts';
 import { startEpp, type Epp } from '../../src/extproc/epp.ts';
 import { podEndpoints } from '../../src/extproc/podendpoints.ts';

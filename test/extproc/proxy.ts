@@ -2,10 +2,10 @@
 import type { BodyMode, ProcessingRequest, ProcessingResponse, ProtocolConfig } from '../../src/envoy/extproc.ts';
 import { openExtProc } from '../../src/envoy/extprocclient.ts';
 import { writeFilterMetadata } from '../../src/envoy/extprocwrite.ts';
-import type { GrpcError } from '../../src/envoy/grpc.ts';
-import { createGrpcClient } from '../../src/envoy/grpcclient.ts';
+import type { GrpcError } from '../../src/wire/grpc.ts';
+import { createGrpcClient } from '../../src/wire/grpcclient.ts';
 import { headerView } from '../../src/envoy/headermap.ts';
-import type { StructObject } from '../../src/envoy/struct.ts';
+import type { StructObject } from '../../src/wire/struct.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 

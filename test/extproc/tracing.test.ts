@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startGrpcServer } from '../../src/envoy/grpcserver.ts';
-import { otlpTracePath } from '../../src/envoy/otlp.ts';
-import { FieldReader } from '../../src/envoy/protobuf.ts';
+import { startGrpcServer } from '../../src/wire/grpcserver.ts';
+import { otlpTracePath } from '../../src/telemetry/otlp.ts';
+import { FieldReader } from '../../src/wire/protobuf.ts';
 import { parseTraceparent, samplerOf } from '../../src/telemetry/tracing.ts';
 import { setHeadersOf } from './proxy.ts';
 import { startPicker } from './running.ts';

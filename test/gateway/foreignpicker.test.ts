@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { processPath, type ProcessingRequest, type ProcessingResponse } from '../../src/envoy/extproc.ts';
 import { filterMetadata, readProcessingRequest } from '../../src/envoy/extprocread.ts';
 import { writeProcessingResponse } from '../../src/envoy/extprocwrite.ts';
-import { startGrpcServer, type GrpcServer } from '../../src/envoy/grpcserver.ts';
+import { startGrpcServer, type GrpcServer } from '../../src/wire/grpcserver.ts';
 import type { PoolTarget } from '../../src/routing/table.ts';
 import { startEpp, type Epp } from '../../src/extproc/epp.ts';
 import {

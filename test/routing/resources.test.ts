@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Pod } from '../../src/kinds/core/pod.ts';
-import { matchesLabels } from '../../src/kube/labels.ts';
+import { matchesLabels } from '../../src/kinds/labels.ts';
 import { lookupOf, noResources } from '../../src/routing/resources.ts';
 
 const labels = fc.dictionary(fc.constantFrom('app', 'tier', 'zone'), fc.constantFrom('a', 'b'), { maxKeys: 3 });

@@ -1,10 +1,10 @@
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readBatch, type KvMessage, type KvSubscription } from '../../src/picker/kvevents/events.ts';
-import { decodeMsgpack } from '../../src/picker/kvevents/msgpack.ts';
-import { FrameReader, greeting, messageOf, readyCommand } from '../../src/picker/kvevents/zmtp.ts';
+import { decodeMsgpack } from '../../src/wire/msgpackread.ts';
+import { FrameReader, greeting, messageOf, readyCommand } from '../../src/wire/zmtp.ts';
 import { createZmqSource } from '../../src/picker/kvevents/zmqsource.ts';
-import { encodeMsgpack } from '../../src/simulator/msgpack.ts';
+import { encodeMsgpack } from '../../src/wire/msgpackwrite.ts';
 import { createPrefixCache, type BlockEvents } from '../../src/simulator/prefixcache.ts';
 import { startSimulator } from '../../src/simulator/vllm.ts';
 import { createLog } from '../../src/telemetry/log.ts';

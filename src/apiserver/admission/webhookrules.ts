@@ -3,7 +3,7 @@ import type {
   RuleWithOperations,
   ValidatingWebhook,
 } from 'kubernetes-types/admissionregistration/v1.js';
-import { matchesLabels } from '../../kube/labels.ts';
+import { matchesLabels } from '../../kinds/labels.ts';
 import type { Resources, Served } from '../resources.ts';
 import type { StoredObject } from '../store/object.ts';
 import type { Admission, Target } from './plugin.ts';

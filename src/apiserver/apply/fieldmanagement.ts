@@ -20,6 +20,7 @@ import {
 } from './managers.ts';
 import { applyConfiguration, ownersAfterUpdate, ownersOfNew, type Conflict, type Versions } from './ownership.ts';
 import { problemOf } from './validate.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 /**
  * Server-side apply and metadata.managedFields as the write path uses them (sig-api-machinery/555-server-side-apply). Objects
@@ -77,7 +78,7 @@ export function createFieldManagement(resources: Resources): FieldManagement {
       const versions = versionsOf(served, writer.subresource);
       const state = withoutManagers(served.fromStorage(object));
       const before = isReset(given) ? noManagers : (parseManagers(given) ?? noManagers);
-      const managers = ownersOfNew(versions, state, before, actorOf(served, writer, 'Update'), now());
+      const managers = ownersOfNew(versions, state, before, actorOf(served, writer, 'Update'), timestamp());
       return withManagers(object, renderManagers(managers));
     },
 
@@ -90,7 +91,7 @@ export function createFieldManagement(resources: Resources): FieldManagement {
       const states = [before, after].map((object) => withoutManagers(served.fromStorage(object)));
       const [old = before, next = after] = states;
       const actor = actorOf(served, writer, 'Update');
-      const changed = capUpdaters(ownersAfterUpdate(versions, old, next, managers, actor, now()));
+      const changed = capUpdaters(ownersAfterUpdate(versions, old, next, managers, actor, timestamp()));
       return withManagers(after, changed === newest ? before.metadata.managedFields : renderManagers(changed));
     },
 
@@ -99,7 +100,7 @@ export function createFieldManagement(resources: Resources): FieldManagement {
       const versions = versionsOf(served, writer.subresource);
       const live = newest === undefined ? undefined : withoutManagers(served.fromStorage(newest));
       const start = live ?? { apiVersion: served.apiVersion, kind: served.kind.kind, metadata: {} };
-      const time = now();
+      const time = timestamp();
       let managers = storedManagers(newest?.metadata.managedFields);
       if (live !== undefined && seenManagers(served, writer, managers).size === 0) {
         const actor = actorOf(served, { ...writer, manager: beforeFirstApply }, 'Update');
@@ -150,11 +151,6 @@ function ignoredFields(kind: Kind, subresource: Writer['subresource']): FieldSet
 
 function actorOf({ apiVersion }: Served, { manager, subresource }: Writer, operation: Actor['operation']): Actor {
   return { manager: manager === '' ? 'unknown' : manager, operation, apiVersion, subresource };
-}
-
-/** RFC 3339 in whole seconds. */
-function now(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /** Clients may write managedFields; those who leave them out or get them wrong do not delete them by it. */

@@ -1,5 +1,5 @@
 import type { PolicyRule } from 'kubernetes-types/rbac/v1.js';
-import { matchesLabels } from '../../kube/labels.ts';
+import { matchesLabels } from '../../kinds/labels.ts';
 import { ClusterRole } from '../../kinds/rbac/role.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { equalJson } from '../json.ts';

@@ -5,8 +5,8 @@ import { contentTypeOf, parseBody, readBody, respondJson } from '../request.ts';
 import { applySchema } from '../schema/structure.ts';
 import { ApiError, badRequest, conflict, notFound, notSupported, shown, type FieldError } from '../status.ts';
 import { nameOf, refOf, type ResourceRequest, type Server } from '../verbs/context.ts';
-import { timestamp } from '../writes.ts';
 import type { Binding } from './serviceaccounttokens.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 const minSeconds = 600;
 const maxSeconds = 2 ** 32;

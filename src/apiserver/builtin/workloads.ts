@@ -1,4 +1,4 @@
-import { matchesLabels } from '../../kube/labels.ts';
+import { matchesLabels } from '../../kinds/labels.ts';
 import { equalJson, objectAt, stringAt, valueAt, withValue, type JsonObject } from '../json.ts';
 import { invalidValue, required, type FieldError } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';

@@ -1,5 +1,6 @@
 import { isObject, listAt, objectAt, valueAt } from '../json.ts';
 import type { StoredObject } from '../store/object.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 interface DefinitionCondition {
   type: 'NamesAccepted' | 'Established' | 'Terminating';
@@ -13,8 +14,7 @@ export function setDefinitionCondition(crd: StoredObject, condition: DefinitionC
   const conditions = listAt(crd, 'status', 'conditions').filter(isObject);
   const before = conditions.find(({ type }) => type === condition.type);
   const unchanged = before?.['status'] === condition.status;
-  const lastTransitionTime =
-    unchanged && before !== undefined ? before['lastTransitionTime'] : new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const lastTransitionTime = unchanged && before !== undefined ? before['lastTransitionTime'] : timestamp();
   const next = { ...condition, lastTransitionTime };
   const replaced =
     before === undefined ? [...conditions, next] : conditions.map((one) => (one === before ? next : one));

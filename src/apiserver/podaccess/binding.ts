@@ -3,7 +3,7 @@ import { contentTypeOf, parseBody, readBody, respondJson } from '../request.ts';
 import { badRequest, conflict, invalid, notSupported, required } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
 import { fieldManagerOf, isDryRun, refOf, type ResourceRequest, type Server } from '../verbs/context.ts';
-import { timestamp } from '../writes.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 /** POST `pods/{name}/binding`: what a scheduler does to put a Pod on a node. */
 export async function bindPod(server: Server, request: ResourceRequest): Promise<void> {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ProtobufError, readFields, type Field } from '../../envoy/protobuf.ts';
+import { ProtobufError, readFields, type Field } from '../../wire/protobuf.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { badRequest } from '../status.ts';
 

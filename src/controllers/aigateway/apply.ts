@@ -5,7 +5,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type Condition, type KubeObject } from '../../kinds/object.ts';
 import { isConflict, type KubeClient } from '../../kube/client.ts';
 import { sameConditions, setCondition } from '../../kube/conditions.ts';
-import type { Settled } from '../settled.ts';
+import type { Settled } from '../../reconcile/settled.ts';
 import type { Verdict } from './plan.ts';
 
 /** Writes what a plan wants, and only what differs. */

@@ -13,7 +13,7 @@ import { startController, watch, type Controller } from '../../kube/controller.t
 import type { Change, InformerCache } from '../../kube/informer.ts';
 import { lookupOf, noResources, type Lookup } from '../../routing/resources.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { createSettled } from '../settled.ts';
+import { createSettled } from '../../reconcile/settled.ts';
 import { createMissingFilters, typeAsReason, writeHTTPRoute, writeVerdict, type WithConditions } from './apply.ts';
 import { planBackend, planRoute, unsupportedGatewayConfig, unsupportedSecurityPolicy, type Verdict } from './plan.ts';
 

@@ -1,8 +1,13 @@
 import { apiVersionOf } from '../../kinds/kind.ts';
 import type { KubeObject, OwnerReference } from '../../kinds/object.ts';
 import type { Controller } from '../../kube/controller.ts';
-import type { Child, DesiredObject, Parent } from '../children.ts';
-import { startDefinition, type ControllerEnvironment, type Definition, type PlannedObject } from '../pipeline.ts';
+import type { Child, DesiredObject, Parent } from '../../reconcile/children.ts';
+import {
+  startDefinition,
+  type ControllerEnvironment,
+  type Definition,
+  type PlannedObject,
+} from '../../reconcile/pass.ts';
 import { managedByLabel, nameLabel, propagatedLabels } from './labels.ts';
 
 /** How all AIM controllers name, label and pause (aim.md 2.4, 3.1 to 3.3). */

@@ -5,12 +5,13 @@ import { keyOf, type ObjectRef } from '../../kinds/object.ts';
 import { KubeError, type KubeClient } from '../../kube/client.ts';
 import type { InformerCache } from '../../kube/informer.ts';
 import { controllerOf } from '../../kube/owners.ts';
-import type { Child } from '../children.ts';
+import type { Child } from '../../reconcile/children.ts';
 import { countFailure, discoveryWaitMs, remainingWaitMs, type DiscoveryAttempts } from './discoverybackoff.ts';
 import { discoveryContainer, discoveryJob, nameOfDiscoveryJob, type DiscoveryRequest } from './discoveryjob.ts';
 import { DiscoveryParseError, parseDiscoveryOutput, type Discovery } from './discoveryoutput.ts';
 import { finishOf, maxDiscoveryJobs, type DiscoverySlots } from './discoveryslots.ts';
-import type { ControllerEnvironment, Reader } from '../pipeline.ts';
+import type { ControllerEnvironment, Reader } from '../../reconcile/pass.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 /** Asking an image for its profile by a Job: what there is to see of it, and the next step (aim.md 7.3 to 7.5). */
 
@@ -209,6 +210,6 @@ function afterFailure(
 function waitText(attempts: DiscoveryAttempts | undefined, why = 'discovery failed'): string {
   const { attempts: count = 1, lastAttemptTime = '' } = attempts ?? {};
   const next = new Date(Date.parse(lastAttemptTime) + discoveryWaitMs(count));
-  const when = Number.isNaN(next.getTime()) ? 'soon' : `at ${next.toISOString().replace(/\.\d+Z$/, 'Z')}`;
+  const when = Number.isNaN(next.getTime()) ? 'soon' : `at ${timestamp(next)}`;
   return `${why} (attempt ${String(count)}); the next try is ${when}, or as soon as the template or its model changes`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { timestamp } from '../../kube/conditions.ts';
 import type { GpuDemand } from './gpus.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 /** When a failed discovery may be tried again (aim.md 7.5). */
 

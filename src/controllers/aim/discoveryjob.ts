@@ -1,7 +1,7 @@
 import { Job } from '../../kinds/batch/job.ts';
 import type { AimDialect } from '../../kinds/aim/dialect.ts';
 import type { EnvVar } from '../../kinds/core/fields.ts';
-import { child, type Child } from '../children.ts';
+import { child, type Child } from '../../reconcile/children.ts';
 import { containerVariable } from './containerenv.ts';
 import { componentLabel, managedByLabel, nameLabel } from './labels.ts';
 import { discoveryJobName } from './names.ts';

@@ -1,6 +1,6 @@
 import type { Condition } from '../../kinds/object.ts';
-import { timestamp } from '../../kube/conditions.ts';
 import type { Category, Failure } from './failures.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 /** From the health of an object's parts to its conditions and its root status (aim.md 3.4, 3.5). */
 

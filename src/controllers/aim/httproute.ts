@@ -1,7 +1,7 @@
 import type { AimRouting } from '../../kinds/aim/fields.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
-import { child, type Child } from '../children.ts';
-import { gatewayDuration } from './duration.ts';
+import { child, type Child } from '../../reconcile/children.ts';
+import { gatewayDuration } from '../../kinds/durations.ts';
 
 /** The route of a service of either generation (aim.md 5.6). */
 export interface WantedRoute {

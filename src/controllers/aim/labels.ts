@@ -1,4 +1,4 @@
-import type { LabelPropagation } from '../children.ts';
+import type { LabelPropagation } from '../../reconcile/children.ts';
 import { createHash } from 'node:crypto';
 
 /** Labels of objects that AIM controllers make (aim.md 2.3, 2.4, 3.3). */

@@ -1,7 +1,7 @@
 import type { Condition } from '../../kinds/object.ts';
 import { setCondition } from '../../kube/conditions.ts';
 import type { ExtraCondition } from './health.ts';
-import type { PlannedEvent } from '../pipeline.ts';
+import type { PlannedEvent } from '../../reconcile/pass.ts';
 
 /** Conditions of the kinds of aim.silogen.ai: set one by one, each with the generation it speaks of (aim.md 11.4). */
 export function legacyConditions(

@@ -2,7 +2,7 @@ import type { LegacyAIMModel } from '../../kinds/aim/legacy/aimmodel.ts';
 import type { LegacyAIMServiceTemplate } from '../../kinds/aim/legacy/aimservicetemplate.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import type { ServingRuntime } from '../../kinds/kserve/servingruntime.ts';
-import { child, type Child } from '../children.ts';
+import { child, type Child } from '../../reconcile/children.ts';
 import { nameLabel } from './labels.ts';
 import type { LegacyFacts } from './legacytemplateprofile.ts';
 

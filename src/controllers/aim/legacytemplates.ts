@@ -25,7 +25,7 @@ import {
 } from './legacytemplateprofile.ts';
 import { legacyTemplateStatus, type LegacyTemplateObservations } from './legacytemplatestatus.ts';
 import type { AimDefinition } from './definition.ts';
-import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../../reconcile/pass.ts';
 import { resolveRuntimeConfig } from './runtimeconfig.ts';
 import { findModel, type FoundModel } from './templatemodel.ts';
 import { templateWatches } from './templatewatches.ts';

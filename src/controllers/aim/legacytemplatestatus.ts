@@ -6,7 +6,7 @@ import type { GpuVerdict } from './gpus.ts';
 import type { ExtraCondition } from './health.ts';
 import { legacyConditions, readyEvents } from './legacyconditions.ts';
 import type { LegacyFacts } from './legacytemplateprofile.ts';
-import type { Verdict } from '../pipeline.ts';
+import type { Verdict } from '../../reconcile/pass.ts';
 import type { ResolvedConfig } from './runtimeconfig.ts';
 import { modelReference, type FoundModel } from './templatemodel.ts';
 import { podsHealth } from './workloadhealth.ts';

@@ -3,7 +3,7 @@ import { Secret } from '../../kinds/core/secret.ts';
 import { keyOf } from '../../kinds/object.ts';
 import { invalidSpec, missingUpstream, type Failure } from './failures.ts';
 import { invalidImage } from './imagereference.ts';
-import type { Reader } from '../pipeline.ts';
+import type { Reader } from '../../reconcile/pass.ts';
 import { credentialsOf, type RegistryCredential } from './registry/credentials.ts';
 import type { ImageCatalog } from './registry/imagecatalog.ts';
 

@@ -6,7 +6,7 @@ import { legacyClusterTemplates, legacyNamespacedTemplates, legacyTemplateContro
 import { clusterModels, modelController, namespacedModels } from './models.ts';
 import { currentSources, legacySources, sourceController } from './modelsources.ts';
 import { startAimController } from './definition.ts';
-import type { ControllerEnvironment } from '../pipeline.ts';
+import type { ControllerEnvironment } from '../../reconcile/pass.ts';
 import { createRegistryHttp } from './registry/http.ts';
 import { createImageCatalog, type ImageCatalogOptions } from './registry/imagecatalog.ts';
 import { createRegistryReader } from './registry/reader.ts';

@@ -3,7 +3,7 @@ import { AIMClusterServiceTemplate, AIMServiceTemplate } from '../../kinds/aim/a
 import type { ImageMetadata } from '../../kinds/aim/imagemetadata.ts';
 import { Secret } from '../../kinds/core/secret.ts';
 import type { Kind } from '../../kinds/kind.ts';
-import { child, type Child } from '../children.ts';
+import { child, type Child } from '../../reconcile/children.ts';
 import { configComponent } from './configcomponent.ts';
 import { assess, type Component } from './health.ts';
 import { nameLabel } from './labels.ts';
@@ -11,7 +11,7 @@ import { lookUpMetadata, retryDelay, type MetadataFinding } from './metadatalook
 import { expectsTemplates, isCustom, templatesOf, type ModelSpec } from './modeltemplates.ts';
 import { modelWatches, templatesOfModel } from './modelwatches.ts';
 import type { AimDefinition } from './definition.ts';
-import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../../reconcile/pass.ts';
 import type { ImageCatalog } from './registry/imagecatalog.ts';
 import { resourceStatus } from './resourcestatus.ts';
 import { currentRuntimeConfigs, resolveRuntimeConfig, type ResolvedConfig } from './runtimeconfig.ts';

@@ -4,10 +4,9 @@ import { LegacyAIMClusterModel } from '../../kinds/aim/legacy/aimmodel.ts';
 import { Secret } from '../../kinds/core/secret.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { keyOf } from '../../kinds/object.ts';
-import { timestamp } from '../../kube/conditions.ts';
-import { parseDuration } from '../../kube/durations.ts';
-import { child, type Child } from '../children.ts';
-import { gatewayDuration } from './duration.ts';
+import { parseDuration } from '../../kinds/durations.ts';
+import { child, type Child } from '../../reconcile/children.ts';
+import { gatewayDuration } from '../../kinds/durations.ts';
 import type { Failure } from './failures.ts';
 import { assess, type Component, type ExtraCondition } from './health.ts';
 import { nameLabel } from './labels.ts';
@@ -15,11 +14,12 @@ import { readPullSecrets } from './metadatalookup.ts';
 import type { ModelLike } from './modelwatches.ts';
 import { sourceModelName } from './names.ts';
 import type { AimDefinition } from './definition.ts';
-import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../../reconcile/pass.ts';
 import type { RegistryReader } from './registry/reader.ts';
 import type { RepositorySearch } from './registry/search.ts';
 import { syncSource, type FoundImage, type SyncResult } from './sourcesync.ts';
 import { transitionEvents } from './transitions.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 /** AIMClusterModelSource of both generations: cluster models for the images of a registry (aim.md 10, 11.1). */
 

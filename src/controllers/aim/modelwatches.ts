@@ -3,7 +3,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../../kinds/object.ts';
 import { watch, type Watch } from '../../kube/controller.ts';
 import type { InformerCache } from '../../kube/informer.ts';
-import type { ControllerEnvironment, PlannedObject } from '../pipeline.ts';
+import type { ControllerEnvironment, PlannedObject } from '../../reconcile/pass.ts';
 import type { ImageCatalog } from './registry/imagecatalog.ts';
 import { defaultConfigName } from './runtimeconfig.ts';
 import type { TemplateState } from './templateaggregate.ts';

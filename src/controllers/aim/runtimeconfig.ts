@@ -4,7 +4,7 @@ import { apiVersionOf, type Kind } from '../../kinds/kind.ts';
 import { keyOf } from '../../kinds/object.ts';
 import { missingUpstream, type Failure } from './failures.ts';
 import { jsonVariables, mergeEnv } from './mergeenv.ts';
-import type { PlannedObject, Reader } from '../pipeline.ts';
+import type { PlannedObject, Reader } from '../../reconcile/pass.ts';
 
 /** The runtime configuration of an object: that of its namespace over that of the cluster (aim.md 4). */
 

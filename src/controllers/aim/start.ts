@@ -4,7 +4,7 @@ import { startCacheControllers } from './caches/start.ts';
 import { startLegacyServiceController } from './legacyservice/controller.ts';
 import { explainLegacyService } from './legacyservice/explain.ts';
 import { startModelControllers, type ModelControllerOptions } from './modelcontrollers.ts';
-import { readerOf, type ControllerEnvironment } from '../pipeline.ts';
+import { readerOf, type ControllerEnvironment } from '../../reconcile/pass.ts';
 import { startServiceController } from './service/controller.ts';
 import { explainService, type ServiceExplanation } from './service/explain.ts';
 

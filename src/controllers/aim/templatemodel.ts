@@ -5,7 +5,7 @@ import { keyOf } from '../../kinds/object.ts';
 import type { ResolvedReference } from '../../kinds/aim/fields.ts';
 import { missingUpstream } from './failures.ts';
 import type { Component } from './health.ts';
-import type { Reader } from '../pipeline.ts';
+import type { Reader } from '../../reconcile/pass.ts';
 import type { ModelLike, TemplateLike } from './modelwatches.ts';
 
 /** The model that a template is for: of its namespace, else of the cluster (aim.md 7.3, 14.2). */

@@ -7,7 +7,7 @@ import { Node } from '../../kinds/core/node.ts';
 import { Pod } from '../../kinds/core/pod.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { isControlledBy } from '../../kube/owners.ts';
-import { child, type Child } from '../children.ts';
+import { child, type Child } from '../../reconcile/children.ts';
 import { discoverySpecHash } from './discoverybackoff.ts';
 import {
   createDiscoveryObserver,
@@ -19,7 +19,7 @@ import type { DiscoveryRequest } from './discoveryjob.ts';
 import type { DiscoverySlots } from './discoveryslots.ts';
 import { checkGpus, detectGpus, needsGpu, type DetectedGpu, type GpuVerdict } from './gpus.ts';
 import type { AimDefinition } from './definition.ts';
-import type { ControllerEnvironment, Plan, Reader } from '../pipeline.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../../reconcile/pass.ts';
 import { currentRuntimeConfigs, resolveRuntimeConfig, type ResolvedConfig } from './runtimeconfig.ts';
 import { findModel, modelComponent, type FoundModel } from './templatemodel.ts';
 import { profileOfDiscovery, profileOfSpec, rememberedProfile, type TemplateFacts } from './templateprofile.ts';

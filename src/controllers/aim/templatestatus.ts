@@ -5,7 +5,7 @@ import type { DiscoveryObservation, DiscoveryStep } from './discovery.ts';
 import { invalidSpec } from './failures.ts';
 import type { DetectedGpu, GpuVerdict } from './gpus.ts';
 import { assess, type Component, type ExtraCondition } from './health.ts';
-import type { Verdict } from '../pipeline.ts';
+import type { Verdict } from '../../reconcile/pass.ts';
 import { resourceStatus } from './resourcestatus.ts';
 import type { ResolvedConfig } from './runtimeconfig.ts';
 import { modelReference, type FoundModel } from './templatemodel.ts';

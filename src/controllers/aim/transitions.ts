@@ -1,4 +1,4 @@
-import type { PlannedEvent } from '../pipeline.ts';
+import type { PlannedEvent } from '../../reconcile/pass.ts';
 import type { Condition } from '../../kinds/object.ts';
 import type { ExtraCondition } from './health.ts';
 

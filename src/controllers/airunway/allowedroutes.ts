@@ -1,6 +1,6 @@
 import { Gateway } from '../../kinds/gateway/gateway.ts';
-import { matchesLabels } from '../../kube/labels.ts';
-import type { Child } from '../children.ts';
+import { matchesLabels } from '../../kinds/labels.ts';
+import type { Child } from '../../reconcile/children.ts';
 
 /** The label that every namespace carries its name in. */
 const nameLabel = 'kubernetes.io/metadata.name';

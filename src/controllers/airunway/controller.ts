@@ -11,9 +11,9 @@ import { apiVersionOf, qualifiedResource, type Kind } from '../../kinds/kind.ts'
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { watch, type Controller } from '../../kube/controller.ts';
 import { controllerOf, ownerReferenceTo } from '../../kube/owners.ts';
-import type { Child, Parent } from '../children.ts';
-import { startDefinition, type Definition } from '../pipeline.ts';
-import { readerOf, type ControllerEnvironment, type Reader } from '../pipeline.ts';
+import type { Child, Parent } from '../../reconcile/children.ts';
+import { startDefinition, type Definition } from '../../reconcile/pass.ts';
+import { readerOf, type ControllerEnvironment, type Reader } from '../../reconcile/pass.ts';
 import { decide } from './decision.ts';
 import { deploymentsBehind, podsOf, probedModel, probeKey, servedUnlabelled } from './endpoint.ts';
 import type { GatewayObserved } from './gatewayplan.ts';

@@ -4,7 +4,7 @@ import type { Service } from '../../kinds/core/service.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
 import type { ObjectRef } from '../../kinds/object.ts';
-import { child, type Child } from '../children.ts';
+import { child, type Child } from '../../reconcile/children.ts';
 import type { AirunwaySettings } from './settings.ts';
 
 /** The pool and the route by which a Gateway offers a deployment (airunway.md 4.1.4, 4.1.5, 4.3). */

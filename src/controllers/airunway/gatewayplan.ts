@@ -8,7 +8,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../../kinds/object.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { controllerOf, isControlledBy } from '../../kube/owners.ts';
-import type { Child } from '../children.ts';
+import type { Child } from '../../reconcile/children.ts';
 import { allowedRoutesChild } from './allowedroutes.ts';
 import { failed, holds } from './decision.ts';
 import { addressOf, chooseGateway } from './gatewaychoice.ts';

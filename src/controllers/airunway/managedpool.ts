@@ -5,7 +5,7 @@ import { ReferenceGrant } from '../../kinds/gateway/referencegrant.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
 import type { ObjectRef } from '../../kinds/object.ts';
 import { ownerReferenceTo } from '../../kube/owners.ts';
-import { child, type Child } from '../children.ts';
+import { child, type Child } from '../../reconcile/children.ts';
 
 /** Pools that a provider's operator makes, with an endpoint picker of its own (airunway.md 4.3, step 7). */
 

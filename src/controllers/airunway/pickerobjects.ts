@@ -8,7 +8,7 @@ import { ServiceAccount } from '../../kinds/core/serviceaccount.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { Role } from '../../kinds/rbac/role.ts';
 import { RoleBinding } from '../../kinds/rbac/rolebinding.ts';
-import type { Child } from '../children.ts';
+import type { Child } from '../../reconcile/children.ts';
 import { pickerName } from './gatewayobjects.ts';
 
 /** An endpoint picker for one deployment, with the rights it needs (airunway.md 4.4). */

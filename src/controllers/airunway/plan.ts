@@ -2,9 +2,9 @@ import type { InferenceProviderConfig } from '../../kinds/airunway/inferenceprov
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import type { Condition } from '../../kinds/object.ts';
 import { setCondition, type ConditionUpdate } from '../../kube/conditions.ts';
-import { describeChild, type Child } from '../children.ts';
-import type { Plan, Verdict } from '../pipeline.ts';
-import type { PlannedEvent } from '../pipeline.ts';
+import { describeChild, type Child } from '../../reconcile/children.ts';
+import type { Plan, Verdict } from '../../reconcile/pass.ts';
+import type { PlannedEvent } from '../../reconcile/pass.ts';
 import { failed, type Decision } from './decision.ts';
 import { planGateway, type GatewayObserved } from './gatewayplan.ts';
 import { planProvider, type Existing } from './providerplan.ts';

@@ -1,7 +1,7 @@
 import { keyIn, type AirunwayDialect } from '../../kinds/airunway/dialect.ts';
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import { Pod } from '../../kinds/core/pod.ts';
-import type { Child } from '../children.ts';
+import type { Child } from '../../reconcile/children.ts';
 
 export type LabelledPod = Pick<Pod, 'metadata'>;
 

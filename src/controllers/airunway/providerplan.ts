@@ -4,7 +4,7 @@ import { qualifiedResource } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { isControlledBy } from '../../kube/owners.ts';
-import type { Child } from '../children.ts';
+import type { Child } from '../../reconcile/children.ts';
 import { failed, holds } from './decision.ts';
 import { withOverrides } from './overrides.ts';
 import { fieldOf, type Made, type Provider, type ServedModel, type Translation } from './providers/provider.ts';

@@ -2,12 +2,12 @@ import { kubeairunway } from '../../kinds/airunway/dialect.ts';
 import type { EngineCapability, InferenceProviderConfig } from '../../kinds/airunway/inferenceproviderconfig.ts';
 import { apiVersionOf } from '../../kinds/kind.ts';
 import { isConflict, type KubeClient } from '../../kube/client.ts';
-import { timestamp } from '../../kube/conditions.ts';
 import type { Informer, InformerCache } from '../../kube/informer.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { AirunwayKinds } from './controller.ts';
 import { providers } from './providers/index.ts';
 import type { Provider } from './providers/provider.ts';
+import { timestamp } from '../../kinds/timestamp.ts';
 
 /** Keeps an InferenceProviderConfig for each of our providers (airunway.md 2.2). */
 

@@ -4,7 +4,7 @@ import {
   InferenceProviderConfig,
 } from '../../kinds/airunway/inferenceproviderconfig.ts';
 import { AirunwayModelDeployment, ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
-import type { ControllerEnvironment } from '../pipeline.ts';
+import type { ControllerEnvironment } from '../../reconcile/pass.ts';
 import { startModelDeployments, type AirunwayKinds } from './controller.ts';
 import { createAirunwayMetrics } from './metrics.ts';
 import { createModelProbe } from './modelprobe.ts';

@@ -3,7 +3,7 @@ import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { isConflict, isNotFound, type KubeClient } from '../../kube/client.ts';
 import type { WantedStatus } from '../../routing/statuses.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { createSettled } from '../settled.ts';
+import { createSettled } from '../../reconcile/settled.ts';
 
 /** Writes the statuses that differ from what is stored. */
 export interface StatusWriter {

@@ -1,3 +1,5 @@
+import { parseGoDuration } from '../../kinds/durations.ts';
+import { parseQuantity } from '../../kinds/quantity.ts';
 /** Reads parameters of one plugin, or fields of one part of a configuration. Whatever is wrong is an error that names place, field and value. */
 export class Parameters {
   readonly #where: string;
@@ -94,7 +96,7 @@ export class Parameters {
   duration(field: string, fallbackMs: number): number {
     const value = this.value(field);
     if (value === undefined) return fallbackMs;
-    const ms = typeof value === 'string' ? goDuration(value) : undefined;
+    const ms = typeof value === 'string' ? parseGoDuration(value) : undefined;
     return ms ?? this.fail(field, 'a duration such as 200ms or 1m30s expected', value);
   }
 
@@ -102,7 +104,7 @@ export class Parameters {
   quantity(field: string, fallback: number): number {
     const value = this.value(field);
     if (value === undefined) return fallback;
-    const amount = typeof value === 'number' ? value : typeof value === 'string' ? quantity(value) : undefined;
+    const amount = typeof value === 'number' || typeof value === 'string' ? parseQuantity(value) : undefined;
     if (amount === undefined || !Number.isFinite(amount) || amount < 0) {
       return this.fail(field, 'a quantity such as 512Mi or 1000 expected', value);
     }
@@ -145,46 +147,4 @@ export class ConfigError extends Error {
 
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const unitMs: Readonly<Record<string, number>> = {
-  h: 3_600_000,
-  m: 60_000,
-  s: 1_000,
-  ms: 1,
-  us: 1e-3,
-  µs: 1e-3,
-  ns: 1e-6,
-};
-
-/** As Go's time.ParseDuration reads it. */
-function goDuration(text: string): number | undefined {
-  if (text === '0') return 0;
-  if (!/^(\d+(\.\d+)?(ms|us|µs|ns|h|m|s))+$/.test(text)) return undefined;
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)/g)) {
-    total += Number(amount) * (unitMs[unit ?? ''] ?? 0);
-  }
-  return total;
-}
-
-const suffixes: Readonly<Record<string, number>> = {
-  '': 1,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-  Ti: 1024 ** 4,
-  Pi: 1024 ** 5,
-};
-
-function quantity(text: string): number | undefined {
-  const parts = /^(?<amount>\d+(?:\.\d+)?)(?<suffix>[A-Za-z]*)$/.exec(text)?.groups;
-  const factor = suffixes[parts?.['suffix'] ?? 'none'];
-  return parts === undefined || factor === undefined ? undefined : Number(parts['amount']) * factor;
 }

@@ -1,4 +1,4 @@
-import { matchesLabels, type LabelSelector } from '../../kube/labels.ts';
+import { matchesLabels, type LabelSelector } from '../../kinds/labels.ts';
 import type { Parameters } from '../config/parameters.ts';
 import type { PluginFactory } from '../plugin.ts';
 import { filterOf } from './filter.ts';

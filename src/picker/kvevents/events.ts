@@ -1,5 +1,5 @@
 /** What model servers publish of their KV caches (epp.md 5.6): positional msgpack arrays with a tag in front; further items are ignored. */
-import { decodeMsgpack } from './msgpack.ts';
+import { decodeMsgpack } from '../../wire/msgpackread.ts';
 
 /** A block as the engine names it. */
 export type EngineHash = string;

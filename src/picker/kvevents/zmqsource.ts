@@ -2,7 +2,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../../telemetry/log.ts';
 import type { KvEventSource, KvMessage } from './events.ts';
-import { FrameReader, greeting, readyCommand, subscribeMessage } from './zmtp.ts';
+import { FrameReader, greeting, readyCommand, subscribeMessage } from '../../wire/zmtp.ts';
 
 const reconnectMs = 5_000;
 /** A peer that has connected greets within this time, or is cut off. */

@@ -1,7 +1,7 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import type { Parameters } from '../config/parameters.ts';
-import type { Usage } from '../observer.ts';
 import type { PluginFactory } from '../plugin.ts';
+import type { Usage } from '../../llm/usage.ts';
 
 /**
  * `request-attribute-reporter`: a number computed from a request's token usage, for the proxy's dynamic metadata (epp.md 5.7), for example

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { createControllerEnvironment } from '../../../src/controllers/pipeline.ts';
+import { createControllerEnvironment } from '../../../src/reconcile/pass.ts';
 import { startAim } from '../../../src/controllers/aim/start.ts';
 import { AIMArtifact } from '../../../src/kinds/aim/aimartifact.ts';
 import { AIMService } from '../../../src/kinds/aim/aimservice.ts';

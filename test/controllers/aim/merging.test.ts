@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gatewayDuration } from '../../../src/controllers/aim/duration.ts';
+import { gatewayDuration } from '../../../src/kinds/durations.ts';
 import { mergeEnv } from '../../../src/controllers/aim/mergeenv.ts';
 import { displayReplicas } from '../../../src/controllers/aim/replicas.ts';
 import { gpuResources, mergeResources } from '../../../src/controllers/aim/resources.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startApiServer } from '../../../src/apiserver/server.ts';
 import { startModelControllers } from '../../../src/controllers/aim/modelcontrollers.ts';
-import { createControllerEnvironment } from '../../../src/controllers/pipeline.ts';
+import { createControllerEnvironment } from '../../../src/reconcile/pass.ts';
 import { Job } from '../../../src/kinds/batch/job.ts';
 import { Namespace } from '../../../src/kinds/core/namespace.ts';
 import { Pod } from '../../../src/kinds/core/pod.ts';

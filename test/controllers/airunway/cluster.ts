@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApiServer } from '../../../src/apiserver/server.ts';
-import { createControllerEnvironment } from '../../../src/controllers/pipeline.ts';
+import { createControllerEnvironment } from '../../../src/reconcile/pass.ts';
 import { defaultSettings, type AirunwaySettings } from '../../../src/controllers/airunway/settings.ts';
 import { startAirunway } from '../../../src/controllers/airunway/start.ts';
 import { CustomResourceDefinition } from '../../../src/kinds/apiextensions/customresourcedefinition.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readBatch } from '../../../src/picker/kvevents/events.ts';
-import { pack } from './pack.ts';
+import { pack } from '../../wire/pack.ts';
 
 const read = (...events: readonly unknown[]) => readBatch(pack([1.5, events, 0])).events;
 

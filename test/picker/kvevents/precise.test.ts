@@ -4,7 +4,7 @@ import type { DirectorObserver } from '../../../src/picker/observer.ts';
 import type { PickerEndpoint } from '../../../src/picker/request.ts';
 import { configOf, endpoint } from '../fixture.ts';
 import { scored } from '../scored.ts';
-import { pack } from './pack.ts';
+import { pack } from '../../wire/pack.ts';
 
 const pool = [endpoint(1), endpoint(2)];
 const tokens = [1, 2, 3, 4, 5, 6, 7, 8, 9];

@@ -10,7 +10,7 @@ import { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import { watch } from '../../../kube/controller.ts';
 import { usersOf } from '../modelwatches.ts';
 import type { AimDefinition } from '../definition.ts';
-import type { ControllerEnvironment } from '../../pipeline.ts';
+import type { ControllerEnvironment } from '../../../reconcile/pass.ts';
 import { observeArtifact, type ObservedArtifact } from './artifactobserve.ts';
 import { planArtifact } from './artifactplan.ts';
 import { indexJobPods, jobPodWatch } from './jobs.ts';

@@ -3,8 +3,8 @@ import { PersistentVolumeClaim } from '../../../kinds/core/persistentvolumeclaim
 import { parseQuantity } from '../../../kinds/quantity.ts';
 import { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import { KubeError, type KubeClient } from '../../../kube/client.ts';
-import type { Child } from '../../children.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Child } from '../../../reconcile/children.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { currentRuntimeConfigs, resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';
 import { artifactNames, readSizeOutput } from './artifactjobs.ts';
 import { readLog, seeJob, type SeenJob } from './jobs.ts';

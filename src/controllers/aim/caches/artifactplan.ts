@@ -1,10 +1,10 @@
 import type { AIMArtifact } from '../../../kinds/aim/aimartifact.ts';
 import { Job } from '../../../kinds/batch/job.ts';
-import type { Child } from '../../children.ts';
+import type { Child } from '../../../reconcile/children.ts';
 import { configComponent } from '../configcomponent.ts';
 import { invalidSpec } from '../failures.ts';
 import { assess, type Component, type ExtraCondition } from '../health.ts';
-import type { Plan } from '../../pipeline.ts';
+import type { Plan } from '../../../reconcile/pass.ts';
 import { resourceStatus } from '../resourcestatus.ts';
 import { transitionEvents } from '../transitions.ts';
 import { artifactNames, claimLabels, downloadRequest, sizeRequest } from './artifactjobs.ts';

@@ -7,8 +7,9 @@ import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { jobOfPod } from '../discovery.ts';
 import type { Failure } from '../failures.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { jobHealth, podsHealth, type Health } from '../workloadhealth.ts';
+import { timestamp } from '../../../kinds/timestamp.ts';
 
 /** What there is to see of a Job of ours and its pods. */
 export interface SeenJob {
@@ -99,6 +100,6 @@ export function retriedJobHealth({ job, outcome }: SeenJob, advice: string): Hea
 export function retryText({ status, spec }: Job): string {
   const ended = status?.conditions?.find(({ type }) => type === 'Failed' || type === 'Complete')?.lastTransitionTime;
   const at = Date.parse(ended ?? '') + (spec.ttlSecondsAfterFinished ?? 0) * 1000;
-  const when = Number.isNaN(at) ? 'later' : `at ${new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')}`;
+  const when = Number.isNaN(at) ? 'later' : `at ${timestamp(new Date(at))}`;
   return `it is tried again ${when}, or as soon as what it is asked changes or the job is deleted`;
 }

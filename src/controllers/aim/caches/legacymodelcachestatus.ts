@@ -3,7 +3,7 @@ import type { PersistentVolumeClaim } from '../../../kinds/core/persistentvolume
 import type { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import type { ExtraCondition } from '../health.ts';
 import { legacyConditions, readyEvents } from '../legacyconditions.ts';
-import type { Verdict } from '../../pipeline.ts';
+import type { Verdict } from '../../../reconcile/pass.ts';
 import type { ResolvedConfig } from '../runtimeconfig.ts';
 import { claimHealth } from './claims.ts';
 import { jobPodsHealth, retriedJobHealth, type SeenJob } from './jobs.ts';

@@ -10,12 +10,12 @@ import { Namespace } from '../../../kinds/core/namespace.ts';
 import { keyOf } from '../../../kinds/object.ts';
 import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { legacyLabelValue, nameLabel } from '../labels.ts';
 import { mergeEnv } from '../mergeenv.ts';
 import { usersOf } from '../modelwatches.ts';
 import type { AimDefinition } from '../definition.ts';
-import type { ControllerEnvironment, Plan, Reader } from '../../pipeline.ts';
+import type { ControllerEnvironment, Plan, Reader } from '../../../reconcile/pass.ts';
 import {
   byCacheSource,
   observeLegacyTemplateCache,

@@ -9,7 +9,7 @@ import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
 import { legacyConfigs } from '../legacymodels.ts';
 import { legacyModelCacheName } from '../legacynames.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';
 
 /** The template of a cache of aim.silogen.ai, and the model caches that hold its sources (aim.md 11.7). */

@@ -3,7 +3,7 @@ import type { LegacyAIMTemplateCache } from '../../../kinds/aim/legacy/aimtempla
 import { keyOf } from '../../../kinds/object.ts';
 import type { ExtraCondition } from '../health.ts';
 import { legacyConditions, readyEvents } from '../legacyconditions.ts';
-import type { Verdict } from '../../pipeline.ts';
+import type { Verdict } from '../../../reconcile/pass.ts';
 import type { ObservedLegacyTemplateCache } from './legacytemplatecacheobserve.ts';
 
 /** The status of an AIMTemplateCache of aim.silogen.ai: the worst of its model caches (aim.md 11.7). */

@@ -1,6 +1,6 @@
 import type { Controller } from '../../../kube/controller.ts';
 import { startAimController } from '../definition.ts';
-import type { ControllerEnvironment } from '../../pipeline.ts';
+import type { ControllerEnvironment } from '../../../reconcile/pass.ts';
 import { artifactController } from './artifact.ts';
 import { legacyModelCacheController } from './legacymodelcache.ts';
 import { legacyTemplateCacheController } from './legacytemplatecache.ts';

@@ -1,8 +1,8 @@
 import { AIMArtifact } from '../../../kinds/aim/aimartifact.ts';
 import { ClusterRole } from '../../../kinds/rbac/role.ts';
 import { RoleBinding } from '../../../kinds/rbac/rolebinding.ts';
-import { child, type Child } from '../../children.ts';
-import type { Reader } from '../../pipeline.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 
 /** Lets the downloads of a namespace report to their artifacts (aim.md 2.5, 9). */
 

@@ -10,7 +10,7 @@ import type { InformerCache } from '../../../kube/informer.ts';
 import { nameLabel } from '../labels.ts';
 import { usersOf } from '../modelwatches.ts';
 import type { AimDefinition } from '../definition.ts';
-import type { ControllerEnvironment, Reader } from '../../pipeline.ts';
+import type { ControllerEnvironment, Reader } from '../../../reconcile/pass.ts';
 import { bySource, observeTemplateCache, type ObservedTemplateCache } from './templatecacheobserve.ts';
 import { planTemplateCache } from './templatecacheplan.ts';
 

@@ -6,7 +6,7 @@ import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
 import { mergeEnv } from '../mergeenv.ts';
 import { artifactName } from '../names.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { currentRuntimeConfigs, resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';
 
 /** The template of a cache, and the artifacts that hold its model sources (aim.md 8). */

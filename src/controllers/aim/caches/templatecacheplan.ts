@@ -1,13 +1,13 @@
 import { AIMArtifact } from '../../../kinds/aim/aimartifact.ts';
 import type { AIMTemplateCache } from '../../../kinds/aim/aimtemplatecache.ts';
 import { keyOf } from '../../../kinds/object.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { configComponent } from '../configcomponent.ts';
 import { invalidSpec, missingUpstream } from '../failures.ts';
 import { assess, type Component, type State } from '../health.ts';
 import { nameLabel } from '../labels.ts';
 import { mergeEnv } from '../mergeenv.ts';
-import type { Plan } from '../../pipeline.ts';
+import type { Plan } from '../../../reconcile/pass.ts';
 import { resourceStatus } from '../resourcestatus.ts';
 import { transitionEvents } from '../transitions.ts';
 import { rankOf, type CachedSource, type ObservedTemplateCache } from './templatecacheobserve.ts';

@@ -19,7 +19,7 @@ import type { InformerCache } from '../../../kube/informer.ts';
 import { addLegacyCacheIndexes } from '../caches/legacytemplatecache.ts';
 import { nameLabel } from '../labels.ts';
 import { startAimController, type AimDefinition } from '../definition.ts';
-import type { ControllerEnvironment, Reader } from '../../pipeline.ts';
+import type { ControllerEnvironment, Reader } from '../../../reconcile/pass.ts';
 import { byInferenceService, inferenceServiceLabel } from '../service/observe.ts';
 import { observeLegacyService, type ObservedLegacyService } from './observe.ts';
 import { planLegacyService } from './plan.ts';

@@ -1,7 +1,7 @@
 import { LegacyAIMService } from '../../../kinds/aim/legacy/aimservice.ts';
 import { Node } from '../../../kinds/core/node.ts';
 import { keyOf, type ObjectRef } from '../../../kinds/object.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { detectGpus } from '../gpus.ts';
 import { legacySelection, selectTemplate, type Rejection } from '../selection.ts';
 import type { ServiceExplanation, ServicePart } from '../service/explain.ts';

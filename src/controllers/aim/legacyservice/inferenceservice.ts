@@ -4,7 +4,7 @@ import { LegacyAIMService } from '../../../kinds/aim/legacy/aimservice.ts';
 import type { LegacyAIMServiceTemplate } from '../../../kinds/aim/legacy/aimservicetemplate.ts';
 import type { EnvVar } from '../../../kinds/core/fields.ts';
 import { InferenceService } from '../../../kinds/kserve/inferenceservice.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { containerVariable } from '../containerenv.ts';
 import { componentLabel, legacyLabelValue, managedByLabel, nameLabel } from '../labels.ts';
 import { mergeEnv } from '../mergeenv.ts';

@@ -2,10 +2,10 @@ import { LegacyAIMClusterModel, LegacyAIMModel } from '../../../kinds/aim/legacy
 import type { LegacyAIMService } from '../../../kinds/aim/legacy/aimservice.ts';
 import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { invalidImage, parseImageReference } from '../imagereference.ts';
 import { legacyImageModelName } from '../legacynames.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { defaultConfigName } from '../runtimeconfig.ts';
 
 /** Which model a service of aim.silogen.ai serves, found or to be made (aim.md 11.5). */

@@ -11,7 +11,7 @@ import { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import { byLegacyTemplate } from '../caches/legacytemplatecache.ts';
 import { legacyConfigs } from '../legacymodels.ts';
 import { legacyHTTPRouteName, legacyInferenceServiceName, temporaryClaimName } from '../legacynames.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { mergeRouting, resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';
 import { byInferenceService } from '../service/observe.ts';
 import { findModel, type FoundModel } from '../templatemodel.ts';

@@ -1,7 +1,7 @@
 import type { LegacyAIMService } from '../../../kinds/aim/legacy/aimservice.ts';
 import { HTTPRoute } from '../../../kinds/gateway/httproute.ts';
-import type { Child } from '../../children.ts';
-import type { Plan } from '../../pipeline.ts';
+import type { Child } from '../../../reconcile/children.ts';
+import type { Plan } from '../../../reconcile/pass.ts';
 import { legacyInferenceService, servingLabels } from './inferenceservice.ts';
 import type { ObservedLegacyService } from './observe.ts';
 import { planLegacyRoute, type LegacyRoutePlan } from './routing.ts';

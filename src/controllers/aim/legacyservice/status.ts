@@ -2,7 +2,7 @@ import type { LegacyAIMService } from '../../../kinds/aim/legacy/aimservice.ts';
 import { LegacyAIMTemplateCache } from '../../../kinds/aim/legacy/aimtemplatecache.ts';
 import type { ExtraCondition } from '../health.ts';
 import { legacyConditions, readyEvents } from '../legacyconditions.ts';
-import type { Verdict } from '../../pipeline.ts';
+import type { Verdict } from '../../../reconcile/pass.ts';
 import { referenceTo } from '../references.ts';
 import { rowOf, type LegacyServiceSituation, type Row } from './statusrows.ts';
 

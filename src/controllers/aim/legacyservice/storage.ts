@@ -7,7 +7,7 @@ import type { Kind } from '../../../kinds/kind.ts';
 import { parseQuantity } from '../../../kinds/quantity.ts';
 import { ownerReferenceTo } from '../../../kube/owners.ts';
 import { claimChild, claimSize, defaultHeadroomPercent } from '../caches/claims.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { componentLabel, nameLabel } from '../labels.ts';
 import { temporaryClaimName } from '../legacynames.ts';
 import type { ObservedLegacyService } from './observe.ts';

@@ -7,11 +7,11 @@ import {
 import { Node } from '../../../kinds/core/node.ts';
 import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { detectGpus } from '../gpus.ts';
 import { managedByLabel } from '../labels.ts';
 import { legacyDerivedTemplateName } from '../legacynames.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { defaultGpuResource } from '../resources.ts';
 import { legacySelection, selectTemplate, type Candidate, type Selection } from '../selection.ts';
 import type { LegacyModelResolution } from './model.ts';

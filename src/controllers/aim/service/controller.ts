@@ -14,7 +14,7 @@ import type { Controller } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { labelValue } from '../labels.ts';
 import { startAimController, type AimDefinition } from '../definition.ts';
-import type { ControllerEnvironment, Reader } from '../../pipeline.ts';
+import type { ControllerEnvironment, Reader } from '../../../reconcile/pass.ts';
 import { byImage, isReady } from './model.ts';
 import { byInferenceService, inferenceServiceLabel, observeService, type ObservedService } from './observe.ts';
 import { planService } from './plan.ts';

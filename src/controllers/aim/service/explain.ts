@@ -2,7 +2,7 @@ import { AIMService } from '../../../kinds/aim/aimservice.ts';
 import { keyOf, type ObjectRef } from '../../../kinds/object.ts';
 import { currentSelection, selectTemplate, type Rejection } from '../selection.ts';
 import { mergeRouting } from '../runtimeconfig.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { observeService, type ObservedService } from './observe.ts';
 import { componentsOf, routeOf } from './plan.ts';
 import { candidatesFor, wishOf } from './template.ts';

@@ -4,7 +4,7 @@ import type { AIMServiceTemplate } from '../../../kinds/aim/aimservicetemplate.t
 import type { AIMTemplateCache } from '../../../kinds/aim/aimtemplatecache.ts';
 import type { EnvVar } from '../../../kinds/core/fields.ts';
 import { InferenceService } from '../../../kinds/kserve/inferenceservice.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { containerVariable } from '../containerenv.ts';
 import { componentLabel, labelValue, managedByLabel } from '../labels.ts';
 import { jsonVariables, mergeEnv } from '../mergeenv.ts';

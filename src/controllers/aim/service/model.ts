@@ -2,12 +2,12 @@ import { AIMClusterModel, AIMModel } from '../../../kinds/aim/aimmodel.ts';
 import type { AIMService } from '../../../kinds/aim/aimservice.ts';
 import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { invalidSpec, missingUpstream, type Failure } from '../failures.ts';
 import type { Component } from '../health.ts';
 import { invalidImage, parseImageReference } from '../imagereference.ts';
 import { customModelName, endpointOf, imageModelName } from '../names.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 
 /** Which model a service serves, found or to be made (aim.md 5.3.1). */
 export type ModelResolution =

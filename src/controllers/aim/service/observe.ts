@@ -6,7 +6,7 @@ import { Gateway } from '../../../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../../../kinds/gateway/httproute.ts';
 import { InferenceService } from '../../../kinds/kserve/inferenceservice.ts';
 import { httpRouteName, inferenceServiceName } from '../names.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { currentRuntimeConfigs, mergeRouting, resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';
 import { resolveModel, type ModelResolution } from './model.ts';
 import { autoscalerName } from './scaling.ts';

@@ -3,13 +3,13 @@ import { AIMClusterServiceTemplate, AIMServiceTemplate } from '../../../kinds/ai
 import type { Hardware } from '../../../kinds/aim/fields.ts';
 import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import { missingUpstream, type Failure } from '../failures.ts';
 import { detectGpus } from '../gpus.ts';
 import type { Component, State } from '../health.ts';
 import { managedByLabel } from '../labels.ts';
 import { derivedTemplateName } from '../names.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import { Node } from '../../../kinds/core/node.ts';
 import {
   currentSelection,

@@ -2,12 +2,12 @@ import type { AIMService } from '../../../kinds/aim/aimservice.ts';
 import type { AIMServiceTemplate } from '../../../kinds/aim/aimservicetemplate.ts';
 import { AIMTemplateCache } from '../../../kinds/aim/aimtemplatecache.ts';
 import type { Kind } from '../../../kinds/kind.ts';
-import { child, type Child } from '../../children.ts';
+import { child, type Child } from '../../../reconcile/children.ts';
 import type { Component, State } from '../health.ts';
 import { labelValue } from '../labels.ts';
 import { mergeEnv } from '../mergeenv.ts';
 import { dedicatedCacheName, sharedCacheName } from '../names.ts';
-import type { Reader } from '../../pipeline.ts';
+import type { Reader } from '../../../reconcile/pass.ts';
 import type { RuntimeConfigSpec } from '../runtimeconfig.ts';
 import { isReady } from './model.ts';
 

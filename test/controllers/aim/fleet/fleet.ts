@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createControllerEnvironment } from '../../../../src/controllers/pipeline.ts';
+import { createControllerEnvironment } from '../../../../src/reconcile/pass.ts';
 import { startAim } from '../../../../src/controllers/aim/start.ts';
 import { AIMService } from '../../../../src/kinds/aim/aimservice.ts';
 import { LegacyAIMService } from '../../../../src/kinds/aim/legacy/aimservice.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startApiServer } from '../../../../src/apiserver/server.ts';
-import { createControllerEnvironment, type ControllerEnvironment } from '../../../../src/controllers/pipeline.ts';
+import { createControllerEnvironment, type ControllerEnvironment } from '../../../../src/reconcile/pass.ts';
 import { startServiceController } from '../../../../src/controllers/aim/service/controller.ts';
 import { AIMService } from '../../../../src/kinds/aim/aimservice.ts';
 import { Namespace } from '../../../../src/kinds/core/namespace.ts';

@@ -1,9 +1,9 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { KvMessage, KvSubscription } from '../../../src/picker/kvevents/events.ts';
-import { createZmqSource } from '../../../src/picker/kvevents/zmqsource.ts';
-import { FrameReader } from '../../../src/picker/kvevents/zmtp.ts';
-import { createLog } from '../../../src/telemetry/log.ts';
+import type { KvMessage, KvSubscription } from '../../src/picker/kvevents/events.ts';
+import { createZmqSource } from '../../src/picker/kvevents/zmqsource.ts';
+import { FrameReader } from '../../src/wire/zmtp.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 
 const greeting = (mechanism = 'NULL'): Buffer => {
   const bytes = Buffer.alloc(64);

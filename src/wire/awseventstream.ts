@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import { isJsonObject } from '../llm/server/http.ts';
 
 /** AWS event stream frames (application/vnd.amazon.eventstream), as Bedrock's streaming answers use them. */
 
@@ -24,25 +23,4 @@ export function eventStreamFrame(headers: Readonly<Record<string, string>>, payl
   out.set(payload, 12 + encoded.length);
   out.writeUInt32BE(crc32(out.subarray(0, total - 4)), total - 4);
   return out;
-}
-
-/** Which Bedrock event a JSON payload is, by the key that only it has; the order decides where several match. */
-const eventTypes: readonly (readonly [key: string, eventType: string])[] = [
-  ['role', 'messageStart'],
-  ['start', 'contentBlockStart'],
-  ['delta', 'contentBlockDelta'],
-  ['stopReason', 'messageStop'],
-  ['usage', 'metadata'],
-  ['contentBlockIndex', 'contentBlockStop'],
-];
-
-/** The `:event-type` of a line of JSON; undefined when no key tells. */
-export function bedrockEventType(line: string): string | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  return isJsonObject(value) ? eventTypes.find(([key]) => Object.hasOwn(value, key))?.[1] : undefined;
 }

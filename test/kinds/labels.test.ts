@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matchesLabels, meets, parseSelector } from '../../src/kube/labels.ts';
+import { matchesLabels, meets, parseSelector } from '../../src/kinds/labels.ts';
 
 const labels = { app: 'mistral', tier: 'model', generation: '4' };
 

@@ -1,6 +1,6 @@
 /** Spans for a collector: the request of OTLP's trace service (opentelemetry-proto, collector/trace/v1), as protobuf. */
-import type { FinishedSpan } from '../telemetry/tracing.ts';
-import { BackwardWriter } from './protobuf.ts';
+import type { FinishedSpan } from './tracing.ts';
+import { BackwardWriter } from '../wire/protobuf.ts';
 
 export const otlpTracePath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 

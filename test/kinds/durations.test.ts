@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseDuration } from '../../src/kube/durations.ts';
+import { parseDuration } from '../../src/kinds/durations.ts';
 
 it.each([
   ['60s', 60_000],

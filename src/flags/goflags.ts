@@ -1,3 +1,5 @@
+import { parseGoDuration } from '../kinds/durations.ts';
+
 /**
  * Command lines of programs written in Go, as Kubernetes manifests carry them: `--flag value`, `--flag=value`, one dash or two,
  * booleans without a value. A table says which flags there are; anything else is refused by name.
@@ -161,26 +163,4 @@ function inRange(value: number, { min = -Infinity, max = Infinity }: Range): num
     throw new FlagError(`a number ${bounds} expected`);
   }
   return value;
-}
-
-const unitMs: Readonly<Record<string, number>> = {
-  h: 3_600_000,
-  m: 60_000,
-  s: 1000,
-  ms: 1,
-  us: 1e-3,
-  µs: 1e-3,
-  ns: 1e-6,
-};
-
-/** Milliseconds of a Go duration string (time.ParseDuration); undefined when it is not one. */
-export function parseGoDuration(text: string): number | undefined {
-  if (text === '0') return 0;
-  const match = /^([+-]?)((?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|ns))+)$/.exec(text);
-  if (match === null) return undefined;
-  let total = 0;
-  for (const [, amount, unit] of (match[2] ?? '').matchAll(/(\d+(?:\.\d*)?)(h|ms|m|s|us|µs|ns)/g)) {
-    total += Number(amount) * (unitMs[unit ?? ''] ?? 0);
-  }
-  return match[1] === '-' ? -total : total;
 }

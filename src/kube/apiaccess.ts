@@ -1,7 +1,7 @@
 /** Finding the Kubernetes API that a picker's pool lives in: as in a pod of a cluster, as with kubectl, or as the embedded node tells. */
 import { readFile } from 'node:fs/promises';
-import { createKubeClient } from '../kube/httpclient.ts';
-import type { KubeClient } from '../kube/client.ts';
+import { createKubeClient } from './httpclient.ts';
+import type { KubeClient } from './client.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

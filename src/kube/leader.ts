@@ -1,8 +1,9 @@
 /** Leader election by a Lease, as client-go does it: one of several pickers of a pool is Ready (epp.md 4.3). */
 import { randomUUID } from 'node:crypto';
 import { Lease } from '../kinds/coordination/lease.ts';
-import type { KubeClient } from '../kube/client.ts';
+import type { KubeClient } from './client.ts';
 import type { Log } from '../telemetry/log.ts';
+import { microTimestamp } from '../kinds/timestamp.ts';
 
 export interface Leadership {
   isLeader(): boolean;
@@ -48,7 +49,7 @@ export function electLeader(options: ElectionOptions): Leadership {
 
   const attempt = async (): Promise<void> => {
     const started = performance.now();
-    const time = new Date().toISOString().replace('Z', '000Z');
+    const time = microTimestamp();
     const lease = await client.get(Lease, { namespace, name });
     if (lease === undefined) await client.create(Lease, claim(undefined, time));
     else {

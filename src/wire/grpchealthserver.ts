@@ -6,7 +6,7 @@ import {
   encodeHealthListResponse,
   healthService,
   type ServingStatus,
-} from './health.ts';
+} from './grpchealth.ts';
 
 /**
  * The grpc.health.v1.Health methods for a gRPC server: Check and List. Watch is not served (epp.md 4.2), so it is

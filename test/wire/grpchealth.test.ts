@@ -12,8 +12,8 @@ import {
   GrpcError,
   GrpcStatus,
   parseGrpcTimeout,
-} from '../../src/envoy/grpc.ts';
-import { startGrpcServer, type GrpcServerOptions } from '../../src/envoy/grpcserver.ts';
+} from '../../src/wire/grpc.ts';
+import { startGrpcServer, type GrpcServerOptions } from '../../src/wire/grpcserver.ts';
 import {
   decodeHealthCheckRequest,
   decodeHealthCheckResponse,
@@ -22,10 +22,10 @@ import {
   encodeHealthCheckResponse,
   encodeHealthListResponse,
   type ServingStatus,
-} from '../../src/envoy/health.ts';
-import { checkHealth } from '../../src/envoy/healthclient.ts';
-import { healthMethods } from '../../src/envoy/healthserver.ts';
-import { ProtobufError, readFields } from '../../src/envoy/protobuf.ts';
+} from '../../src/wire/grpchealth.ts';
+import { checkHealth } from '../../src/wire/grpchealthclient.ts';
+import { healthMethods } from '../../src/wire/grpchealthserver.ts';
+import { ProtobufError, readFields } from '../../src/wire/protobuf.ts';
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

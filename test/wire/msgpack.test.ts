@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeMsgpack } from '../../../src/picker/kvevents/msgpack.ts';
+import { decodeMsgpack } from '../../src/wire/msgpackread.ts';
 import { pack } from './pack.ts';
 
 const bytes = (hex: string): Uint8Array => Buffer.from(hex.replaceAll(' ', ''), 'hex');

@@ -1,5 +1,11 @@
 /** Token usage that model servers report in their answers (epp.md 5.9). */
-import type { Usage } from '../picker/observer.ts';
+
+/** Tokens of one request. */
+export interface Usage {
+  readonly promptTokens?: number;
+  readonly completionTokens?: number;
+  readonly cachedTokens?: number;
+}
 
 /** A usage object, not the `"usage":null` of every other event. */
 const usageKeys = [Buffer.from('"usage":{'), Buffer.from('"usage": {')];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startApiServer, type ApiServer } from '../../src/apiserver/server.ts';
-import { isApplied } from '../../src/controllers/appliedfields.ts';
+import { isApplied } from '../../src/reconcile/appliedfields.ts';
 import { Deployment } from '../../src/kinds/apps/deployment.ts';
 import type { KubeObject } from '../../src/kinds/object.ts';
 import { allKinds } from '../../src/kinds/registry.ts';

@@ -1,6 +1,11 @@
 import { frame, GrpcError, GrpcStatus } from './grpc.ts';
 import { createGrpcClient } from './grpcclient.ts';
-import { decodeHealthCheckResponse, encodeHealthCheckRequest, healthService, type ServingStatus } from './health.ts';
+import {
+  decodeHealthCheckResponse,
+  encodeHealthCheckRequest,
+  healthService,
+  type ServingStatus,
+} from './grpchealth.ts';
 
 export interface HealthCheckOptions {
   /** IP address or name; the connection is plaintext HTTP/2, as kubelet's gRPC probes are. */
