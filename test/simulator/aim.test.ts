@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { parseDiscoveryOutput } from '../../src/controllers/aim/discoveryoutput.ts';
+import { parseDiscoveryOutput } from '../../src/controllers/aim/discovery/output.ts';
 import { startAim } from '../../src/simulator/aim/aim.ts';
 import { discoveryOutput } from '../../src/simulator/aim/discovery.ts';
 import { runAimDownload } from '../../src/simulator/aim/download.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EnvVar } from '../../kinds/core/fields.ts';
 import { goJson } from './gojson.ts';
-import type { ImageReference } from './imagereference.ts';
+import type { ImageReference } from './registry/imagereference.ts';
 
 /** Names that are derived from others: the same inputs always give the same name (aim.md 2.3). */
 

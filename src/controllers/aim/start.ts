@@ -1,9 +1,9 @@
 import type { ImageMetadata } from '../../kinds/aim/imagemetadata.ts';
 import type { ObjectRef } from '../../kinds/object.ts';
 import { startCacheControllers } from './caches/start.ts';
-import { startLegacyServiceController } from './legacyservice/controller.ts';
-import { explainLegacyService } from './legacyservice/explain.ts';
-import { startModelControllers, type ModelControllerOptions } from './modelcontrollers.ts';
+import { startLegacyServiceController } from './service/legacy/controller.ts';
+import { explainLegacyService } from './service/legacy/explain.ts';
+import { startModelControllers, type ModelControllerOptions } from './models/controllers.ts';
 import { readerOf, type ControllerEnvironment } from '../../reconcile/pass.ts';
 import { startServiceController } from './service/controller.ts';
 import { explainService, type ServiceExplanation } from './service/explain.ts';

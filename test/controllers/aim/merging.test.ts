@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gatewayDuration } from '../../../src/kinds/durations.ts';
 import { mergeEnv } from '../../../src/controllers/aim/mergeenv.ts';
-import { displayReplicas } from '../../../src/controllers/aim/replicas.ts';
+import { displayReplicas } from '../../../src/controllers/aim/service/replicas.ts';
 import { gpuResources, mergeResources } from '../../../src/controllers/aim/resources.ts';
 import { mergeRouting, mergeRuntimeConfigs } from '../../../src/controllers/aim/runtimeconfig.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startApiServer } from '../../../src/apiserver/server.ts';
-import { startModelControllers } from '../../../src/controllers/aim/modelcontrollers.ts';
+import { startModelControllers } from '../../../src/controllers/aim/models/controllers.ts';
 import { createControllerEnvironment } from '../../../src/reconcile/pass.ts';
 import { Job } from '../../../src/kinds/batch/job.ts';
 import { Namespace } from '../../../src/kinds/core/namespace.ts';

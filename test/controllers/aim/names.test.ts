@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseImageReference, type ImageReference } from '../../../src/controllers/aim/imagereference.ts';
+import { parseImageReference, type ImageReference } from '../../../src/controllers/aim/registry/imagereference.ts';
 import {
   legacyDerivedTemplateName,
   legacyImageModelName,

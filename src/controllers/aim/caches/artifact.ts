@@ -8,7 +8,7 @@ import { ClusterRole } from '../../../kinds/rbac/role.ts';
 import { RoleBinding } from '../../../kinds/rbac/rolebinding.ts';
 import { StorageClass } from '../../../kinds/storage/storageclass.ts';
 import { watch } from '../../../kube/controller.ts';
-import { usersOf } from '../modelwatches.ts';
+import { usersOf } from '../models/watches.ts';
 import type { AimDefinition } from '../definition.ts';
 import type { ControllerEnvironment } from '../../../reconcile/pass.ts';
 import { observeArtifact, type ObservedArtifact } from './artifactobserve.ts';

@@ -1,7 +1,7 @@
 import { PersistentVolumeClaim } from '../../../kinds/core/persistentvolumeclaim.ts';
 import { defaultClassAnnotation, type StorageClass } from '../../../kinds/storage/storageclass.ts';
 import { child, type Child } from '../../../reconcile/children.ts';
-import { pvcHealth, type Health } from '../workloadhealth.ts';
+import { pvcHealth, type Health } from '../service/workloadhealth.ts';
 
 /** The volumes that hold weights, of both generations (aim.md 9, 11.5, 11.7). */
 

@@ -5,10 +5,10 @@ import { keyOf, type ObjectRef } from '../../../kinds/object.ts';
 import type { KubeClient } from '../../../kube/client.ts';
 import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
-import { jobOfPod } from '../discovery.ts';
+import { jobOfPod } from '../discovery/discovery.ts';
 import type { Failure } from '../failures.ts';
 import type { Reader } from '../../../reconcile/pass.ts';
-import { jobHealth, podsHealth, type Health } from '../workloadhealth.ts';
+import { jobHealth, podsHealth, type Health } from '../service/workloadhealth.ts';
 import { timestamp } from '../../../kinds/timestamp.ts';
 
 /** What there is to see of a Job of ours and its pods. */

@@ -13,7 +13,7 @@ import type { InformerCache } from '../../../kube/informer.ts';
 import { child, type Child } from '../../../reconcile/children.ts';
 import { legacyLabelValue, nameLabel } from '../labels.ts';
 import { mergeEnv } from '../mergeenv.ts';
-import { usersOf } from '../modelwatches.ts';
+import { usersOf } from '../models/watches.ts';
 import type { AimDefinition } from '../definition.ts';
 import type { ControllerEnvironment, Plan, Reader } from '../../../reconcile/pass.ts';
 import {

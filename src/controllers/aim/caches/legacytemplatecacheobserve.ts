@@ -7,7 +7,7 @@ import type { LegacyAIMTemplateCache } from '../../../kinds/aim/legacy/aimtempla
 import type { LegacyModelSource } from '../../../kinds/aim/legacy/fields.ts';
 import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
-import { legacyConfigs } from '../legacymodels.ts';
+import { legacyConfigs } from '../models/legacymodels.ts';
 import { legacyModelCacheName } from '../legacynames.ts';
 import type { Reader } from '../../../reconcile/pass.ts';
 import { resolveRuntimeConfig, type ResolvedConfig } from '../runtimeconfig.ts';

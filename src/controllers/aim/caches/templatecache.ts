@@ -8,7 +8,7 @@ import { keyOf } from '../../../kinds/object.ts';
 import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import { nameLabel } from '../labels.ts';
-import { usersOf } from '../modelwatches.ts';
+import { usersOf } from '../models/watches.ts';
 import type { AimDefinition } from '../definition.ts';
 import type { ControllerEnvironment, Reader } from '../../../reconcile/pass.ts';
 import { bySource, observeTemplateCache, type ObservedTemplateCache } from './templatecacheobserve.ts';

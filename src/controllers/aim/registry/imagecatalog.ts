@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ImageMetadata } from '../../../kinds/aim/imagemetadata.ts';
 import type { Log } from '../../../telemetry/log.ts';
-import { metadataOfLabels } from '../imagemetadata.ts';
-import { parseImageReference, type ImageReference } from '../imagereference.ts';
+import { metadataOfLabels } from '../models/imagemetadata.ts';
+import { parseImageReference, type ImageReference } from './imagereference.ts';
 import type { RegistryCredential } from './credentials.ts';
 import type { RegistryReader } from './reader.ts';
 

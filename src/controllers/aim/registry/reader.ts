@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Type, type Static, type TSchema } from 'typebox';
 import { Check } from 'typebox/value';
-import type { ImageReference } from '../imagereference.ts';
+import type { ImageReference } from './imagereference.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { credentialsFor, type RegistryCredential } from './credentials.ts';
 import { RegistryError } from './errors.ts';

@@ -1,6 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { Check } from 'typebox/value';
-import { dockerHub } from '../imagereference.ts';
+import { dockerHub } from './imagereference.ts';
 import { credentialsFor } from './credentials.ts';
 import { RegistryError } from './errors.ts';
 import type { RegistryHttp, RegistryResponse } from './http.ts';

@@ -1,6 +1,6 @@
 import { AIMService } from '../../../kinds/aim/aimservice.ts';
 import { keyOf, type ObjectRef } from '../../../kinds/object.ts';
-import { currentSelection, selectTemplate, type Rejection } from '../selection.ts';
+import { currentSelection, selectTemplate, type Rejection } from '../templates/selection.ts';
 import { mergeRouting } from '../runtimeconfig.ts';
 import type { Reader } from '../../../reconcile/pass.ts';
 import { observeService, type ObservedService } from './observe.ts';

@@ -5,7 +5,7 @@ import { keyOf } from '../../../kinds/object.ts';
 import { child, type Child } from '../../../reconcile/children.ts';
 import { invalidSpec, missingUpstream, type Failure } from '../failures.ts';
 import type { Component } from '../health.ts';
-import { invalidImage, parseImageReference } from '../imagereference.ts';
+import { invalidImage, parseImageReference } from '../registry/imagereference.ts';
 import { customModelName, endpointOf, imageModelName } from '../names.ts';
 import type { Reader } from '../../../reconcile/pass.ts';
 

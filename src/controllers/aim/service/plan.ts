@@ -8,7 +8,7 @@ import { assess, type Component, type State } from '../health.ts';
 import type { Plan } from '../../../reconcile/pass.ts';
 import { referenceTo } from '../references.ts';
 import { transitionEvents } from '../transitions.ts';
-import { podsHealth } from '../workloadhealth.ts';
+import { podsHealth } from './workloadhealth.ts';
 import { inferenceServiceChild, mountsCache } from './inferenceservice.ts';
 import { isReady, modelComponent } from './model.ts';
 import type { ObservedService } from './observe.ts';

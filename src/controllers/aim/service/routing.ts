@@ -7,12 +7,12 @@ import type { Child } from '../../../reconcile/children.ts';
 import { gatewayDuration } from '../../../kinds/durations.ts';
 import { invalidSpec } from '../failures.ts';
 import type { Component } from '../health.ts';
-import { httpRouteChild } from '../httproute.ts';
+import { httpRouteChild } from './httproute.ts';
 import { componentLabel, labelValue, managedByLabel } from '../labels.ts';
 import { httpRouteName, predictorService } from '../names.ts';
-import { currentPaths, renderPath } from '../pathtemplate.ts';
+import { currentPaths, renderPath } from './pathtemplate.ts';
 import { mergeRouting } from '../runtimeconfig.ts';
-import { httpRouteHealth } from '../workloadhealth.ts';
+import { httpRouteHealth } from './workloadhealth.ts';
 
 /** Whether and how a service is reached through a Gateway (aim.md 5.6). */
 export interface RoutePlan {

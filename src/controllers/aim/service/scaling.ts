@@ -2,7 +2,7 @@ import type { AIMService } from '../../../kinds/aim/aimservice.ts';
 import type { HorizontalPodAutoscaler } from '../../../kinds/autoscaling/horizontalpodautoscaler.ts';
 import type { Component, State } from '../health.ts';
 import { predictorService } from '../names.ts';
-import { displayReplicas, type Replicas } from '../replicas.ts';
+import { displayReplicas, type Replicas } from './replicas.ts';
 
 /** Replicas of a service, fixed or by autoscaling (aim.md 5.2, 5.7, 5.8). */
 

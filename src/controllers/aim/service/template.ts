@@ -5,7 +5,7 @@ import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf } from '../../../kinds/object.ts';
 import { child, type Child } from '../../../reconcile/children.ts';
 import { missingUpstream, type Failure } from '../failures.ts';
-import { detectGpus } from '../gpus.ts';
+import { detectGpus } from '../templates/gpus.ts';
 import type { Component, State } from '../health.ts';
 import { managedByLabel } from '../labels.ts';
 import { derivedTemplateName } from '../names.ts';
@@ -19,7 +19,7 @@ import {
   type Candidate,
   type Selection,
   type Wish,
-} from '../selection.ts';
+} from '../templates/selection.ts';
 import { defaultConfigName } from '../runtimeconfig.ts';
 import { cachingMode } from './templatecache.ts';
 import { isReady, type ModelResolution } from './model.ts';

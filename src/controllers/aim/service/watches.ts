@@ -12,7 +12,7 @@ import type { Kind } from '../../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../../kinds/object.ts';
 import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
-import { sameGpuLabels } from '../gpus.ts';
+import { sameGpuLabels } from '../templates/gpus.ts';
 import { defaultConfigName } from '../runtimeconfig.ts';
 import { inferenceServiceLabel } from './observe.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseImageReference, type ImageReference } from '../../../../src/controllers/aim/imagereference.ts';
+import { parseImageReference, type ImageReference } from '../../../../src/controllers/aim/registry/imagereference.ts';
 import { credentialsOf } from '../../../../src/controllers/aim/registry/credentials.ts';
 import { RegistryError } from '../../../../src/controllers/aim/registry/errors.ts';
 import { createRegistryHttp, registryUrl, type RegistryHttp } from '../../../../src/controllers/aim/registry/http.ts';
