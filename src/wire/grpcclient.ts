@@ -179,12 +179,9 @@ function receive(
     if (code === undefined) return;
     status = { code: Number(code), message: typeof text === 'string' ? decodeGrpcMessage(text) : '' };
   };
-  stream.on('response', (headers) => {
-    httpStatus = headers[':status'];
-    readStatus(headers);
-  });
-  stream.on('trailers', readStatus);
-  stream.on('data', (chunk: Buffer) => {
+  // Node hands over the head a tick later, but data at once: what came in one read with the head arrives before it.
+  let beforeHead: Buffer[] = [];
+  const read = (chunk: Buffer): void => {
     if (httpStatus !== 200) return;
     try {
       for (const message of frames.push(chunk)) deliver(message);
@@ -192,6 +189,17 @@ function receive(
       const { message } = error instanceof Error ? error : new Error(String(error));
       finish(error instanceof GrpcError ? error : new GrpcError(GrpcStatus.INTERNAL, message));
     }
+  };
+  stream.on('response', (headers) => {
+    httpStatus = headers[':status'];
+    readStatus(headers);
+    for (const chunk of beforeHead) read(chunk);
+    beforeHead = [];
+  });
+  stream.on('trailers', readStatus);
+  stream.on('data', (chunk: Buffer) => {
+    if (httpStatus === undefined) beforeHead.push(chunk);
+    else read(chunk);
   });
   const conclude = (): void => {
     if (status === undefined) {
