@@ -38,6 +38,8 @@ export class FieldReader {
   double = 0;
   readonly #message: Buffer;
   #at = 0;
+  /** Where the value of the last varint field begins. */
+  #valueAt = 0;
 
   constructor(message: Buffer) {
     this.#message = message;
@@ -54,6 +56,7 @@ export class FieldReader {
     this.delimited = wireType === wireBytes;
     this.varint = wireType === wireVarint;
     if (wireType === wireVarint) {
+      this.#valueAt = this.#at;
       this.integer = this.#varint();
     } else if (wireType === wireBytes) {
       const length = this.#varint();
@@ -67,6 +70,19 @@ export class FieldReader {
       throw new ProtobufError(`wire type ${String(wireType)} of field ${String(this.number)} is not supported`);
     }
     return true;
+  }
+
+  /** The current field, of type int32 or int64: negative ones are 64-bit two's complement, which `integer` cannot hold. */
+  signed(): number {
+    if (!this.varint) throw new ProtobufError(`field ${String(this.number)} is not an integer`);
+    if (this.integer <= Number.MAX_SAFE_INTEGER) return this.integer;
+    let value = 0n;
+    for (let at = this.#valueAt; at < this.#at; at += 1) {
+      value |= BigInt((this.#message[at] ?? 0) & 0x7f) << BigInt(7 * (at - this.#valueAt));
+    }
+    const signed = Number(BigInt.asIntN(64, value));
+    if (!Number.isSafeInteger(signed)) throw new ProtobufError(`field ${String(this.number)} is too large an integer`);
+    return signed;
   }
 
   /** The current field as text. */

@@ -1,62 +1,62 @@
-import { readFileSync } from 'node:fs';
-import { ProtobufError, readFields, type Field } from '../../wire/protobuf.ts';
+import { FieldReader, ProtobufError } from '../../wire/protobuf.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { badRequest } from '../status.ts';
+import { messageNamed, messageOfKind, type Message } from './messages.ts';
+import { decodeValue, emptyValue, isZero, type DecodeMessage } from './values.ts';
 
 /**
  * Bodies in Kubernetes' protobuf encoding, which `kubectl create` and client-go's typed clients send for built-in kinds.
- * Answers are always JSON, which those clients accept. `messages.json` has, per message and field number, the JSON name and
- * type of each field of k8s.io/api v0.32 (Apache-2.0): `[]` a list, `{}` a map, `^` inlined into its parent, `?` left out of
- * JSON when it is the zero value.
+ * Answers are always JSON, which those clients accept. Fields that a newer client knows and this server does not are skipped,
+ * as kube-apiserver does.
  */
 export function decodeProtobuf(body: Uint8Array): JsonObject {
   try {
-    return decodeEnvelope(body);
+    return decodeEnvelope(Buffer.from(body.buffer, body.byteOffset, body.length));
   } catch (error) {
     if (!(error instanceof ProtobufError)) throw error;
     throw badRequest(`the body is not valid Kubernetes protobuf: ${error.message}`);
   }
 }
 
-type Message = Readonly<Record<string, readonly [name: string, type: string]>>;
-
-let messages: Readonly<Record<string, Message>> | undefined;
-
-function messageOf(name: string): Message {
-  messages ??= JSON.parse(readFileSync(new URL('messages.json', import.meta.url), 'utf8')) as Record<string, Message>;
-  const message = messages[name];
-  if (message === undefined) throw badRequest(`protobuf bodies of ${name} are not supported: send JSON`);
-  return message;
-}
-
-/** `k8s\0`, then runtime.Unknown {typeMeta {apiVersion, kind}, raw}. */
 const magic = Buffer.from('k8s\0');
 
-function decodeEnvelope(body: Uint8Array): JsonObject {
+/** `k8s\0`, then runtime.Unknown {1: typeMeta {1: apiVersion, 2: kind}, 2: raw}. */
+function decodeEnvelope(body: Buffer): JsonObject {
   if (!magic.equals(body.subarray(0, magic.length))) throw new ProtobufError('it does not begin with "k8s"');
-  const unknown = readFields(body.subarray(magic.length));
-  const typeMeta = readFields(bytesOf(unknown.find(({ number }) => number === 1)));
-  const apiVersion = textOf(typeMeta.find(({ number }) => number === 1));
-  const kind = textOf(typeMeta.find(({ number }) => number === 2));
-  const group = apiVersion.includes('/') ? apiVersion.replace('/', '.') : `core.${apiVersion}`;
-  const raw = bytesOf(unknown.find(({ number }) => number === 2));
-  const name = kind === 'DeleteOptions' ? 'meta.v1.DeleteOptions' : `${group}.${kind}`;
-  return { apiVersion, kind, ...decodeMessage(messageOf(name), raw) };
+  const unknown = new FieldReader(body.subarray(magic.length));
+  let apiVersion = '';
+  let kind = '';
+  let raw: Buffer = Buffer.alloc(0);
+  while (unknown.next()) {
+    if (unknown.number === 2) raw = unknown.message();
+    if (unknown.number !== 1) continue;
+    const typeMeta = new FieldReader(unknown.message());
+    while (typeMeta.next()) {
+      if (typeMeta.number === 1) apiVersion = typeMeta.text();
+      if (typeMeta.number === 2) kind = typeMeta.text();
+    }
+  }
+  return { apiVersion, kind, ...decodeMessage(messageOfKind(apiVersion, kind), raw) };
 }
 
-function decodeMessage(message: Message, bytes: Uint8Array): JsonObject {
+/** Deeper than any type of Kubernetes nests, schemas in CustomResourceDefinitions included; bounds the stack. */
+const maxDepth = 200;
+
+function decodeMessage(message: Message, bytes: Buffer, depth = 0): JsonObject {
+  if (depth > maxDepth) throw new ProtobufError(`messages are nested more than ${String(maxDepth)} deep`);
+  const below: DecodeMessage = (name, nested) => decodeMessage(messageNamed(name), nested, depth + 1);
   const result: JsonObject = {};
-  for (const field of readFields(bytes)) {
-    const known = message[String(field.number)];
-    if (known === undefined) throw new ProtobufError(`unknown field number ${field.number}: send JSON`);
-    const [name, flagged] = known;
-    const type = flagged.replace(/[?^]$/, '');
-    if (flagged.endsWith('^')) Object.assign(result, decodeMessage(messageOf(type), bytesOf(field)));
-    else if (type.startsWith('[]')) listIn(result, name).push(decodeValue(type.slice(2), field));
-    else if (type.startsWith('{}')) addEntry(result, name, type.slice(2), field);
+  const reader = new FieldReader(bytes);
+  while (reader.next()) {
+    const field = message.get(reader.number);
+    if (field === undefined) continue;
+    const { name, type } = field;
+    if (field.form === 'inline') Object.assign(result, below(type, reader.message()));
+    else if (field.form === 'list') listIn(result, name).push(decodeValue(type, reader, below));
+    else if (field.form === 'map') setEntry(mapIn(result, name), type, reader.message(), below);
     else {
-      const value = decodeValue(type, field);
-      if (!flagged.endsWith('?') || !isZero(value)) result[name] = value;
+      const value = decodeValue(type, reader, below);
+      if (!field.omitEmpty || !isZero(value)) result[name] = value;
     }
   }
   return result;
@@ -70,84 +70,22 @@ function listIn(result: JsonObject, name: string): unknown[] {
   return list;
 }
 
-function addEntry(result: JsonObject, name: string, type: string, field: Field): void {
-  const entry = readFields(bytesOf(field));
-  const value = entry.find(({ number }) => number === 2);
-  const key = textOf(entry.find(({ number }) => number === 1));
+function mapIn(result: JsonObject, name: string): JsonObject {
   const found = result[name];
-  const map = isObject(found) ? found : {};
-  result[name] = { ...map, [key]: value === undefined ? '' : decodeValue(type, value) };
+  if (isObject(found)) return found;
+  const map: JsonObject = {};
+  result[name] = map;
+  return map;
 }
 
-function decodeValue(type: string, field: Field): unknown {
-  switch (type) {
-    case 'string':
-      return textOf(field);
-    case 'bytes':
-      return Buffer.from(bytesOf(field)).toString('base64');
-    case 'int':
-      return integerOf(field);
-    case 'bool':
-      return integerOf(field) !== 0;
-    case 'quantity':
-      return textOf(readFields(bytesOf(field)).find(({ number }) => number === 1));
-    case 'items':
-      return readFields(bytesOf(field)).map((item) => textOf(item));
-    case 'time':
-    case 'microtime':
-      return timeOf(readFields(bytesOf(field)), type === 'microtime');
-    case 'intOrString': {
-      const parts = readFields(bytesOf(field));
-      const part = (number: number) => parts.find((one) => one.number === number);
-      return integerOf(part(1)) === 0 ? integerOf(part(2)) : textOf(part(3));
-    }
-    default:
-      return decodeMessage(messageOf(type), bytesOf(field));
+/** Map entries are messages {1: key, 2: value}. A key is any string, so it is defined rather than assigned: think of `__proto__`. */
+function setEntry(map: JsonObject, type: string, entry: Buffer, below: DecodeMessage): void {
+  const reader = new FieldReader(entry);
+  let key = '';
+  let value = emptyValue(type, below);
+  while (reader.next()) {
+    if (reader.number === 1) key = reader.text();
+    if (reader.number === 2) value = decodeValue(type, reader, below);
   }
-}
-
-/** null for the zero time, which JSON leaves out. */
-function timeOf(fields: readonly Field[], withFraction: boolean): string | null {
-  const seconds = integerOf(fields.find(({ number }) => number === 1));
-  const nanos = integerOf(fields.find(({ number }) => number === 2));
-  if (fields.length === 0 || seconds > 253_402_300_799) return null;
-  const text = new Date(seconds * 1000).toISOString().slice(0, 19);
-  return withFraction ? `${text}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z` : `${text}Z`;
-}
-
-function isZero(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  return (
-    value === '' ||
-    value === 0 ||
-    value === false ||
-    value === null ||
-    (isObject(value) && Object.keys(value).length === 0)
-  );
-}
-
-function bytesOf(field: Field | undefined): Uint8Array {
-  if (field === undefined) return new Uint8Array();
-  if (typeof field.value === 'number') throw new ProtobufError(`field ${field.number} is not length-delimited`);
-  return field.value;
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function textOf(field: Field | undefined): string {
-  try {
-    return utf8.decode(bytesOf(field));
-  } catch (error) {
-    if (error instanceof ProtobufError) throw error;
-    throw new ProtobufError('a string is not valid UTF-8');
-  }
-}
-
-function integerOf(field: Field | undefined): number {
-  if (field === undefined) return 0;
-  if (typeof field.value !== 'number') throw new ProtobufError(`field ${field.number} is not an integer`);
-  // Negative numbers are 64-bit two's complement, whose low bits are lost on the way here.
-  if (field.value > Number.MAX_SAFE_INTEGER)
-    throw new ProtobufError(`field ${field.number} is negative or too large: send JSON`);
-  return field.value;
+  Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
 }
