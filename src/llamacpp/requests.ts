@@ -1,5 +1,11 @@
 import { HttpError, type JsonObject } from '../llm/server/http.ts';
-import { parseChat, parseCompletion, refusal, type GenerationOptions } from '../llm/server/requests.ts';
+import {
+  parseChat,
+  parseCompletion,
+  refusal,
+  refuseAllButText,
+  type GenerationOptions,
+} from '../llm/server/requests.ts';
 import type { LoadedModel } from './model.ts';
 import type { Token } from './runtime.ts';
 
@@ -8,6 +14,7 @@ export type PromptEndpoint = 'chat' | 'completion';
 
 /** @throws HttpError 400 naming the field */
 export function parseRequest(endpoint: PromptEndpoint, body: JsonObject): GenerationOptions {
+  refuseAllButText(body);
   return endpoint === 'chat' ? parseChat(body) : parseCompletion(body);
 }
 

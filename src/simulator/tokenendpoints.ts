@@ -3,7 +3,8 @@ import type { GenerationContext } from './generation.ts';
 import { HttpError, type JsonObject } from '../llm/server/http.ts';
 import { createRandom } from './random.ts';
 import { parseModel } from '../llm/server/requests.ts';
-import { parseChatRequest, parseEmbeddingRequest, type GenerationRequest } from './requests.ts';
+import { parseEmbeddingRequest } from './requests/embeddings.ts';
+import { parseChatRequest, type GenerationRequest } from './requests/requests.ts';
 import { tokenId, tokenize } from './text.ts';
 
 /** Endpoints that make something of tokens without generating any. */

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../telemetry/log.ts';
 import { changeRuntimeConfig, showRuntimeConfig, type RuntimeConfig } from './admin.ts';
-import { chatShape, completionShape, errorBody, type AnswerShape } from '../llm/server/answers.ts';
+import { anthropicError, errorBody } from '../llm/server/answers.ts';
 import { realClock } from './clock.ts';
 import { createEngine } from './engine.ts';
 import { fakeLoad } from './fakemetrics.ts';
 import { drawFailure, requestedFailure, troubles, type Trouble } from './failures.ts';
 import { readSimulatorConfig, type SimulatorConfig } from './flags.ts';
-import { generate, type GenerationContext } from './generation.ts';
+import { generate, type AnswerEndpoint, type GenerationContext } from './generation.ts';
 import { reset } from '../llm/server/h2c.ts';
 import {
   HttpError,
@@ -30,7 +30,13 @@ import { createMetrics } from '../llm/server/metrics.ts';
 import { createServedModels } from './models.ts';
 import { createPrefixCache, type BlockEvents } from './prefixcache.ts';
 import { createRandom } from './random.ts';
-import { parseChatRequest, parseCompletionRequest, type GenerationRequest } from './requests.ts';
+import { chatFormat } from './answers/chat.ts';
+import { completionFormat } from './answers/completion.ts';
+import { messagesFormat } from './answers/messages.ts';
+import { responsesFormat } from './answers/responses.ts';
+import { parseCountedMessages, parseMessagesRequest } from './requests/messages.ts';
+import { parseChatRequest, parseCompletionRequest, type GenerationRequest } from './requests/requests.ts';
+import { parseResponsesRequest } from './requests/responses.ts';
 import { embeddings, rendered, tokenized } from './tokenendpoints.ts';
 
 /**
@@ -106,7 +112,7 @@ async function startRank(
         if (config.requestIdHeaders && requestId !== undefined) response.setHeader('x-request-id', requestId);
         await simulator.handle(request, response);
       },
-      fail: (response, error) => sendJson(response, error.status, errorBody(error.status, error.message)),
+      fail: (response, error) => sendJson(response, error.status, errorFor(response.req.url, error)),
       onInternalError: (error) => log.error({ err: error }, 'request failed'),
     });
     headers = simulatedHeaders(env, server.port);
@@ -199,9 +205,9 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
       const trouble = troubleOf(request);
       if (!isLost(trouble, request, response)) answer(body, response, trouble);
     };
-  const generation = (parse: (body: JsonObject) => GenerationRequest, shape: AnswerShape): Handler =>
+  const generation = (parse: (body: JsonObject) => GenerationRequest, endpoint: AnswerEndpoint): Handler =>
     modelEndpoint((body, response, trouble) => {
-      generate(context, parse(body), shape, response, trouble);
+      generate(context, parse(body), endpoint, response, trouble);
     });
   const configure = (changes: JsonObject): void => {
     runtime = changeRuntimeConfig(runtime, changes);
@@ -209,8 +215,15 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
   };
 
   const routes: Readonly<Record<string, Handler>> = {
-    'POST /v1/chat/completions': generation(parseChatRequest, chatShape),
-    'POST /v1/completions': generation(parseCompletionRequest, completionShape),
+    'POST /v1/chat/completions': generation(parseChatRequest, { idPrefix: 'chatcmpl-', format: chatFormat }),
+    'POST /v1/completions': generation(parseCompletionRequest, { idPrefix: 'cmpl-', format: completionFormat }),
+    'POST /v1/responses': generation(parseResponsesRequest, { idPrefix: 'resp_', format: responsesFormat }),
+    'POST /v1/messages': generation(parseMessagesRequest, { idPrefix: 'msg_', format: messagesFormat }),
+    'POST /v1/messages/count_tokens': modelEndpoint((body, response) => {
+      const { model, promptTokens } = parseCountedMessages(body);
+      models.resolve(model);
+      sendJson(response, 200, { input_tokens: promptTokens.length });
+    }),
     'POST /v1/embeddings': modelEndpoint((body, response) => {
       sendJson(response, 200, embeddings(context, body));
     }),
@@ -267,6 +280,11 @@ function createSimulator(config: SimulatorConfig, events: BlockEvents | undefine
       for (const response of hanging) response.destroy();
     },
   };
+}
+
+/** In the shape of the API that was asked. */
+function errorFor(path: string | undefined, { status, message }: HttpError): object {
+  return path?.startsWith('/v1/messages') === true ? anthropicError(status, message) : errorBody(status, message);
 }
 
 function loraName(body: JsonObject): string {

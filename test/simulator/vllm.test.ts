@@ -87,8 +87,8 @@ describe('the OpenAI SDK against the simulator', () => {
     const ask = (body: object) => sdk.chat.completions.create({ model: 'base', messages: hello, ...body });
     await expect(ask({ model: 'nobody' })).rejects.toThrow(/404 The model `nobody` does not exist/);
     await expect(ask({ max_tokens: 60 })).rejects.toThrow(/400 This model's maximum context length is 50 tokens/);
-    await expect(ask({ n: 2 })).rejects.toThrow(/400 n: only 1/);
-    await expect(ask({ response_format: { type: 'json_object' } })).rejects.toThrow(/400 response_format/);
+    await expect(ask({ n: 200 })).rejects.toThrow(/400 n: a number from 1 to 128/);
+    await expect(ask({ response_format: { type: 'grammar' } })).rejects.toThrow(/400 response_format/);
     await expect(ask({ tool_choice: 'required' })).rejects.toThrow(/400 tool_choice/);
   });
 });

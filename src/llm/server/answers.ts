@@ -25,14 +25,16 @@ export interface AnswerShape {
   usage(head: AnswerHead, usage: Usage): unknown;
 }
 
-const usageOf = ({ promptTokens, completionTokens, cachedTokens }: Usage) => ({
+/** `usage` of chat and text completions. */
+export const usageFields = ({ promptTokens, completionTokens, cachedTokens }: Usage) => ({
   prompt_tokens: promptTokens,
   completion_tokens: completionTokens,
   total_tokens: promptTokens + completionTokens,
   prompt_tokens_details: { cached_tokens: cachedTokens },
 });
 
-const common = (object: string, { id, created, model, fingerprint }: AnswerHead) => ({
+/** What every completion and every chunk of one begins with. */
+export const completionFields = (object: string, { id, created, model, fingerprint }: AnswerHead) => ({
   id,
   object,
   created,
@@ -41,25 +43,29 @@ const common = (object: string, { id, created, model, fingerprint }: AnswerHead)
 });
 
 const chatChunk = (head: AnswerHead, delta: object, finishReason: string | null) => ({
-  ...common('chat.completion.chunk', head),
+  ...completionFields('chat.completion.chunk', head),
   choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
 });
 
 export const chatShape: AnswerShape = {
   idPrefix: 'chatcmpl-',
   whole: (head, text, finishReason, usage) => ({
-    ...common('chat.completion', head),
+    ...completionFields('chat.completion', head),
     choices: [{ index: 0, message: { role: 'assistant', content: text }, logprobs: null, finish_reason: finishReason }],
-    usage: usageOf(usage),
+    usage: usageFields(usage),
   }),
   opening: (head) => chatChunk(head, { role: 'assistant', content: '' }, null),
   chunk: (head, text) => chatChunk(head, { content: text }, null),
   closing: (head, finishReason) => chatChunk(head, {}, finishReason),
-  usage: (head, usage) => ({ ...common('chat.completion.chunk', head), choices: [], usage: usageOf(usage) }),
+  usage: (head, usage) => ({
+    ...completionFields('chat.completion.chunk', head),
+    choices: [],
+    usage: usageFields(usage),
+  }),
 };
 
 const completionChunk = (head: AnswerHead, text: string, finishReason: string | null) => ({
-  ...common('text_completion', head),
+  ...completionFields('text_completion', head),
   choices: [{ index: 0, text, logprobs: null, finish_reason: finishReason }],
 });
 
@@ -67,12 +73,12 @@ export const completionShape: AnswerShape = {
   idPrefix: 'cmpl-',
   whole: (head, text, finishReason, usage) => ({
     ...completionChunk(head, text, finishReason),
-    usage: usageOf(usage),
+    usage: usageFields(usage),
   }),
   opening: () => undefined,
   chunk: (head, text) => completionChunk(head, text, null),
   closing: (head, finishReason) => completionChunk(head, '', finishReason),
-  usage: (head, usage) => ({ ...common('text_completion', head), choices: [], usage: usageOf(usage) }),
+  usage: (head, usage) => ({ ...completionFields('text_completion', head), choices: [], usage: usageFields(usage) }),
 };
 
 const errorTypes: Readonly<Record<number, string>> = {
@@ -89,4 +95,20 @@ const errorTypes: Readonly<Record<number, string>> = {
 export function errorBody(status: number, message: string) {
   const type = errorTypes[status] ?? (status < 500 ? 'BadRequestError' : 'InternalServerError');
   return { error: { message, type, param: null, code: status } };
+}
+
+const anthropicTypes: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  529: 'overloaded_error',
+};
+
+/** Anthropic's error body. */
+export function anthropicError(status: number, message: string) {
+  const type = anthropicTypes[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
+  return { type: 'error', error: { type, message } };
 }

@@ -26,17 +26,25 @@ export function parseChat(body: JsonObject): ChatRequest {
   const messages = body['messages'];
   if (!Array.isArray(messages) || messages.length === 0) throw refusal('messages', 'a list of messages expected');
   const turns = messages.map((message: unknown, at) => parseMessage(message, at));
+  const maxTokens = optionalInteger(body, 'max_completion_tokens') ?? optionalInteger(body, 'max_tokens');
+  return { ...parseOptions(body), turns, maxTokens };
+}
+
+/** For servers that only write text. @throws HttpError 400 naming the field */
+export function refuseAllButText(body: JsonObject): void {
+  const n = optionalInteger(body, 'n') ?? 1;
+  if (n !== 1) throw refusal('n', `only 1 is supported by this server, got ${String(n)}`);
   const choice = body['tool_choice'];
   if (choice === 'required' || isJsonObject(choice)) {
     throw refusal('tool_choice', 'tool calls are not supported by this server; leave it out, or use "auto" or "none"');
   }
-  if (body['logprobs'] === true) throw refusal('logprobs', 'not supported by this server');
+  if (body['logprobs'] === true || typeof body['logprobs'] === 'number') {
+    throw refusal('logprobs', 'not supported by this server');
+  }
   const format = body['response_format'];
   if (isJsonObject(format) && format['type'] !== 'text') {
     throw refusal('response_format', 'only {"type":"text"} is supported by this server');
   }
-  const maxTokens = optionalInteger(body, 'max_completion_tokens') ?? optionalInteger(body, 'max_tokens');
-  return { ...parseOptions(body), turns, maxTokens };
 }
 
 function parseMessage(message: unknown, at: number): Turn {
@@ -45,14 +53,19 @@ function parseMessage(message: unknown, at: number): Turn {
     throw refusal(field, 'an object with a "role" expected');
   }
   const content = message['content'] ?? '';
-  if (typeof content === 'string') return { role: message['role'], text: content };
-  if (!Array.isArray(content)) throw refusal(`${field}.content`, 'a string or a list of parts expected');
+  return { role: message['role'], text: contentText(content, `${field}.content`) };
+}
+
+/** The text of a string or of a list of parts. @throws HttpError 400 naming the field */
+export function contentText(content: unknown, field: string): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) throw refusal(field, 'a string or a list of parts expected');
   const text = content.map((part: unknown) => {
-    if (!isJsonObject(part)) throw refusal(`${field}.content`, 'parts must be objects');
+    if (!isJsonObject(part)) throw refusal(field, 'parts must be objects');
     // Images and sounds count as their reference: nothing here can look at them.
     return typeof part['text'] === 'string' ? part['text'] : JSON.stringify(part);
   });
-  return { role: message['role'], text: text.join('\n') };
+  return text.join('\n');
 }
 
 /** vLLM's default number of tokens of a completion that asks for none. */
@@ -61,7 +74,6 @@ const defaultCompletionTokens = 16;
 /** All of a completion request but its prompt. @throws HttpError 400 naming the field */
 export function parseCompletion(body: JsonObject): GenerationOptions {
   if (body['echo'] === true) throw refusal('echo', 'not supported by this server');
-  if (typeof body['logprobs'] === 'number') throw refusal('logprobs', 'not supported by this server');
   if (body['suffix'] !== undefined && body['suffix'] !== null) {
     throw refusal('suffix', 'not supported by this server');
   }
@@ -69,8 +81,6 @@ export function parseCompletion(body: JsonObject): GenerationOptions {
 }
 
 function parseOptions(body: JsonObject): Omit<GenerationOptions, 'maxTokens'> {
-  const n = optionalInteger(body, 'n') ?? 1;
-  if (n !== 1) throw refusal('n', `only 1 is supported by this server, got ${String(n)}`);
   const options = body['stream_options'];
   return {
     model: parseModel(body),
