@@ -1,8 +1,10 @@
 import type { PolicyRule } from 'kubernetes-types/rbac/v1.js';
-import { ruleText, uncovered } from '../auth/escalation.ts';
+import { ClusterRole, Role } from '../../kinds/rbac/role.ts';
+import { quotedList, rulesText, uncovered } from '../auth/escalation.ts';
 import type { Authorizer } from '../auth/rbac.ts';
-import { equalJson, listAt, objectAt, stringAt } from '../json.ts';
-import { forbidden } from '../status.ts';
+import { equalJson, listAt, stringAt } from '../json.ts';
+import { forbidden, notFound } from '../status.ts';
+import type { StoredObject } from '../store/object.ts';
 import type { Admission, AdmissionPlugin } from './plugin.ts';
 
 const group = 'rbac.authorization.k8s.io';
@@ -25,16 +27,17 @@ export function escalationAdmission(authorizer: Authorizer): AdmissionPlugin {
   };
 }
 
+/** All rules count at every update, changed or not: a label or an aggregationRule may give away what stands there already. */
 function checkRole(authorizer: Authorizer, admission: Admission): void {
   const { object, oldObject, user, namespace, served } = admission;
-  const rules = rulesIn(object);
-  const changed = oldObject === undefined || !equalJson(rules, rulesIn(oldObject));
-  if (!changed || isAllowed(authorizer, admission, 'escalate', served.kind.plural, admission.name)) return;
-  refuseUncovered(admission, uncovered(authorizer.rulesFor(user, namespace), rules));
-  if (objectAt(object, 'aggregationRule') === undefined) return;
-  if (equalJson(objectAt(object, 'aggregationRule'), objectAt(oldObject, 'aggregationRule'))) return;
-  // What it will gather is not known yet, so it may be anything.
-  refuseUncovered(admission, uncovered(authorizer.rulesFor(user, undefined), everything));
+  if (isOnlyForCollector(object, oldObject)) return;
+  if (isAllowed(authorizer, admission, 'escalate', served.kind.plural, admission.urlName)) return;
+  refuseUncovered(admission, uncovered(authorizer.rulesFor(user, namespace), rulesIn(object)));
+  if (!aggregates(object) && !aggregates(oldObject)) return;
+  // What it gathers may be anything, and taking selectors away may undo a restriction.
+  if (uncovered(authorizer.rulesFor(user, undefined), everything).length === 0) return;
+  const why = 'must have cluster-admin privileges to use the aggregationRule';
+  throw forbidden(served.kind, admission.name, why);
 }
 
 const everything: PolicyRule[] = [
@@ -42,20 +45,34 @@ const everything: PolicyRule[] = [
   { verbs: ['*'], nonResourceURLs: ['*'] },
 ];
 
+function aggregates(role: unknown): boolean {
+  return listAt(role, 'aggregationRule', 'clusterRoleSelectors').length > 0;
+}
+
 function checkBinding(authorizer: Authorizer, admission: Admission): void {
   const { object, oldObject, user, namespace } = admission;
-  if (oldObject !== undefined && equalJson(object?.['subjects'], oldObject['subjects'])) return;
+  if (isOnlyForCollector(object, oldObject)) return;
   const roleRef = {
     kind: stringAt(object, 'roleRef', 'kind') ?? '',
     name: stringAt(object, 'roleRef', 'name') ?? '',
   };
-  const plural = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
-  if (isAllowed(authorizer, admission, 'bind', plural, roleRef.name)) return;
+  const role = roleRef.kind === 'ClusterRole' ? ClusterRole : Role;
+  if (isAllowed(authorizer, admission, 'bind', role.plural, roleRef.name)) return;
   const granted = authorizer.rulesOf(roleRef, namespace);
-  if (granted === undefined) {
-    throw forbidden(admission.served.kind, admission.name, `${plural}.${group} "${roleRef.name}" not found`);
-  }
+  if (granted === undefined) throw notFound(role, roleRef.name);
   refuseUncovered(admission, uncovered(authorizer.rulesFor(user, namespace), granted));
+}
+
+/** Fields that the garbage collector changes, so that it may do its work on roles whose rules it does not hold. */
+const collectorFields = ['ownerReferences', 'finalizers', 'managedFields', 'resourceVersion'];
+
+function isOnlyForCollector(object: StoredObject | undefined, old: StoredObject | undefined): boolean {
+  return object !== undefined && old !== undefined && equalJson(comparable(object), comparable(old));
+}
+
+function comparable({ metadata, ...rest }: StoredObject): object {
+  const kept = Object.entries(metadata).filter(([name]) => !collectorFields.includes(name));
+  return { ...rest, metadata: Object.fromEntries(kept) };
 }
 
 function isAllowed(
@@ -70,9 +87,9 @@ function isAllowed(
 
 function refuseUncovered({ served, name, user }: Admission, missing: readonly PolicyRule[]): void {
   if (missing.length === 0) return;
-  const who = `user ${JSON.stringify(user.name)} (groups=${JSON.stringify(user.groups)})`;
-  const rules = missing.map(ruleText).join('\n');
-  throw forbidden(served.kind, name, `${who} is attempting to grant RBAC permissions not currently held:\n${rules}`);
+  const who = `user ${JSON.stringify(user.name)} (groups=${quotedList(user.groups)})`;
+  const why = `${who} is attempting to grant RBAC permissions not currently held:\n${rulesText(missing)}`;
+  throw forbidden(served.kind, name, why);
 }
 
 function rulesIn(role: unknown): PolicyRule[] {

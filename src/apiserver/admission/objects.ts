@@ -25,6 +25,7 @@ export function admittedObjects(
 ): Objects {
   const origin = {
     user: request.user,
+    urlName: request.resource?.name ?? '',
     warn: (text: string) => {
       warn(request, text);
     },

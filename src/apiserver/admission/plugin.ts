@@ -10,6 +10,8 @@ export interface Admission {
   served: Served;
   /** Empty for an object whose name is still to be generated. */
   name: string;
+  /** Name in the request's URL: empty where an object is posted to its collection, which is what authorizers go by. */
+  urlName: string;
   namespace: string | undefined;
   subresource: string | undefined;
   /** Absent for DELETE. */

@@ -42,10 +42,8 @@ function all(list: readonly string[], wanted: readonly string[]): boolean {
 }
 
 function coversResource(list: readonly string[], wanted: string): boolean {
-  const subresource = wanted.split('/')[1];
-  return (
-    list.includes('*') || list.includes(wanted) || (subresource !== undefined && list.includes(`*/${subresource}`))
-  );
+  const slash = wanted.indexOf('/');
+  return list.includes('*') || list.includes(wanted) || (slash >= 0 && list.includes(`*${wanted.slice(slash)}`));
 }
 
 function coversUrl({ nonResourceURLs = [] }: PolicyRule, wanted: string): boolean {
@@ -54,10 +52,23 @@ function coversUrl({ nonResourceURLs = [] }: PolicyRule, wanted: string): boolea
   );
 }
 
-/** A rule as Go prints it (PolicyRule.CompactString), for messages. */
-export function ruleText({ apiGroups, resources, resourceNames, nonResourceURLs, verbs }: PolicyRule): string {
+/** What is missing, for messages: rules of one verb on the same thing are put together, each is a line, in order. */
+export function rulesText(rules: readonly PolicyRule[]): string {
+  const byThing = new Map<string, PolicyRule>();
+  for (const rule of rules) {
+    const { verbs, ...thing } = rule;
+    // URLs are not put together.
+    const key = JSON.stringify(rule.nonResourceURLs === undefined ? thing : rule);
+    const known = byThing.get(key);
+    byThing.set(key, known === undefined ? rule : { ...known, verbs: [...known.verbs, ...verbs] });
+  }
+  return [...new Set([...byThing.values()].map(ruleText))].toSorted().join('\n');
+}
+
+/** A rule as Go prints it (CompactString). */
+function ruleText({ apiGroups, resources, resourceNames, nonResourceURLs, verbs }: PolicyRule): string {
   const part = (name: string, list: readonly string[] | undefined) =>
-    list === undefined || list.length === 0 ? [] : [`${name}:${JSON.stringify(list)}`];
+    list === undefined || list.length === 0 ? [] : [`${name}:${quotedList(list)}`];
   return `{${[
     ...part('APIGroups', apiGroups),
     ...part('Resources', resources),
@@ -65,4 +76,9 @@ export function ruleText({ apiGroups, resources, resourceNames, nonResourceURLs,
     ...part('NonResourceURLs', nonResourceURLs),
     ...part('Verbs', verbs),
   ].join(', ')}}`;
+}
+
+/** `["a" "b"]`, as Go's %q prints a list. */
+export function quotedList(list: readonly string[]): string {
+  return `[${list.map((text) => JSON.stringify(text)).join(' ')}]`;
 }

@@ -2,7 +2,14 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { badRequest } from '../status.ts';
 import { accessForbidden, type ResourceAttributes } from './attributes.ts';
 import type { Authorizer } from './rbac.ts';
-import { authenticatedGroup, serviceAccountGroups, serviceAccountOf, type User } from './user.ts';
+import {
+  anonymousUser,
+  authenticatedGroup,
+  serviceAccountGroups,
+  serviceAccountOf,
+  unauthenticatedGroup,
+  type User,
+} from './user.ts';
 
 /** The user that a request is to be treated as coming from (`kubectl --as`): the `Impersonate-*` headers, if allowed. */
 export function impersonated(user: User, headers: IncomingHttpHeaders, authorizer: Authorizer): User {
@@ -32,10 +39,17 @@ export function impersonated(user: User, headers: IncomingHttpHeaders, authorize
   const given = groups.length > 0 || account === undefined ? groups : serviceAccountGroups(account.namespace);
   return {
     name,
-    groups: [...new Set([...given, authenticatedGroup])],
+    groups: withAuthentication(name, given),
     ...(uid !== undefined && { uid }),
     ...(Object.keys(extra).length > 0 && { extra }),
   };
+}
+
+/** Everybody is in one of the groups of those who are authenticated and those who are not. */
+function withAuthentication(name: string, groups: readonly string[]): string[] {
+  if (groups.includes(unauthenticatedGroup)) return [...groups];
+  if (name === anonymousUser) return [...groups, unauthenticatedGroup];
+  return groups.includes(authenticatedGroup) ? [...groups] : [...groups, authenticatedGroup];
 }
 
 const extraPrefix = 'impersonate-extra-';

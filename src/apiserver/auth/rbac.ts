@@ -92,7 +92,7 @@ export function createAuthorizer(store: Store): Authorizer {
 function isMeant({ kind, name, namespace }: Subject, user: User, bindingNamespace: string | undefined): boolean {
   if (kind === 'User') return name === user.name;
   if (kind === 'Group') return user.groups.includes(name);
-  const home = namespace ?? bindingNamespace;
+  const home = namespace === undefined || namespace === '' ? bindingNamespace : namespace;
   return kind === 'ServiceAccount' && home !== undefined && serviceAccountUserName(home, name) === user.name;
 }
 

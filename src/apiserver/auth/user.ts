@@ -8,6 +8,9 @@ export interface User {
 
 export const mastersGroup = 'system:masters';
 export const authenticatedGroup = 'system:authenticated';
+export const unauthenticatedGroup = 'system:unauthenticated';
+/** Who makes requests without credentials: this API has none, but one may be impersonated. */
+export const anonymousUser = 'system:anonymous';
 
 /** The bearer of the administrator's token. */
 export const administrator: User = { name: 'kubernetes-admin', groups: [mastersGroup, authenticatedGroup] };

@@ -1,11 +1,11 @@
 import type { Kind } from '../../kinds/kind.ts';
-import { equalJson, listAt, objectAt } from '../json.ts';
+import { listAt, objectAt } from '../json.ts';
 import { customResourceDefinitions } from '../crd/strategy.ts';
 import { resourceId } from '../resources.ts';
-import { invalidValue } from '../status.ts';
 import { configMaps, secrets } from './data.ts';
 import { coreEvents, newEvents } from './events.ts';
 import { pods } from './pods.ts';
+import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac.ts';
 import { services } from './services.ts';
 import { withDefaults, type Strategy } from './strategy.ts';
 import { webhookConfigurations } from './webhookconfigurations.ts';
@@ -36,13 +36,6 @@ const claims: Strategy = {
         ],
 };
 
-const bindings: Strategy = {
-  validate: (object, previous) =>
-    previous === undefined || equalJson(object['roleRef'], previous['roleRef'])
-      ? []
-      : [invalidValue('roleRef', object['roleRef'], 'cannot change roleRef')],
-};
-
 const rbac = 'rbac.authorization.k8s.io';
 
 const strategies: Readonly<Record<string, Strategy>> = {
@@ -61,8 +54,10 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'batch/jobs': jobs,
   'batch/cronjobs': cronJobs,
   'apiextensions.k8s.io/customresourcedefinitions': customResourceDefinitions,
-  [`${rbac}/rolebindings`]: bindings,
-  [`${rbac}/clusterrolebindings`]: bindings,
+  [`${rbac}/roles`]: roles,
+  [`${rbac}/clusterroles`]: clusterRoles,
+  [`${rbac}/rolebindings`]: roleBindings,
+  [`${rbac}/clusterrolebindings`]: clusterRoleBindings,
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookConfigurations,
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookConfigurations,
 };

@@ -4,6 +4,7 @@ import { create } from './create.ts';
 import { customResources } from './customresources.ts';
 import { discovery } from './discovery.ts';
 import { eventGroups } from './events.ts';
+import { roleBasedAccess } from './rbac/rbac.ts';
 import { read } from './read.ts';
 import { deletion } from './remove.ts';
 import { schemas } from './schemas.ts';
@@ -24,6 +25,7 @@ export const behaviours: Readonly<Record<string, readonly Behaviour[]>> = {
   watch: watching,
   events: eventGroups,
   'wire, authentication and authorization': wire,
+  'role-based access': roleBasedAccess,
   'custom resources': customResources,
   'schemas of custom resources': schemas,
 };
