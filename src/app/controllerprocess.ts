@@ -143,7 +143,7 @@ async function startAll(client: KubeClient, options: ControllerProcessOptions): 
   const wanted = new Set(options.controllers);
   const [aim, aigateway, airunway] = await Promise.all([
     wanted.has('aim') ? startAim({ environment }) : undefined,
-    wanted.has('aigateway') ? startAIGatewayControllers({ client, informers, log }) : undefined,
+    wanted.has('aigateway') ? startAIGatewayControllers(environment) : undefined,
     wanted.has('airunway') ? startAirunway({ environment, settings, version }) : undefined,
   ]);
   return {

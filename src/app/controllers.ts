@@ -57,7 +57,7 @@ export async function startControllers(options: ControllersOptions): Promise<Con
     startGatewayController(options),
     startAim({ environment, builtinImages: options.builtinImages }),
     startAirunway(airunway),
-    startAIGatewayControllers(options),
+    startAIGatewayControllers(environment),
   ]);
   const running = [gateway, aim, models, ...others];
   return {

@@ -69,6 +69,7 @@ class CachedInformer<T extends KubeObject> implements Informer<T>, Store<T> {
   }
 
   addIndex(name: string, keys: (object: T) => readonly string[]): void {
+    if (this.#indexes.has(name)) return;
     const index: Index<T> = { keys, files: new Map() };
     this.#indexes.set(name, index);
     for (const [key, object] of this.#objects) file(index, key, object);

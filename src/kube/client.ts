@@ -90,3 +90,11 @@ export const isConflict = (error: unknown): boolean => error instanceof KubeErro
 export const isNotFound = (error: unknown): boolean => error instanceof KubeError && error.code === 404;
 /** The resource version asked for is too old: list anew. */
 export const isExpired = (error: unknown): boolean => error instanceof KubeError && error.code === 410;
+/**
+ * The object is gone, or its namespace is being deleted and takes nothing new: whoever writes to it has only not heard of it
+ * yet. A kind that the API does not serve and a namespace that does not exist are something else, though 404s, too.
+ */
+export const isGone = (error: unknown): boolean =>
+  error instanceof KubeError &&
+  ((error.code === 404 && !/could not find the requested resource|^namespaces "/.test(error.message)) ||
+    (error.code === 403 && error.message.includes('because it is being terminated')));

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../kinds/object.ts';
 import type { Log } from '../telemetry/log.ts';
-import { isConflict } from './client.ts';
+import { isConflict, isGone, KubeError } from './client.ts';
 import type { Change, Informer } from './informer.ts';
 import { createWorkQueue, type BackOff } from './workqueue.ts';
 
@@ -24,6 +24,14 @@ export function watch<T extends KubeObject>(
 
 export interface ReconcileResult {
   requeueAfterMs?: number;
+}
+
+/** Thrown by a reconcile that has done what it could and is to be repeated: the message says why, the cause what was thrown. */
+export class RetryError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'RetryError';
+  }
 }
 
 export interface ControllerOptions {
@@ -61,9 +69,7 @@ export function startController(options: ControllerOptions): Controller {
         if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs);
       } catch (error) {
         if (!stopping.signal.aborted) {
-          // A conflict only says that the cache was behind: the newer object is on its way.
-          if (isConflict(error)) log.debug({ key }, 'conflict, retrying');
-          else log.warn({ key, err: error }, 'reconcile failed, retrying');
+          report(log, key, error);
           queue.addRateLimited(key);
         }
       } finally {
@@ -81,4 +87,16 @@ export function startController(options: ControllerOptions): Controller {
       await Promise.all(workers);
     },
   };
+}
+
+/** Only what somebody should look into is a warning; a stack helps only where the error is one of this program. */
+function report(log: Log, key: string, error: unknown): void {
+  const cause = error instanceof RetryError ? error.cause : error;
+  // A conflict only says that the cache was behind: the newer object is on its way.
+  if (isConflict(cause)) log.debug({ key, error: String(error) }, 'conflict, retrying');
+  // So does a write to what is being deleted: by the next try the object will be gone from the cache.
+  else if (isGone(cause)) log.debug({ key, error: String(error) }, 'the object is going, retrying');
+  else if (error instanceof RetryError || error instanceof KubeError) {
+    log.warn({ key, error: error.message }, 'reconcile failed, retrying');
+  } else log.warn({ key, err: error }, 'reconcile failed, retrying');
 }

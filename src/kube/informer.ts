@@ -14,7 +14,7 @@ export interface Informer<T extends KubeObject> {
   list(namespace?: string): readonly T[];
   /** Objects an index function (see addIndex) filed under `value`. */
   byIndex(index: string, value: string): readonly T[];
-  /** Files every object under the values `keys` returns. Call before the informer starts. */
+  /** Files every object under the values `keys` returns; what is there under this name stays. */
   addIndex(index: string, keys: (object: T) => readonly string[]): void;
   /**
    * Calls back after the cache changed: `object` is the new state (the last one when `deleted`), `previous` the one

@@ -1,5 +1,6 @@
-import type { Kind } from '../kinds/kind.ts';
-import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
+import { apiVersionOf, type Kind } from '../kinds/kind.ts';
+import type { KubeObject, ObjectRef } from '../kinds/object.ts';
+import { ownerReferenceTo } from '../kube/owners.ts';
 
 /** The objects that a planned object makes, and when they need writing. */
 
@@ -10,12 +11,30 @@ export interface LabelPropagation {
   readonly match?: readonly string[];
 }
 
+/**
+ * How a child is written.
+ * - `apply`: server-side; the fields that others set stay theirs.
+ * - `update`: created where it is missing; else its labels, annotations, owners and body become those that are wanted. With a
+ *   resourceVersion, only that version is changed: a plan made from an outdated cache is not carried out.
+ * - `create`: created where it is missing; afterwards it is its user's.
+ */
+export type WriteMode = 'apply' | 'update' | 'create';
+
 export interface Child {
   readonly kind: Kind;
   /** The fields that the controller owns; apiVersion, kind, labels and owner of its parent are added. */
   readonly object: DesiredObject;
   /** Controlled by the parent and deleted with it; otherwise it outlives it. */
   readonly owned: boolean;
+  /** `apply` unless said. */
+  readonly write?: WriteMode;
+}
+
+/** An object that has to go, if it is there. */
+export interface Removal {
+  readonly kind: Kind;
+  readonly ref: ObjectRef;
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }
 
 export type DesiredObject = Omit<KubeObject, 'apiVersion' | 'kind'> & Record<string, unknown>;
@@ -32,9 +51,27 @@ export interface Parent {
 export function child<T extends KubeObject>(
   kind: Kind<T>,
   object: Omit<T, 'apiVersion' | 'kind'>,
-  options: { owned: boolean },
+  options: { owned: boolean; write?: WriteMode },
 ): Child {
-  return { kind, object, owned: options.owned };
+  return { kind, object, ...options };
+}
+
+/** The whole object to write, for controllers that add nothing of their own: its type, and its owner. */
+export function completeChild({ kind, object, owned }: Child, parent: Parent): KubeObject {
+  const { ownerReferences = [] } = object.metadata;
+  const owners =
+    owned && ownerReferences.length === 0 ? [ownerReferenceTo(parent.kind, parent.object)] : ownerReferences;
+  return asOnTheWire({
+    ...object,
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: { ...object.metadata, ...(owners.length === 0 ? {} : { ownerReferences: owners }) },
+  });
+}
+
+/** Fields that are undefined are not there. */
+export function asOnTheWire<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }
 
 /** The order of writes, so that passes are alike: group, version, kind, namespace, name. */
@@ -44,9 +81,13 @@ export function inOrder(children: readonly Child[]): Child[] {
   return [...children].sort((one, other) => (sortKey(one) < sortKey(other) ? -1 : 1));
 }
 
-export const describeChild = (kind: Kind, ref: ObjectRef): string => `${kind.kind} ${keyOf(ref)}`;
-
 const bookkeeping = new Set(['apiVersion', 'kind', 'metadata', 'status']);
+
+/** What of an object `update` replaces. */
+export function contentOf(object: KubeObject): Record<string, unknown> {
+  const { labels = {}, annotations = {}, ownerReferences = [] } = object.metadata;
+  return { ...bodyOf(object), labels, annotations, ownerReferences };
+}
 
 /** What of an object counts when a wanted one is compared with a stored one: all but its status and metadata. */
 export function bodyOf(object: KubeObject): Record<string, unknown> {

@@ -1,23 +1,32 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind } from '../kinds/kind.ts';
 import { keyOf, refOf, type Condition, type KubeObject, type ObjectRef } from '../kinds/object.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { startController, watch, type Controller, type ReconcileResult, type Watch } from '../kube/controller.ts';
+import { isGone, type KubeClient } from '../kube/client.ts';
+import {
+  RetryError,
+  startController,
+  watch,
+  type Controller,
+  type ReconcileResult,
+  type Watch,
+} from '../kube/controller.ts';
 import { createEventRecorder, type EventRecorder } from '../kube/events.ts';
 import type { Change, InformerCache } from '../kube/informer.ts';
 import { createOwnWrites, type OwnWrites } from '../kube/ownwrites.ts';
 import type { Log } from '../telemetry/log.ts';
-import { createSettled, type Settled } from './settled.ts';
-import { isApplied } from './appliedfields.ts';
 import {
-  bodyOf,
-  describeChild,
-  hasMetadata,
+  asOnTheWire,
+  completeChild,
   inOrder,
   type Child,
   type LabelPropagation,
   type Parent,
+  type Removal,
 } from './children.ts';
+import { describeFailure, isOutdated, type WriteFailure } from './failures.ts';
+import { finalize, withFinalizer, type Finalizer } from './finalizers.ts';
+import { createSettled, type Settled } from './settled.ts';
+import { removeChild, writeChild, writeStatus, type Writer } from './writer.ts';
 
 /**
  * One pass over one object: observe, plan (pure), write the children that differ, write the status if it differs
@@ -36,10 +45,12 @@ export interface PlannedEvent {
   readonly message: string;
 }
 
-/** Reads the caches, as they are after our own writes. Objects are shared: treat them as immutable. */
+/** Reads the caches; `get` and `owned` as they are after our own writes. Objects are shared: treat them as immutable. */
 export interface Reader {
   get<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef): T | undefined;
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly T[];
+  /** What of a kind the object controls, our own writes counted in. */
+  owned<T extends KubeObject>(kind: Kind<T>, owner: KubeObject): readonly T[];
   /** Objects that an index of the kind's informer files under the value; without our own writes. */
   byIndex<T extends KubeObject>(kind: Kind<T>, index: string, value: string): readonly T[];
   /** False while the API does not know the kind; then it has no objects, and children of it are not written. */
@@ -49,12 +60,12 @@ export interface Reader {
 export interface Plan<T extends PlannedObject> {
   readonly apply: readonly Child[];
   /** Deleted if they exist. */
-  readonly remove?: readonly { readonly kind: Kind; readonly ref: ObjectRef }[];
+  readonly remove?: readonly Removal[];
   /** Of the merged runtime config: which of the object's labels the children get. */
   readonly labelPropagation?: LabelPropagation | undefined;
   readonly requeueAfterMs?: number | undefined;
-  /** Pure. Called after the writes, whose failures it is told, one sentence each. */
-  status(failedWrites: readonly string[], now: Date): Verdict<T>;
+  /** Pure. Called after the writes, and told those that failed. */
+  status(failures: readonly WriteFailure[], now: Date): Verdict<T>;
 }
 
 export interface Verdict<T extends PlannedObject> {
@@ -78,10 +89,10 @@ export interface Definition<T extends PlannedObject, Observed> {
   readonly workers?: number;
   /** Field manager of its writes, and source of its events. */
   readonly manager: string;
-  /** The whole object to apply for a child: with labels and owner. */
-  complete(child: Child, parent: Parent): KubeObject;
+  /** The whole object to write for a child, with labels and owner; `completeChild` unless given. */
+  complete?(child: Child, parent: Parent): KubeObject;
   /** Annotation that, when "true", has the object left alone. */
-  readonly pausedBy: string;
+  readonly pausedBy?: string;
   /**
    * How long a status may wait to be written while its overall state stays the same: what happens in quick succession is
    * written once. 0.
@@ -89,15 +100,13 @@ export interface Definition<T extends PlannedObject, Observed> {
   readonly statusDelayMs?: number;
   /** Takes fields over from other field managers when it applies children. */
   readonly force?: boolean;
-  readonly finalizer?: {
-    readonly name: string;
-    /** What has to be done before the object may go; throwing repeats it with back-off. */
-    cleanUp(object: T, read: Reader): Promise<void>;
-  };
+  readonly finalizer?: Finalizer<T, Reader>;
   /** Reads what the plan needs. What it throws ends the pass, which is repeated with back-off. */
   observe(object: T, read: Reader, signal: AbortSignal): Observed | Promise<Observed>;
   /** Pure: everything it decides on is in its arguments. */
   plan(object: T, observed: Observed): Plan<T>;
+  /** Told of every pass that has done all its writes, for metrics: how long it took from the plan on. */
+  passed?(object: T, durationMs: number): void;
 }
 
 /** What the controllers of one process share. */
@@ -163,10 +172,10 @@ function createPass<T extends PlannedObject, Observed>(
   definition: Definition<T, Observed>,
   events: EventRecorder,
 ): Pass {
-  const { informers, log } = environment;
-  const { kind, name } = definition;
+  const { client, writes, log } = environment;
+  const { kind, manager, force = false } = definition;
   const read = readerOf(environment);
-  const writer: Writer = { environment, manager: definition.manager, force: definition.force ?? false, read };
+  const writer: Writer = { client, writes, manager, force };
   const statuses = createSettled();
   /** By parent, so that they are forgotten with it. */
   const children = new Map<string, Settled>();
@@ -174,58 +183,107 @@ function createPass<T extends PlannedObject, Observed>(
   const waiting = new Map<string, number>();
 
   return async (ref, signal) => {
+    const key = keyOf(ref);
     const found = read.get(kind, ref);
     if (found === undefined) {
-      statuses.forget(keyOf(ref));
-      children.delete(keyOf(ref));
-      waiting.delete(keyOf(ref));
+      statuses.forget(key);
+      children.delete(key);
+      waiting.delete(key);
       return {};
     }
     if (found.metadata.deletionTimestamp !== undefined) {
       await finalize(environment, definition, found, read);
       return {};
     }
-    if (found.metadata.annotations?.[definition.pausedBy] === 'true') return {};
+    if (definition.pausedBy !== undefined && found.metadata.annotations?.[definition.pausedBy] === 'true') return {};
     const object = await withFinalizer(environment, definition, found);
-    const plan = definition.plan(object, await definition.observe(object, read, signal));
-    const parent: Parent = { kind, object, controller: name, labelPropagation: plan.labelPropagation };
-    const failed: string[] = [];
-    const unserved = new Set<Kind>();
-    const settled = children.get(keyOf(ref)) ?? createSettled();
-    children.set(keyOf(ref), settled);
+    const observed = await definition.observe(object, read, signal);
+    const started = performance.now();
+    const plan = definition.plan(object, observed);
+    const settled = children.get(key) ?? createSettled();
+    children.set(key, settled);
+    const done = await writeChildren(writer, definition, { object, plan, settled, read });
 
-    for (const { kind: removed, ref: gone } of plan.remove ?? []) {
-      const act = (): Promise<void> => removeChild(writer, removed, gone);
-      await tell(failed, `failed to delete ${describeChild(removed, gone)}`, act);
-    }
-    for (const wanted of inOrder(plan.apply)) {
-      if (!informers.informer(wanted.kind).served) {
-        unserved.add(wanted.kind);
-        continue;
-      }
-      const act = (): Promise<void> => applyChild(writer, settled, definition.complete(wanted, parent), wanted.kind);
-      await tell(failed, `failed to apply ${describeChild(wanted.kind, wanted.object.metadata)}`, act);
-    }
-
-    const verdict = plan.status(failed, environment.now());
+    const passing = done.failures.find((failure) => isPassing(failure, object));
+    if (passing !== undefined) throw new RetryError(describeFailure(passing), passing.error);
+    const verdict = plan.status(done.failures, environment.now());
     const delayMs = statusDelay(definition.statusDelayMs ?? 0, waiting, object, verdict.status);
     if (delayMs === 0) {
       for (const { type, reason, message } of verdict.events) {
-        log.info({ object: keyOf(ref), type, reason, detail: message }, 'event');
+        log.info({ object: key, type, reason, detail: message }, 'event');
         events.event(object, type, reason, message);
       }
-      await writeStatus(writer, statuses, kind, object, verdict.status);
+      await writeStatus(writer, statuses, kind, done.self, verdict.status);
     }
-    const retry = failed[0] ?? verdict.retry;
-    if (retry !== undefined) throw new Error(retry);
-    if (unserved.size > 0) log.debug({ object: keyOf(ref), kinds: [...unserved].map((k) => k.kind) }, 'not served');
+    definition.passed?.(object, performance.now() - started);
+    const [failure] = done.failures;
+    if (failure !== undefined) throw new RetryError(describeFailure(failure), failure.error);
+    if (verdict.retry !== undefined) throw new RetryError(verdict.retry);
+    if (done.unserved.size > 0) {
+      log.debug({ object: key, kinds: [...done.unserved].map((unserved) => unserved.kind) }, 'not served');
+    }
     const waits = [
       plan.requeueAfterMs,
       delayMs === 0 ? undefined : delayMs,
-      unserved.size > 0 ? unservedRetryMs : undefined,
+      done.unserved.size > 0 ? unservedRetryMs : undefined,
     ].filter((ms) => ms !== undefined);
     return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
   };
+}
+
+interface ChildrenWritten<T> {
+  readonly failures: readonly WriteFailure[];
+  /** Kinds of children that the API does not have. */
+  readonly unserved: ReadonlySet<Kind>;
+  /** The object itself, as it is after the writes: it may have been one of those that the plan changes. */
+  readonly self: T;
+}
+
+/** Removes and writes what the plan says. A failure is noted, so that the writes after it and the status still happen. */
+async function writeChildren<T extends PlannedObject, Observed>(
+  writer: Writer,
+  definition: Definition<T, Observed>,
+  { object, plan, settled, read }: { object: T; plan: Plan<T>; settled: Settled; read: Reader },
+): Promise<ChildrenWritten<T>> {
+  const { kind, name } = definition;
+  const complete = (wanted: Child): KubeObject =>
+    definition.complete?.(wanted, parent) ?? completeChild(wanted, parent);
+  const parent: Parent = { kind, object, controller: name, labelPropagation: plan.labelPropagation };
+  const failures: WriteFailure[] = [];
+  const unserved = new Set<Kind>();
+  let self = object;
+  const attempt = async (failure: Omit<WriteFailure, 'error'>, act: () => Promise<unknown>): Promise<void> => {
+    try {
+      await act();
+    } catch (error) {
+      failures.push({ ...failure, error: error instanceof Error ? error : new Error(String(error)) });
+    }
+  };
+  for (const removal of plan.remove ?? []) {
+    await attempt({ child: removal, action: 'delete' }, () => removeChild(writer, removal));
+  }
+  for (const wanted of inOrder(plan.apply)) {
+    const { write = 'apply' } = wanted;
+    if (!read.served(wanted.kind)) {
+      unserved.add(wanted.kind);
+      continue;
+    }
+    await attempt({ child: { kind: wanted.kind, ref: wanted.object.metadata }, action: write }, async () => {
+      const result = await writeChild(writer, settled, wanted.kind, complete(wanted), write);
+      // Only an object of the same kind has the uid.
+      if (result !== undefined && result.metadata.uid === object.metadata.uid) self = result as T;
+    });
+  }
+  return { failures, unserved, self };
+}
+
+/** Nothing to tell of: the plan is of an outdated cache, or the object is going with its namespace. */
+function isPassing(failure: WriteFailure, { metadata }: KubeObject): boolean {
+  const { child, error } = failure;
+  if (isOutdated(failure) || isGone(error)) return true;
+  return (
+    error.message.startsWith(`namespaces "${metadata.namespace ?? ''}" not found`) && child.ref.namespace !== undefined
+  );
 }
 
 /** How long the status still waits before it is written; 0: it is written now. */
@@ -237,7 +295,7 @@ function statusDelay(
 ): number {
   const key = keyOf(metadata);
   const sameState = status !== undefined && overall(status) === overall(wanted);
-  if (delayMs === 0 || !sameState || isDeepStrictEqual(JSON.parse(JSON.stringify(wanted)), status)) {
+  if (delayMs === 0 || !sameState || isDeepStrictEqual(asOnTheWire(wanted), status)) {
     waiting.delete(key);
     return 0;
   }
@@ -258,100 +316,11 @@ function overall(status: PlannedObject['status']): unknown {
 export function readerOf({ informers, writes }: Pick<ControllerEnvironment, 'informers' | 'writes'>): Reader {
   return {
     get: (kind, ref) => writes.get(kind, ref),
+    owned: (kind, owner) => writes.owned(kind, owner),
     list: (kind, namespace) => informers.informer(kind).list(namespace),
     byIndex: (kind, index, value) => informers.informer(kind).byIndex(index, value),
     served: (kind) => informers.informer(kind).served,
   };
-}
-
-/** Notes a failure, so that the writes after it and the status still happen. */
-async function tell(failed: string[], what: string, act: () => Promise<void>): Promise<void> {
-  try {
-    await act();
-  } catch (error) {
-    failed.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-interface Writer {
-  readonly environment: ControllerEnvironment;
-  readonly manager: string;
-  readonly force: boolean;
-  readonly read: Reader;
-}
-
-async function applyChild(
-  { environment: { client, writes }, manager, force, read }: Writer,
-  settled: Settled,
-  wanted: KubeObject,
-  kind: Kind,
-): Promise<void> {
-  const ref = wanted.metadata;
-  const key = `${kind.group}/${kind.kind}/${keyOf(ref)}`;
-  const stored = read.get(kind, ref);
-  if (stored === undefined) settled.forget(key);
-  else if (hasMetadata(stored, wanted, manager)) {
-    const body = bodyOf(wanted);
-    if (settled.isSettled(key, body, bodyOf(stored)) || isApplied(stored, body, manager)) return;
-  }
-  const result = await writes.write(kind, ref, () =>
-    client.patch(kind, ref, { type: 'apply', body: wanted, fieldManager: manager, force }),
-  );
-  settled.wrote(key, bodyOf(wanted), bodyOf(result));
-}
-
-async function removeChild(
-  { environment: { client, writes }, read }: Writer,
-  kind: Kind,
-  ref: ObjectRef,
-): Promise<void> {
-  const stored = read.get(kind, ref);
-  if (stored === undefined || stored.metadata.deletionTimestamp !== undefined) return;
-  const { uid } = stored.metadata;
-  await writes.write(kind, ref, async () => {
-    await client.delete(kind, ref, uid === undefined ? {} : { uid });
-    return undefined;
-  });
-}
-
-async function writeStatus<T extends PlannedObject>(
-  { environment: { client, writes } }: Writer,
-  settled: Settled,
-  kind: Kind<T>,
-  object: T,
-  status: NonNullable<T['status']>,
-): Promise<void> {
-  const key = keyOf(object.metadata);
-  const wanted: unknown = JSON.parse(JSON.stringify(status));
-  if (settled.isSettled(key, wanted, object.status)) return;
-  const result = await writes.write(kind, object.metadata, () => client.updateStatus(kind, { ...object, status }));
-  if (isDeepStrictEqual(wanted, result.status)) settled.forget(key);
-  else settled.wrote(key, wanted, result.status);
-}
-
-async function withFinalizer<T extends PlannedObject>(
-  { client, writes }: ControllerEnvironment,
-  { kind, finalizer }: Pick<Definition<T, never>, 'kind' | 'finalizer'>,
-  object: T,
-): Promise<T> {
-  const { finalizers = [], resourceVersion } = object.metadata;
-  if (finalizer === undefined || finalizers.includes(finalizer.name)) return object;
-  // With the resourceVersion, so that nobody else's finalizer is lost.
-  const body = { metadata: { finalizers: [...finalizers, finalizer.name], resourceVersion } };
-  return writes.write(kind, object.metadata, () => client.patch(kind, object.metadata, { type: 'merge', body }));
-}
-
-async function finalize<T extends PlannedObject>(
-  { client, writes }: ControllerEnvironment,
-  { kind, finalizer }: Pick<Definition<T, never>, 'kind' | 'finalizer'>,
-  object: T,
-  read: Reader,
-): Promise<void> {
-  const { finalizers = [], resourceVersion } = object.metadata;
-  if (finalizer === undefined || !finalizers.includes(finalizer.name)) return;
-  await finalizer.cleanUp(object, read);
-  const body = { metadata: { finalizers: finalizers.filter((name) => name !== finalizer.name), resourceVersion } };
-  await writes.write(kind, object.metadata, () => client.patch(kind, object.metadata, { type: 'merge', body }));
 }
 
 function ownersOf({ metadata }: KubeObject, { group, kind, namespaced }: Kind): string[] {

@@ -16,6 +16,7 @@ import type { InformerCache } from '../../src/kube/informer.ts';
 import type { GatewaySockets } from '../../src/routing/compile.ts';
 import type { ProgrammedGateway } from '../../src/routing/gatewaystatus.ts';
 import type { RouteTable } from '../../src/routing/table.ts';
+import { createControllerEnvironment } from '../../src/reconcile/pass.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** An embedded API with the routing controllers, and a data plane that only takes notes. */
@@ -59,7 +60,9 @@ export async function startTestCluster(): Promise<TestCluster> {
     },
     program: (gateways) => Promise.resolve(takeNotes(gateways)),
   });
-  const ai = await startAIGatewayControllers({ client, informers, log });
+  const ai = await startAIGatewayControllers(
+    createControllerEnvironment({ client, informers, log, operatorNamespace: 'default' }),
+  );
 
   return {
     client,

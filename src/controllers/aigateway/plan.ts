@@ -9,14 +9,9 @@ import { checkRef, credentialsProblem, isPoolRef, schemaProblem } from '../../ro
 import { generatedFilters, generatedHTTPRoute } from '../../routing/airoute.ts';
 import { poolGroup } from '../../routing/backends.ts';
 import type { Lookup } from '../../routing/resources.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What the aigateway controller should do, decided without doing it (aigateway.md 1.7, 2.1 to 2.4). */
-
-/** The single condition of the AI gateway kinds. */
-export interface Verdict {
-  readonly accepted: boolean;
-  readonly message: string;
-}
 
 export interface RouteObservation {
   readonly route: AIGatewayRoute;

@@ -1,6 +1,7 @@
 import type { Condition } from '../../kinds/object.ts';
 import type { Category, Failure } from './failures.ts';
 import { timestamp } from '../../kinds/timestamp.ts';
+import { describeFailure, type WriteFailure } from '../../reconcile/failures.ts';
 
 /** From the health of an object's parts to its conditions and its root status (aim.md 3.4, 3.5). */
 
@@ -45,8 +46,8 @@ export interface Findings {
   readonly extra?: readonly ExtraCondition[];
   /** Names of components that could not be looked at in this pass: their conditions stay as they were. */
   readonly skipped?: readonly string[];
-  /** Writes of children that failed, one sentence each. */
-  readonly failedWrites?: readonly string[];
+  /** Writes of children that failed. */
+  readonly failedWrites?: readonly WriteFailure[];
 }
 
 export interface Assessment {
@@ -72,7 +73,9 @@ export function assess(findings: Findings, previous: readonly Condition[] = [], 
   const failures = components.flatMap((component) => component.failures);
   const has = (...categories: Category[]): Failure | undefined =>
     failures.find(({ category }) => categories.includes(category));
-  const unreachable = failedWrites[0] ?? has('Infrastructure', 'Unknown')?.message;
+  const [failedWrite] = failedWrites;
+  const unreachable =
+    failedWrite === undefined ? has('Infrastructure', 'Unknown')?.message : describeFailure(failedWrite);
   const grace = unreachable !== undefined && inGrace(previous, now);
 
   const updates: ExtraCondition[] = [

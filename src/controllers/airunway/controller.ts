@@ -101,17 +101,9 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
       detect(read);
       return observe(completed(object), read, options, wake);
     },
-    plan: (object, observed) => {
-      const started = performance.now();
-      const plan = planDeployment(completed(object), observed, context);
-      return {
-        ...plan,
-        // Called when all else has been written.
-        status: (failedWrites, now) => {
-          metrics.passed(object, (performance.now() - started) / 1000);
-          return plan.status(failedWrites, now);
-        },
-      };
+    plan: (object, observed) => planDeployment(completed(object), observed, context),
+    passed: (object, durationMs) => {
+      metrics.passed(object, durationMs / 1000);
     },
   };
   const controller = await startDefinition(environment, definition);

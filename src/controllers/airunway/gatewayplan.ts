@@ -1,14 +1,16 @@
 import type { EngineCapability } from '../../kinds/airunway/inferenceproviderconfig.ts';
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import type { Service } from '../../kinds/core/service.ts';
-import type { Gateway } from '../../kinds/gateway/gateway.ts';
+import { Gateway } from '../../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
+import { ReferenceGrant } from '../../kinds/gateway/referencegrant.ts';
 import { InferencePool } from '../../kinds/inference/inferencepool.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../../kinds/object.ts';
 import type { ConditionUpdate } from '../../kube/conditions.ts';
 import { controllerOf, isControlledBy } from '../../kube/owners.ts';
 import type { Child } from '../../reconcile/children.ts';
+import { describeFailure, type WriteFailure } from '../../reconcile/failures.ts';
 import { allowedRoutesChild } from './allowedroutes.ts';
 import { failed, holds } from './decision.ts';
 import { addressOf, chooseGateway } from './gatewaychoice.ts';
@@ -41,7 +43,7 @@ export interface GatewayObserved {
 export interface GatewayPlan {
   readonly apply: readonly Child[];
   readonly remove: readonly { kind: Kind; ref: ObjectRef }[];
-  verdict(failedWrites: readonly string[]): GatewayVerdict;
+  verdict(failedWrites: readonly WriteFailure[]): GatewayVerdict;
 }
 
 interface GatewayVerdict {
@@ -182,19 +184,21 @@ function takenBy(deployment: ModelDeployment, observed: GatewayObserved) {
   return undefined;
 }
 
-const reasons: readonly (readonly [RegExp, string])[] = [
-  [/^failed to \w+ (?:InferencePool|ReferenceGrant) /, 'InferencePoolFailed'],
-  [/^failed to \w+ HTTPRoute /, 'HTTPRouteFailed'],
-  [/^failed to \w+ Gateway /, 'GatewayPatchFailed'],
-  [/^failed to \w+ (?:Deployment|Service|ServiceAccount|Role|RoleBinding|ConfigMap) \S+-epp:/, 'EPPFailed'],
+/** What a failed write of a kind means; later ones only where none of the earlier has failed. */
+const reasons: readonly { readonly kinds: readonly Kind[]; readonly reason: string }[] = [
+  { kinds: [InferencePool, ReferenceGrant], reason: 'InferencePoolFailed' },
+  { kinds: [HTTPRoute], reason: 'HTTPRouteFailed' },
+  { kinds: [Gateway], reason: 'GatewayPatchFailed' },
 ];
 
-function writeProblem(failedWrites: readonly string[]) {
-  for (const [shape, reason] of reasons) {
-    const message = failedWrites.find((failure) => shape.test(failure));
-    if (message !== undefined) return failed('GatewayReady', reason, message);
+function writeProblem(failedWrites: readonly WriteFailure[]) {
+  for (const { kinds, reason } of reasons) {
+    const failure = failedWrites.find(({ child }) => kinds.includes(child.kind));
+    if (failure !== undefined) return failed('GatewayReady', reason, describeFailure(failure));
   }
-  return undefined;
+  // The provider's objects may be of the same kinds: a picker's are told by their names.
+  const picker = failedWrites.find(({ child }) => pickerKinds.includes(child.kind) && child.ref.name.endsWith('-epp'));
+  return picker === undefined ? undefined : failed('GatewayReady', 'EPPFailed', describeFailure(picker));
 }
 
 function disabled(deployment: ModelDeployment, observed: GatewayObserved): GatewayPlan {

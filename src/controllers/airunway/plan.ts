@@ -1,8 +1,9 @@
 import type { InferenceProviderConfig } from '../../kinds/airunway/inferenceproviderconfig.ts';
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
-import type { Condition } from '../../kinds/object.ts';
+import { keyOf, type Condition } from '../../kinds/object.ts';
 import { setCondition, type ConditionUpdate } from '../../kube/conditions.ts';
-import { describeChild, type Child } from '../../reconcile/children.ts';
+import type { Child } from '../../reconcile/children.ts';
+import { describeFailure, type WriteFailure } from '../../reconcile/failures.ts';
 import type { Plan, Verdict } from '../../reconcile/pass.ts';
 import type { PlannedEvent } from '../../reconcile/pass.ts';
 import { failed, type Decision } from './decision.ts';
@@ -91,9 +92,11 @@ function forgetRefusals(status: Status): void {
 }
 
 /** The failed writes that concern these objects. */
-function failuresOf(children: readonly Child[], failedWrites: readonly string[]): string[] {
-  const starts = children.map(({ kind, object }) => `failed to apply ${describeChild(kind, object.metadata)}: `);
-  return failedWrites.filter((failure) => starts.some((start) => failure.startsWith(start)));
+function failuresOf(children: readonly Child[], failedWrites: readonly WriteFailure[]): string[] {
+  const isOf = ({ child, action }: WriteFailure): boolean =>
+    action !== 'delete' &&
+    children.some(({ kind, object }) => kind === child.kind && keyOf(object.metadata) === keyOf(child.ref));
+  return failedWrites.filter(isOf).map(describeFailure);
 }
 
 function settled(deployment: ModelDeployment, status: Status, updates: readonly Update[]): Plan<ModelDeployment> {

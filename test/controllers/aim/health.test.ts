@@ -4,6 +4,7 @@ import { assess, type Component, type Findings } from '../../../src/controllers/
 import { transitionEvents } from '../../../src/controllers/aim/transitions.ts';
 import type { Condition } from '../../../src/kinds/object.ts';
 import { KubeError } from '../../../src/kube/client.ts';
+import { HTTPRoute } from '../../../src/kinds/gateway/httproute.ts';
 
 const now = new Date('2026-01-01T00:01:00Z');
 const secondsAgo = (seconds: number): string =>
@@ -87,7 +88,13 @@ describe('the root status (aim.md 3.5)', () => {
 
   it('is degraded while children cannot be written, though all is well', () => {
     const { conditions, state, retry } = assessed([{ name: 'A', state: 'Progressing' }], [], {
-      failedWrites: ['failed to apply HTTPRoute a/b: refused'],
+      failedWrites: [
+        {
+          child: { kind: HTTPRoute, ref: { namespace: 'a', name: 'b' } },
+          action: 'apply',
+          error: new Error('refused'),
+        },
+      ],
     });
     expect(state).toBe('Degraded');
     expect(retry).toBe('failed to apply HTTPRoute a/b: refused');

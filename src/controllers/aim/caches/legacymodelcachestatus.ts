@@ -7,6 +7,7 @@ import type { Verdict } from '../../../reconcile/pass.ts';
 import type { ResolvedConfig } from '../runtimeconfig.ts';
 import { claimHealth } from './claims.ts';
 import { jobPodsHealth, retriedJobHealth, type SeenJob } from './jobs.ts';
+import { describeFailure, type WriteFailure } from '../../../reconcile/failures.ts';
 
 /** The status of an AIMModelCache (aim.md 11.7). */
 
@@ -22,7 +23,7 @@ type CacheState = NonNullable<NonNullable<LegacyAIMModelCache['status']>['status
 interface Situation {
   readonly cache: LegacyAIMModelCache;
   readonly seen: ObservedModelCache | undefined;
-  readonly failedWrites: readonly string[];
+  readonly failedWrites: readonly WriteFailure[];
   readonly now: Date;
 }
 
@@ -66,7 +67,7 @@ function rowOf({ cache, seen, failedWrites }: Situation): Row {
     message,
     failure,
   });
-  if (failedWrites[0] !== undefined) return failed('ApplyFailed', failedWrites[0]);
+  if (failedWrites[0] !== undefined) return failed('ApplyFailed', describeFailure(failedWrites[0]));
   if (seen === undefined) return failed('SpecMissing', 'spec.sourceUri is missing: say where the weights come from');
   if (seen.config.failure !== undefined) return failed('RuntimeConfigMissing', seen.config.failure.message);
   const { claim, classes, download } = seen;

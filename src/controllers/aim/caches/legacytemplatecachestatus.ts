@@ -5,6 +5,7 @@ import type { ExtraCondition } from '../health.ts';
 import { legacyConditions, readyEvents } from '../legacyconditions.ts';
 import type { Verdict } from '../../../reconcile/pass.ts';
 import type { ObservedLegacyTemplateCache } from './legacytemplatecacheobserve.ts';
+import { describeFailure, type WriteFailure } from '../../../reconcile/failures.ts';
 
 /** The status of an AIMTemplateCache of aim.silogen.ai: the worst of its model caches (aim.md 11.7). */
 
@@ -14,7 +15,7 @@ type CacheState = NonNullable<CacheStatus['status']>;
 interface Situation {
   readonly cache: LegacyAIMTemplateCache;
   readonly seen: ObservedLegacyTemplateCache | undefined;
-  readonly failedWrites: readonly string[];
+  readonly failedWrites: readonly WriteFailure[];
   readonly now: Date;
 }
 
@@ -49,7 +50,7 @@ const worstFirst: readonly CacheState[] = ['Failed', 'Pending', 'Progressing', '
 
 function rowOf({ cache, seen, failedWrites }: Situation): Row {
   const failed = (reason: string, message: string): Row => ({ status: 'Failed', reason, message });
-  if (failedWrites[0] !== undefined) return failed('ApplyFailed', failedWrites[0]);
+  if (failedWrites[0] !== undefined) return failed('ApplyFailed', describeFailure(failedWrites[0]));
   if (seen === undefined) return failed('SpecMissing', 'spec.templateRef is missing: say which template to cache');
   const { config, template, sources } = seen;
   if (config.failure !== undefined) return failed('RuntimeConfigMissing', config.failure.message);

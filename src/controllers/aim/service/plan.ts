@@ -16,6 +16,7 @@ import { planRoute, type RoutePlan } from './routing.ts';
 import { autoscalerComponent, isAutoscaled, runtimeOf } from './scaling.ts';
 import { templateComponent } from './template.ts';
 import { cacheComponent, cachingMode, templateCacheChild } from './templatecache.ts';
+import type { WriteFailure } from '../../../reconcile/failures.ts';
 
 type ServiceSpec = NonNullable<AIMService['spec']>;
 type ServiceStatus = NonNullable<AIMService['status']>;
@@ -203,7 +204,7 @@ function fieldsOf(service: AIMService, spec: ServiceSpec, observed: ObservedServ
 function statusOf(
   service: AIMService,
   components: readonly Component[],
-  failedWrites: readonly string[],
+  failedWrites: readonly WriteFailure[],
   now: Date,
   fields: StatusFields,
 ) {

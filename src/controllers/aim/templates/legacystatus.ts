@@ -10,6 +10,7 @@ import type { Verdict } from '../../../reconcile/pass.ts';
 import type { ResolvedConfig } from '../runtimeconfig.ts';
 import { modelReference, type FoundModel } from './model.ts';
 import { podsHealth } from '../service/workloadhealth.ts';
+import { describeFailure, type WriteFailure } from '../../../reconcile/failures.ts';
 
 /** The status of a template of aim.silogen.ai: the first row that fits (aim.md 11.7). */
 
@@ -24,7 +25,7 @@ export interface LegacyTemplateObservations {
 export interface LegacyTemplateSituation extends LegacyTemplateObservations {
   readonly template: LegacyAIMServiceTemplate;
   readonly facts: LegacyFacts | undefined;
-  readonly failedWrites: readonly string[];
+  readonly failedWrites: readonly WriteFailure[];
   readonly now: Date;
 }
 
@@ -62,7 +63,8 @@ interface Row {
 }
 
 function rowOf({ template, config, model, gpu, facts, step, seen, failedWrites }: LegacyTemplateSituation): Row {
-  if (failedWrites[0] !== undefined) return { status: 'Degraded', reason: 'ApplyFailed', message: failedWrites[0] };
+  if (failedWrites[0] !== undefined)
+    return { status: 'Degraded', reason: 'ApplyFailed', message: describeFailure(failedWrites[0]) };
   if (config.failure !== undefined) {
     return { status: 'Degraded', reason: 'RuntimeConfigMissing', message: config.failure.message };
   }

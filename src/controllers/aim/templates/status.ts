@@ -12,6 +12,7 @@ import { modelReference, type FoundModel } from './model.ts';
 import { factsStatus, type TemplateFacts } from './profile.ts';
 import { transitionEvents } from '../transitions.ts';
 import { jobHealth, podsHealth, type Health } from '../service/workloadhealth.ts';
+import type { WriteFailure } from '../../../reconcile/failures.ts';
 
 /** The status of a template of aim.eai.amd.com (aim.md 7.2, 7.7). */
 
@@ -26,7 +27,7 @@ export interface TemplateSituation {
   readonly facts: TemplateFacts | undefined;
   readonly step: DiscoveryStep | undefined;
   readonly seen: DiscoveryObservation | undefined;
-  readonly failedWrites: readonly string[];
+  readonly failedWrites: readonly WriteFailure[];
   readonly now: Date;
 }
 

@@ -8,6 +8,7 @@ import type { ObservedLegacyService } from './observe.ts';
 import type { LegacyRoutePlan } from './routing.ts';
 import { sourcesOf, type LegacyStorage } from './storage.ts';
 import type { LegacyTemplateResolution } from './template.ts';
+import { describeFailure, type WriteFailure } from '../../../../reconcile/failures.ts';
 
 export interface LegacyServiceSituation {
   readonly service: LegacyAIMService;
@@ -15,7 +16,7 @@ export interface LegacyServiceSituation {
   readonly seen?: ObservedLegacyService;
   readonly route?: LegacyRoutePlan;
   readonly storage?: LegacyStorage;
-  readonly failedWrites: readonly string[];
+  readonly failedWrites: readonly WriteFailure[];
   readonly now: Date;
 }
 
@@ -57,7 +58,8 @@ const waiting = (status: 'Pending' | 'Starting', reason: string, message: string
 
 export function rowOf(situation: LegacyServiceSituation): Row {
   const { seen, failedWrites } = situation;
-  if (failedWrites[0] !== undefined) return unresolved(stopped('Failed', 'RuntimeFailed', failedWrites[0]));
+  if (failedWrites[0] !== undefined)
+    return unresolved(stopped('Failed', 'RuntimeFailed', describeFailure(failedWrites[0])));
   if (seen === undefined) {
     const message = 'spec.model is missing: say which model to serve';
     return unresolved(stopped('Failed', 'ValidationFailed', message));
