@@ -1,7 +1,7 @@
 /** A pool declared in a file, where there is no Kubernetes (--endpoints-file, file-discovery): docs/envoy.md describes the format. */
 import { readFile, stat } from 'node:fs/promises';
-import { Type, type Static, type TSchema } from 'typebox';
-import { Check, Errors } from 'typebox/value';
+import { Type, type Static, type TSchema } from '../kinds/type.ts';
+import { matches, problemWith } from '../kinds/check.ts';
 import { parseAllDocuments } from 'yaml';
 import { InferenceModelRewrite } from '../kinds/inference/inferencemodelrewrite.ts';
 import { InferenceObjective } from '../kinds/inference/inferenceobjective.ts';
@@ -102,8 +102,8 @@ function objectOf<T extends KubeObject>(kind: Kind<T>, value: object, where: str
 }
 
 function checked<S extends TSchema>(schema: S, value: unknown, where: string): Static<S> {
-  if (Check(schema, value)) return value;
-  const [error] = Errors(schema, value);
+  if (matches(schema, value)) return value;
+  const error = problemWith(schema, value);
   throw new Error(
     `${where}: ${error?.instancePath.slice(1).replaceAll('/', '.') ?? ''}: ${error?.message ?? 'is not valid'}`,
   );

@@ -1,4 +1,4 @@
-import type { Static, TSchema } from 'typebox';
+import type { Static, TSchema } from './type.ts';
 import type { FieldError } from './fielderror.ts';
 import type { KubeObject } from './object.ts';
 

@@ -1,4 +1,4 @@
-import { Type, type TProperties, type TSchema, type TSchemaOptions } from 'typebox';
+import { Type, type Static, type TProperties, type TSchema, type TSchemaOptions } from './type.ts';
 
 /**
  * Field types that Kubernetes schemas use and JSON Schema has no word for. All return plain JSON Schema that is also a
@@ -37,7 +37,7 @@ export function mapOf<S extends TSchema>(
   values: S,
   options: StructuralOptions & { minProperties?: number; maxProperties?: number } = {},
 ) {
-  return Type.Unsafe<Record<string, Type.Static<S>>>({ type: 'object', additionalProperties: values, ...options });
+  return Type.Unsafe<Record<string, Static<S>>>({ type: 'object', additionalProperties: values, ...options });
 }
 
 /** A list whose entries are merged and found by the given key fields (x-kubernetes-list-type: map). */

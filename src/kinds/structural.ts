@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import type { TSchema } from './type.ts';
 import type { KindVersion } from './kind.ts';
 import type { CelRule } from './schema.ts';
 

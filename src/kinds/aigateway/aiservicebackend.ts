@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { backendObjectReference } from '../gateway/fields.ts';
 import { describeFields, under } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';

@@ -1,4 +1,4 @@
-import { Type, type TProperties } from 'typebox';
+import { Type, type TProperties } from '../type.ts';
 import { localObjectReference, secretObjectReference } from '../gateway/fields.ts';
 import { describeFields, under } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';

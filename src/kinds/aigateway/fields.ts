@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import type { KindVersion, PrinterColumn } from '../kind.ts';
-import type { TSchema } from 'typebox';
+import type { TSchema } from '../type.ts';
 import { conditions, listMap, listSet, stringEnum } from '../schema.ts';
 
 /** Field types that the AI gateway kinds share (aigateway.md 1). */

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { conditions, int32, stringEnum } from '../schema.ts';
 import { defineAimKind } from './define.ts';
 import { currentDialect } from './dialect.ts';

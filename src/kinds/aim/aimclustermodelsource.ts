@@ -1,4 +1,4 @@
-import { Type, type TProperties } from 'typebox';
+import { Type, type TProperties } from '../type.ts';
 import { conditions, int32 } from '../schema.ts';
 import type { PrinterColumn } from '../kind.ts';
 import { defineAimKind } from './define.ts';

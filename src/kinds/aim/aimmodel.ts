@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../type.ts';
 import { conditions, stringEnum } from '../schema.ts';
 import { defineAimKind } from './define.ts';
 import { currentDialect } from './dialect.ts';

@@ -1,5 +1,5 @@
-import type { TSchema } from 'typebox';
-import { Type } from 'typebox';
+import type { TSchema } from '../type.ts';
+import { Type } from '../type.ts';
 import { defineKind, type Kind, type PrinterColumn, type ScaleSubresource } from '../kind.ts';
 import type { KubeObject } from '../object.ts';
 import { objectSchema } from '../schema.ts';

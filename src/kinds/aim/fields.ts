@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from 'typebox';
+import { Type, type Static, type TSchema } from '../type.ts';
 import { parentReference } from '../gateway/fields.ts';
 import type { PrinterColumn } from '../kind.ts';
 import type { KubeObject } from '../object.ts';

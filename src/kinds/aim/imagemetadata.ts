@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../type.ts';
 import { int32, stringMap } from '../schema.ts';
 
 /** What the labels of an AIM image say of the model in it (aim.md 6.1, 6.2). */

@@ -1,5 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1.js';
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { int32 } from '../schema.ts';
 
 const requirements = (description: string) =>

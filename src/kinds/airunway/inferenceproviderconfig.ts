@@ -1,4 +1,4 @@
-import { Type, type TSchema } from 'typebox';
+import { Type, type Static, type TSchema } from '../type.ts';
 import { count } from '../core/fields.ts';
 import { describeFields, under } from '../describe.ts';
 import { defineKind, type Kind, type ObjectOf } from '../kind.ts';
@@ -27,7 +27,7 @@ const engineCapability = Type.Object({
   gateway: Type.Optional(gateway),
 });
 
-export type EngineCapability = Type.Static<typeof engineCapability>;
+export type EngineCapability = Static<typeof engineCapability>;
 
 const flat = {
   servingModes: Type.Optional(Type.Array(stringEnum(servingModes))),

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { describeFields } from '../describe.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { objectSchema } from '../schema.ts';

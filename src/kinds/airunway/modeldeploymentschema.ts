@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type, type Static } from '../type.ts';
 import { count, orderedEnvVars, quantity, tolerations } from '../core/fields.ts';
 import { under } from '../describe.ts';
 import type { ObjectOf } from '../kind.ts';
@@ -139,7 +139,7 @@ export const status = Type.Object({
 });
 
 export type ModelDeployment = ObjectOf<typeof spec, typeof status>;
-export type ModelVolume = Type.Static<typeof volume>;
+export type ModelVolume = Static<typeof volume>;
 
 const ofGpu = { gpu: 'GPUs of each.', 'gpu.count': 'How many.', 'gpu.type': 'Their extended resource.' };
 const ofRole = { replicas: 'How many.', memory: 'Memory of each, such as 32Gi.', ...ofGpu };

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type, type Static } from '../type.ts';
 import { int32, intOrString, listMap, mapOf, type StructuralOptions } from '../schema.ts';
 
 /** Types of core/v1 that other kinds have fields of, as their generated CustomResourceDefinitions spell them. */
@@ -58,7 +58,7 @@ const envVar = Type.Object({
   ),
 });
 
-export type EnvVar = Type.Static<typeof envVar>;
+export type EnvVar = Static<typeof envVar>;
 
 /** Environment variables, merged and found by name: a second one of a name is refused. */
 export function envVars(options: StructuralOptions & { maxItems?: number } = {}) {

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { policyAncestorStatuses } from '../gateway/fields.ts';
 import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import type { PrinterColumn } from '../kind.ts';
 import { group, kind, objectName, sectionName } from '../gateway/fields.ts';
 import { freeForm, int32 } from '../schema.ts';

@@ -1,4 +1,4 @@
-import { Type, type TProperties } from 'typebox';
+import { Type, type TProperties } from '../type.ts';
 import { conditions, int32, listMap, mapOf, stringEnum, type StructuralOptions } from '../schema.ts';
 
 /** Field types of the Gateway API that several kinds share (gatewayapi.md 3.1, 5, 6). */

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf, type PrinterColumn } from '../kind.ts';
 import { conditions, int32, labelSelector, listMap, objectSchema, stringEnum } from '../schema.ts';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { under } from '../describe.ts';
 import { int32, listMap, listSet, stringEnum } from '../schema.ts';
 import {

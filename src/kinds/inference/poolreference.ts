@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { group, kind, objectName } from '../gateway/fields.ts';
 
 /** A reference to an InferencePool of the same namespace (epp.md 1.3). */

@@ -1,5 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1.js';
-import { Type, type TSchema } from 'typebox';
+import { Type, type TSchema } from '../type.ts';
 import { freeForm, intOrString, listMap, mapOf, stringMap, type StructuralOptions } from '../schema.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type * as core from 'kubernetes-types/core/v1.js';
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../type.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { freeForm, int32, listMap, mapOf, objectSchema, stringEnum } from '../schema.ts';
 import { apiGroup, container, containers, podFields } from './fields.ts';

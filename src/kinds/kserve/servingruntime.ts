@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../type.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { freeForm, int32, objectSchema } from '../schema.ts';
 import { apiGroup, containers, podFields } from './fields.ts';

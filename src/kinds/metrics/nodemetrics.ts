@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { defineKind } from '../kind.ts';
 import type { KubeObject } from '../object.ts';
 

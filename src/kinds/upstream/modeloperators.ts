@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../object.ts';
 import { freeForm, objectSchema } from '../schema.ts';

@@ -1,5 +1,5 @@
-import { Type, type Static } from 'typebox';
-import { Check, Errors } from 'typebox/value';
+import { Type, type Static } from '../../../kinds/type.ts';
+import { matches, problemWith } from '../../../kinds/check.ts';
 import {
   metrics,
   modelIdPattern,
@@ -84,8 +84,8 @@ export class DiscoveryParseError extends Error {
  */
 export function parseDiscoveryOutput(log: string): Discovery {
   const [first] = findArray(log);
-  if (!Check(entry, first)) {
-    const error = Errors(entry, first)[0];
+  if (!matches(entry, first)) {
+    const error = problemWith(entry, first);
     const where = error === undefined ? '' : `: ${error.instancePath || 'the entry'} ${error.message}`;
     throw new DiscoveryParseError(`the first profile that the image printed is not as expected${where}`);
   }

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
-import { Check, Errors } from 'typebox/value';
+import { Type } from '../../../kinds/type.ts';
+import { matches, problemWith } from '../../../kinds/check.ts';
 import type { ImageMetadata, RecommendedDeployment } from '../../../kinds/aim/imagemetadata.ts';
 
 /** What the labels of an AIM image tell of it (aim.md 6.2): `status.imageMetadata` of a model. */
@@ -96,8 +96,8 @@ function deployments(text: string | undefined): RecommendedDeployment[] | undefi
       'the image label model.recommendedDeployments is not a JSON list: rebuild the image, or set spec.imageMetadata',
     );
   }
-  if (!Check(deploymentList, value)) {
-    const error = Errors(deploymentList, value)[0];
+  if (!matches(deploymentList, value)) {
+    const error = problemWith(deploymentList, value);
     throw new ImageLabelError(
       `the image label model.recommendedDeployments is not a list of deployments: ${error?.instancePath ?? ''} ${error?.message ?? ''}`,
     );

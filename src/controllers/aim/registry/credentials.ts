@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
-import { Check } from 'typebox/value';
+import { Type } from '../../../kinds/type.ts';
+import { matches } from '../../../kinds/check.ts';
 import type { Secret } from '../../../kinds/core/secret.ts';
 
 /** Credentials of image pull secrets (types kubernetes.io/dockerconfigjson and kubernetes.io/dockercfg). */
@@ -37,7 +37,9 @@ export function credentialsOf(secret: Secret): RegistryCredential[] {
   }
   const value = parseJson(Buffer.from(encoded, 'base64').toString('utf8'));
   const found =
-    key === '.dockerconfigjson' ? Check(dockerConfig, value) && (value.auths ?? {}) : Check(entries, value) && value;
+    key === '.dockerconfigjson'
+      ? matches(dockerConfig, value) && (value.auths ?? {})
+      : matches(entries, value) && value;
   if (found === false) throw new PullSecretError(`${name}: ${key} is not a docker configuration with auths`);
   return Object.entries(found).flatMap(([server, { auth, username, password }]) => {
     const pair = auth === undefined || auth === '' ? { username, password } : decodePair(auth);

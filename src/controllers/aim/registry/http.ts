@@ -1,4 +1,5 @@
-import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import { Agent, proxyAgent } from '../../../wire/undici.ts';
 import { RegistryError } from './errors.ts';
 
 /** HTTP for registries: bounded in time, size and redirects, without ever sending credentials to another origin. */
@@ -37,10 +38,10 @@ export function createRegistryHttp(): RegistryHttp {
   };
   const direct = new Agent({ ...timeouts, connections: 4 });
   // Clusters often reach registries through the proxy of HTTPS_PROXY and NO_PROXY.
-  const proxied = new EnvHttpProxyAgent({ ...timeouts, connections: 4 });
+  let proxied: Dispatcher | undefined;
 
   const once = async (url: URL, options: GetOptions): Promise<RegistryResponse> => {
-    const dispatcher = isLoopback(url.hostname) ? direct : proxied;
+    const dispatcher = isLoopback(url.hostname) ? direct : (proxied ??= proxyAgent({ ...timeouts, connections: 4 }));
     const response = await dispatcher.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
@@ -77,7 +78,7 @@ export function createRegistryHttp(): RegistryHttp {
       throw new RegistryError('Invalid', `${url.host} redirects more than ${String(maxRedirects)} times`);
     },
     close: async () => {
-      await Promise.all([direct.destroy(), proxied.destroy()]);
+      await Promise.all([direct.destroy(), proxied?.destroy()]);
     },
   };
 }

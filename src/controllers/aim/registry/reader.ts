@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Type, type Static, type TSchema } from 'typebox';
-import { Check } from 'typebox/value';
+import { Type, type Static, type TSchema } from '../../../kinds/type.ts';
+import { matches } from '../../../kinds/check.ts';
 import type { ImageReference } from './imagereference.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { credentialsFor, type RegistryCredential } from './credentials.ts';
@@ -241,7 +241,7 @@ function basicOf({ username, password }: RegistryCredential): string {
 function isIndex(response: RegistryResponse): boolean {
   const type = (response.headers['content-type'] ?? '').split(';')[0]?.trim();
   if (indexTypes.some((known) => known === type)) return true;
-  return !manifestTypes.some((known) => known === type) && Check(indexSchema, json(response));
+  return !manifestTypes.some((known) => known === type) && matches(indexSchema, json(response));
 }
 
 /** The digest of the platform we read of: labels rarely differ between platforms, so any other will do where it is missing. */
@@ -262,7 +262,7 @@ function verifyDigest(body: Buffer, digest: string, what: string): void {
 
 function parse<S extends TSchema>(schema: S, response: RegistryResponse, what: string): Static<S> {
   const value = json(response);
-  if (Check(schema, value)) return value;
+  if (matches(schema, value)) return value;
   throw new RegistryError(
     'Invalid',
     `${what}, as ${response.url.host} gives it, is not what the OCI specification describes`,

@@ -1,5 +1,5 @@
-import { Type, type Static, type TSchema } from 'typebox';
-import { Check } from 'typebox/value';
+import { Type, type Static, type TSchema } from '../../../kinds/type.ts';
+import { matches } from '../../../kinds/check.ts';
 import { dockerHub } from './imagereference.ts';
 import { credentialsFor } from './credentials.ts';
 import { RegistryError } from './errors.ts';
@@ -127,6 +127,6 @@ function parse<S extends TSchema>(schema: S, response: RegistryResponse, what: s
   } catch {
     value = undefined;
   }
-  if (Check(schema, value)) return value;
+  if (matches(schema, value)) return value;
   throw new RegistryError('Invalid', `${what} come in a form that is not known`);
 }

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../../type.ts';
 import { conditions } from '../../schema.ts';
 import { defineAimKind } from '../define.ts';
 import { legacyDialect } from '../dialect.ts';

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../../type.ts';
 import { conditions, freeForm, int32, stringMap } from '../../schema.ts';
 import { templateCaching } from '../aimservicetemplate.ts';
 import { defineAimKind } from '../define.ts';

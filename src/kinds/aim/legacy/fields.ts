@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../../type.ts';
 import { int32 } from '../../schema.ts';
 import { sourceUri } from '../fields.ts';
 import { envVars, quantity } from '../../core/fields.ts';
