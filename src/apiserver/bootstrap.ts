@@ -22,13 +22,14 @@ const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 /** The objects every cluster has from its first moment. */
 export async function createBootstrapObjects(dependencies: Dependencies): Promise<void> {
   const { resources } = dependencies;
-  for (const name of namespaces) {
-    await ensure(dependencies, objectOf(Namespace, { name }));
-    await createNamespaceObjects(dependencies, name);
-  }
   const kinds = new Set(resources.all.map(({ kind }) => kind));
-  for (const role of bootstrapRoles([...kinds])) await ensure(dependencies, role, 'update');
-  await ensure(dependencies, kubernetesService());
+  // At once: writes that wait for the disk together wait once, and these are a hundred.
+  await Promise.all(namespaces.map((name) => ensure(dependencies, objectOf(Namespace, { name }))));
+  await Promise.all([
+    ...namespaces.map((name) => createNamespaceObjects(dependencies, name)),
+    ...bootstrapRoles([...kinds]).map((role) => ensure(dependencies, role, 'update')),
+    ensure(dependencies, kubernetesService()),
+  ]);
 }
 
 function kubernetesService(clusterIP?: string): JsonObject {
@@ -57,9 +58,11 @@ export const rootCertificateName = 'kube-root-ca.crt';
 
 /** What a namespace is given when it comes into being. */
 export async function createNamespaceObjects(dependencies: Dependencies, namespace: string): Promise<void> {
-  await ensure(dependencies, objectOf(ServiceAccount, { name: 'default', namespace }));
   const authority = objectOf(ConfigMap, { name: rootCertificateName, namespace });
-  await ensure(dependencies, { ...authority, data: { 'ca.crt': dependencies.caCertificate } }, 'update');
+  await Promise.all([
+    ensure(dependencies, objectOf(ServiceAccount, { name: 'default', namespace })),
+    ensure(dependencies, { ...authority, data: { 'ca.crt': dependencies.caCertificate } }, 'update'),
+  ]);
 }
 
 function objectOf(kind: Kind, metadata: JsonObject): JsonObject {

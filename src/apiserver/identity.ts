@@ -1,20 +1,6 @@
-import 'reflect-metadata';
-import { randomBytes, webcrypto } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
 
 /** What the API server proves itself with and what its clients prove themselves with. Kept in the data directory, mode 0600. */
 export interface Identity {
@@ -27,8 +13,6 @@ export interface Identity {
   token: string;
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const tenYearsMs = 10 * 365 * 24 * 3600 * 1000;
 const serverNames = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
 
 /** Reads the identity of a data directory; makes it at the first start, for these addresses and names. */
@@ -44,6 +28,8 @@ export async function loadIdentity(
     writeAuthority(directory, stored);
     return stored;
   }
+  // Only a first start pays for loading what makes certificates.
+  const { makeCertificates } = await import('./certificates.ts');
   const identity = { ...(await makeCertificates(addresses, names)), token: randomBytes(32).toString('base64url') };
   // Renamed into place: a crash leaves no half-written identity behind.
   writeFileSync(`${file}.new`, JSON.stringify(identity), { mode: 0o600 });
@@ -76,57 +62,6 @@ function parseIdentity(text: string, file: string): Identity | undefined {
     token: field('token'),
     ...('caKey' in fields && { caKey: field('caKey') }),
   };
-  const expires = new X509Certificate(identity.serverCertificate).notAfter;
+  const expires = new X509Certificate(identity.serverCertificate).validToDate;
   return expires.getTime() > Date.now() ? identity : undefined;
-}
-
-async function makeCertificates(
-  addresses: readonly string[],
-  names: readonly string[],
-): Promise<Omit<Identity, 'token'>> {
-  const caKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const serverKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const notBefore = new Date(Date.now() - 3600 * 1000);
-  const notAfter = new Date(Date.now() + tenYearsMs);
-  const ca = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=headgate-ca',
-    keys: caKeys,
-    signingAlgorithm: algorithm,
-    notBefore,
-    notAfter,
-    extensions: [
-      new BasicConstraintsExtension(true, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign | KeyUsageFlags.digitalSignature, true),
-      await SubjectKeyIdentifierExtension.create(caKeys.publicKey),
-    ],
-  });
-  const server = await X509CertificateGenerator.create({
-    subject: 'CN=headgate-apiserver',
-    issuer: ca.subject,
-    publicKey: serverKeys.publicKey,
-    signingKey: caKeys.privateKey,
-    signingAlgorithm: algorithm,
-    notBefore,
-    notAfter,
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      await AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
-      new SubjectAlternativeNameExtension([
-        ...names.map((value) => ({ type: 'dns' as const, value })),
-        ...addresses.map((value) => ({ type: 'ip' as const, value })),
-      ]),
-    ],
-  });
-  return {
-    caCertificate: ca.toString('pem'),
-    caKey: await privateKeyPem(caKeys.privateKey),
-    serverCertificate: server.toString('pem'),
-    serverKey: await privateKeyPem(serverKeys.privateKey),
-  };
-}
-
-async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
-  return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }

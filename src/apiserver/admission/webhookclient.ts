@@ -1,4 +1,4 @@
-import { Agent, request as httpRequest } from 'undici';
+import { Agent, request as httpRequest } from '../../wire/undici.ts';
 import type { ServiceReference, WebhookClientConfig } from 'kubernetes-types/admissionregistration/v1.js';
 import { keyOf } from '../../kinds/object.ts';
 import { isObject, listAt, stringAt, valueAt, type JsonObject } from '../json.ts';

@@ -1,7 +1,7 @@
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import { isObject, listAt, objectAt, stringAt, type JsonObject } from '../json.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required, type FieldError } from '../status.ts';
-import { compileValueCheck } from '../schema/values.ts';
+import { checkValue } from '../schema/values.ts';
 import { checkSchemaRules } from './rules.ts';
 
 /** Whether the schema of a CustomResourceDefinition is a structural schema the API can work with (apiextensions.k8s.io/v1). */
@@ -108,13 +108,13 @@ function checkDefault(schema: JsonObject, path: string, level: Level, errors: Fi
     errors.push(forbiddenField(`${path}.default`, 'must not be set at the root'));
     return;
   }
-  const check = compileValueCheck({ type: 'object', properties: { default: asStructural(schema) } }, false);
+  const holder = { type: 'object' as const, properties: { default: asStructural(schema) } };
   try {
-    for (const error of check({ default: schema['default'] })) {
+    for (const error of checkValue(holder, { default: schema['default'] }, 'custom')) {
       errors.push({ ...error, field: `${path}.${error.field}` });
     }
   } catch {
-    // A schema that does not compile is reported for what is wrong with it.
+    // A schema that cannot be followed is reported for what is wrong with it.
   }
 }
 

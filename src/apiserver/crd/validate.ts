@@ -31,6 +31,9 @@ export function validateDefinition(crd: JsonObject, previous: JsonObject | undef
   checkConversion(crd, errors);
   checkNames(objectAt(crd, 'spec', 'names') ?? {}, errors);
   checkVersions(crd, errors);
+  // What has been checked once is not checked again with every change of the status.
+  const known = previous === undefined ? undefined : valueAt(previous, 'spec', 'versions');
+  if (!equalJson(valueAt(crd, 'spec', 'versions'), known)) checkSchemas(crd, errors);
   checkStoredVersions(crd, errors);
   if (previous !== undefined) checkImmutable(crd, previous, errors);
   return errors;
@@ -84,7 +87,7 @@ function checkNames(names: JsonObject, errors: FieldError[]): void {
 }
 
 function checkVersions(crd: JsonObject, errors: FieldError[]): void {
-  const versions = listAt(crd, 'spec', 'versions').filter(isObject);
+  const versions = versionsOf(crd);
   const field = 'spec.versions';
   const stored = versions.filter((version) => version['storage'] === true);
   if (versions.length === 0) errors.push(required(field, 'must have exactly one version marked as storage version'));
@@ -106,12 +109,15 @@ function checkVersions(crd: JsonObject, errors: FieldError[]): void {
     checkSubresources(version, versions[0], `${path}.subresources`, errors);
     checkColumns(version, `${path}.additionalPrinterColumns`, errors);
   }
-  checkSchemas(versions, errors);
+}
+
+function versionsOf(crd: JsonObject): JsonObject[] {
+  return listAt(crd, 'spec', 'versions').filter(isObject);
 }
 
 /** Errors of a schema that all versions share are reported once, where kube-apiserver does. */
-function checkSchemas(versions: readonly JsonObject[], errors: FieldError[]): void {
-  const schemas = versions.map((version) => valueAt(version, 'schema', 'openAPIV3Schema'));
+function checkSchemas(crd: JsonObject, errors: FieldError[]): void {
+  const schemas = versionsOf(crd).map((version) => valueAt(version, 'schema', 'openAPIV3Schema'));
   const [first, ...others] = schemas;
   if (first !== undefined && others.every((schema) => equalJson(schema, first))) {
     errors.push(...checkStructuralSchema(first, 'spec.validation.openAPIV3Schema'));

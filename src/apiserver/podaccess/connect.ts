@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { createRequire } from 'node:module';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type WebSocket } from 'ws';
+import type * as ws from 'ws';
 import { keyOf } from '../../kinds/object.ts';
 import { stringAt } from '../json.ts';
 import type { ApiRequest } from '../request.ts';
@@ -24,19 +25,28 @@ const maxMessageBytes = 4 * 1024 * 1024;
 interface Route {
   protocols: readonly string[];
   /** Begins what the connection is for, so that a refusal is an answer and not a broken connection. */
-  begin(): (socket: WebSocket) => void;
+  begin(): (socket: ws.WebSocket) => void;
 }
 
+const requireLater = createRequire(import.meta.url);
+
 export function createPodConnections(server: Server): PodConnections {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false });
   const chosen = new WeakMap<IncomingMessage, string>();
-  sockets.on('headers', (headers, raw) => {
-    headers.push(`Sec-WebSocket-Protocol: ${chosen.get(raw) ?? ''}`);
-  });
+  let opened: ws.WebSocketServer | undefined;
+  /** Loaded with the first connection: most runs see none. */
+  const open = (): ws.WebSocketServer => {
+    const { WebSocketServer } = requireLater('ws') as typeof ws;
+    const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false });
+    sockets.on('headers', (headers, raw) => {
+      headers.push(`Sec-WebSocket-Protocol: ${chosen.get(raw) ?? ''}`);
+    });
+    return sockets;
+  };
 
   return {
     connect(request, socket, head) {
       const route = routeOf(server, request);
+      const sockets = (opened ??= open());
       chosen.set(request.raw, protocolOf(request.raw, route.protocols));
       // Kubernetes' names of subprotocols have characters that ws does not let pass.
       delete request.raw.headers['sec-websocket-protocol'];
@@ -49,8 +59,8 @@ export function createPodConnections(server: Server): PodConnections {
       sockets.handleUpgrade(request.raw, socket, head, serve);
     },
     close() {
-      for (const client of sockets.clients) client.terminate();
-      sockets.close();
+      for (const client of opened?.clients ?? []) client.terminate();
+      opened?.close();
     },
   };
 }

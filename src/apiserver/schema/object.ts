@@ -10,7 +10,7 @@ import { checkMetadata } from './metadata.ts';
 import { hasSlowPatterns, withinPatternTime } from './patterntime.ts';
 import { ratcheted } from './ratcheting.ts';
 import { applySchema } from './structure.ts';
-import { compileValueCheck } from './values.ts';
+import { checkValue } from './values.ts';
 
 /** One version of a kind as the server handles it: its schema made ready to decode and validate objects. */
 export interface ObjectSchema {
@@ -37,7 +37,7 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
     type: 'object',
     properties: { apiVersion: string, kind: string, metadata, ...own.properties },
   };
-  const checkValue = compileValueCheck(structural, kind.builtin);
+  const words = kind.builtin ? 'builtin' : 'custom';
   const apiVersion = apiVersionOf(kind, version.name);
   let slow: boolean | undefined;
 
@@ -68,7 +68,10 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
 
   function validate(object: StoredObject, previous: StoredObject | undefined): FieldError[] {
     const before = kind.builtin ? undefined : previous;
-    const errors = [...checkMetadata(kind, object), ...ratcheted(structural, object, before, checkValue(object))];
+    const errors = [
+      ...checkMetadata(kind, object),
+      ...ratcheted(structural, object, before, checkValue(structural, object, words)),
+    ];
     const lists: FieldError[] = [];
     checkLists(structural, object, '', lists, kind.builtin);
     if (lists.length > 0 && !hadListErrors(structural, before)) errors.push(...lists);

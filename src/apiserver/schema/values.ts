@@ -1,155 +1,242 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { StructuralSchema } from '../../kinds/structural.ts';
+import { equalJson, isObject, type JsonObject } from '../json.ts';
 import { invalidValue, notSupported, required, shown, type FieldError } from '../status.ts';
 
 /**
  * Checks values against the JSON Schema keywords of a schema, in the words of kube-apiserver. Unknown fields and defaults
  * are the business of structure.ts, rules of cel.ts.
+ *
+ * The schema is followed as it is. A compiler of validators (ajv) takes some 100 ms for each of a cluster's larger kinds, which made
+ * most of the start of `headgate up`, and its code stays in memory; following a Pod's schema takes some ten microseconds.
+ * test/apiserver/schema/values.test.ts compares the two.
  */
-export type ValueCheck = (value: unknown) => FieldError[];
 
-const ajv = new Ajv({
-  strict: false,
-  logger: false,
-  allErrors: true,
-  verbose: true,
-  ownProperties: true,
-  unicodeRegExp: false,
-  formats: {
-    int32: { type: 'number', validate: (value: number) => value >= -2147483648 && value <= 2147483647 },
-    int64: { type: 'number', validate: () => true },
-    'date-time': (text: string) =>
-      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text) && !Number.isNaN(Date.parse(text)),
-    byte: (text: string) => /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text),
-    quantity: (text: string) => /^[+-]?(\d+|\d+\.\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/.test(text),
-  },
-});
-ajv.addKeyword({
-  keyword: 'x-kubernetes-int-or-string',
-  validate: (wanted: boolean, value: unknown) => !wanted || typeof value === 'string' || Number.isInteger(value),
-});
+/** Kubernetes' own kinds, whose validation is written in Go, say some things otherwise than custom resources. */
+export type Words = 'builtin' | 'custom';
 
-/** Compiles on first use: a Pod's schema takes a while. */
-export function compileValueCheck(schema: StructuralSchema, builtin: boolean): ValueCheck {
-  let compiled: ValidateFunction | undefined;
-  return (value) => {
-    compiled ??= ajv.compile(withSharedDefinitions(schema));
-    if (compiled(value)) return [];
-    return (compiled.errors ?? [])
-      .filter((error) => !insideBranch(error.schemaPath))
-      .map((error) => (builtin ? builtinError(error, value) : undefined) ?? fieldError(error, value));
-  };
+/** A schema of a CustomResourceDefinition may say more than our own kinds do. */
+interface ValueSchema extends StructuralSchema {
+  maximum?: number;
+  minimum?: number;
+  /** A number, or true: `maximum` itself is not allowed. */
+  exclusiveMaximum?: number | boolean;
+  exclusiveMinimum?: number | boolean;
+  multipleOf?: number;
+  maxLength?: number;
+  minLength?: number;
+  pattern?: string;
+  maxItems?: number;
+  minItems?: number;
+  maxProperties?: number;
+  minProperties?: number;
+  patternProperties?: Record<string, ValueSchema>;
+  allOf?: readonly ValueSchema[];
+  anyOf?: readonly ValueSchema[];
+  oneOf?: readonly ValueSchema[];
+  not?: ValueSchema;
 }
 
-/** Kubernetes' types appear many times in one schema: they become references, so that each is compiled once. */
-function withSharedDefinitions(root: StructuralSchema): object {
-  const definitions: Record<string, unknown> = {};
-  const visit = (schema: StructuralSchema): object => {
-    const { properties, items, additionalProperties } = schema;
-    return {
-      ...schema,
-      ...(properties !== undefined && {
-        properties: Object.fromEntries(Object.entries(properties).map(([name, field]) => [name, reference(field)])),
-      }),
-      ...(items !== undefined && { items: reference(items) }),
-      ...(typeof additionalProperties === 'object' && { additionalProperties: reference(additionalProperties) }),
+/** All that is wrong with a value; fields are named from it on (`spec.rules[0].name`). */
+export function checkValue(schema: StructuralSchema, value: unknown, words: Words): FieldError[] {
+  const errors: FieldError[] = [];
+  checkNode(schema, value, { field: '', words, errors });
+  return errors;
+}
+
+interface Place {
+  readonly field: string;
+  readonly words: Words;
+  readonly errors: FieldError[];
+}
+
+function checkNode(schema: ValueSchema, value: unknown, place: Place): void {
+  if (!hasType(schema, value)) {
+    place.errors.push(typeInvalid(place.field, value, schema.type ?? ''));
+    return;
+  }
+  if (typeof value === 'number') checkNumber(schema, value, place);
+  else if (typeof value === 'string') checkString(schema, value, place);
+  checkAnyType(schema, value, place);
+  if (Array.isArray(value)) checkArray(schema, value, place);
+  else if (isObject(value)) checkObject(schema, value, place);
+}
+
+function hasType({ type, nullable }: ValueSchema, value: unknown): boolean {
+  switch (type) {
+    case undefined:
+      return true;
+    case 'object':
+      if (isObject(value)) return true;
+      break;
+    case 'array':
+      if (Array.isArray(value)) return true;
+      break;
+    case 'integer':
+      if (Number.isInteger(value)) return true;
+      break;
+    case 'number':
+      if (Number.isFinite(value)) return true;
+      break;
+    default:
+      if (typeof value === type) return true;
+  }
+  return nullable === true && value === null;
+}
+
+function checkNumber(schema: ValueSchema, value: number, place: Place): void {
+  const { maximum, minimum, exclusiveMaximum, exclusiveMinimum, multipleOf, format } = schema;
+  const wrong = (why: string): void => {
+    place.errors.push(invalidValue(place.field, value, why));
+  };
+  const inBody = `${place.field} in body should be`;
+  if (maximum !== undefined && value > maximum) {
+    wrong(place.words === 'builtin' ? outOfRange(schema) : `${inBody} less than or equal to ${maximum}`);
+  }
+  if (minimum !== undefined && value < minimum) {
+    wrong(place.words === 'builtin' ? outOfRange(schema) : `${inBody} greater than or equal to ${minimum}`);
+  }
+  const below = exclusiveMaximum === true ? maximum : exclusiveMaximum;
+  if (typeof below === 'number' && value >= below && !(maximum !== undefined && value > maximum)) {
+    wrong(`${inBody} less than ${below}`);
+  }
+  const above = exclusiveMinimum === true ? minimum : exclusiveMinimum;
+  if (typeof above === 'number' && value <= above && !(minimum !== undefined && value < minimum)) {
+    wrong(`${inBody} greater than ${above}`);
+  }
+  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) wrong(`${inBody} a multiple of ${multipleOf}`);
+  if (format === 'int32' && (value < -2147483648 || value > 2147483647)) {
+    wrong(formatMessage(`${place.field} in body`, format, value));
+  }
+}
+
+function outOfRange({ minimum, maximum }: ValueSchema): string {
+  // 0 stands for a port that is not set.
+  if (maximum === 65535) return 'must be between 1 and 65535, inclusive';
+  if (minimum === undefined) return `must be less than or equal to ${maximum ?? 0}`;
+  if (maximum === undefined) return `must be greater than or equal to ${minimum}`;
+  return `must be between ${minimum} and ${maximum}, inclusive`;
+}
+
+const formats: Readonly<Record<string, (text: string) => boolean>> = {
+  'date-time': (text) =>
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text) && !Number.isNaN(Date.parse(text)),
+  byte: (text) => /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text),
+  quantity: (text) => /^[+-]?(\d+|\d+\.\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/.test(text),
+};
+
+const patterns = new WeakMap<ValueSchema, RegExp>();
+
+function checkString(schema: ValueSchema, value: string, { field, errors }: Place): void {
+  const { maxLength, minLength, pattern, format } = schema;
+  const length = maxLength === undefined && minLength === undefined ? 0 : charactersIn(value);
+  if (maxLength !== undefined && length > maxLength) {
+    errors.push({ reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${maxLength} bytes` });
+  }
+  if (minLength !== undefined && length < minLength) {
+    errors.push(invalidValue(field, value, `${field} in body should be at least ${minLength} chars long`));
+  }
+  if (pattern !== undefined && !patternOf(schema, pattern).test(value)) {
+    errors.push(invalidValue(field, value, `${field} in body should match '${pattern}'`));
+  }
+  if (format !== undefined && Object.hasOwn(formats, format) && formats[format]?.(value) === false) {
+    errors.push(invalidValue(field, value, formatMessage(`${field} in body`, format, value)));
+  }
+}
+
+function patternOf(schema: ValueSchema, pattern: string): RegExp {
+  const known = patterns.get(schema);
+  if (known !== undefined) return known;
+  const compiled = new RegExp(pattern);
+  patterns.set(schema, compiled);
+  return compiled;
+}
+
+/** A pair of surrogates is one. */
+function charactersIn(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    count++;
+    if ((text.codePointAt(at) ?? 0) > 0xffff) at++;
+  }
+  return count;
+}
+
+function checkAnyType(schema: ValueSchema, value: unknown, place: Place): void {
+  const { not, anyOf, oneOf, allOf } = schema;
+  const { field, errors } = place;
+  if (schema.enum?.some((allowed) => equalJson(allowed, value)) === false) {
+    errors.push(notSupported(field, value, [...schema.enum]));
+  }
+  if (not !== undefined && fits(not, value, place)) {
+    errors.push(invalidValue(field, value, `${shown(field)} must not validate the schema (not)`));
+  }
+  if (anyOf?.some((branch) => fits(branch, value, place)) === false) {
+    errors.push(invalidValue(field, value, `${shown(field)} must validate at least one schema (anyOf)`));
+  }
+  if (oneOf !== undefined && oneOf.filter((branch) => fits(branch, value, place)).length !== 1) {
+    errors.push(invalidValue(field, value, `${shown(field)} must validate one and only one schema (oneOf)`));
+  }
+  for (const branch of allOf ?? []) checkNode(branch, value, place);
+  if (schema['x-kubernetes-int-or-string'] === true && typeof value !== 'string' && !Number.isInteger(value)) {
+    if (!(schema.nullable === true && value === null)) errors.push(typeInvalid(field, value, 'integer or string'));
+  }
+}
+
+/** What is wrong in a branch of anyOf, oneOf or not would only repeat what the error of the whole says. */
+function fits(schema: ValueSchema, value: unknown, place: Place): boolean {
+  const errors: FieldError[] = [];
+  checkNode(schema, value, { ...place, errors });
+  return errors.length === 0;
+}
+
+function checkArray(schema: ValueSchema, value: readonly unknown[], place: Place): void {
+  const { maxItems, minItems, items } = schema;
+  const { field, words, errors } = place;
+  if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(field, value.length, maxItems));
+  if (minItems !== undefined && value.length < minItems) {
+    const why = `${field} in body should have at least ${minItems} items`;
+    errors.push(words === 'builtin' ? required(field) : invalidValue(field, value.length, why));
+  }
+  if (items === undefined) return;
+  for (const [index, item] of value.entries()) {
+    checkNode(items, item, { field: `${field}[${index}]`, words, errors });
+  }
+}
+
+function checkObject(schema: ValueSchema, value: JsonObject, place: Place): void {
+  const { maxProperties, minProperties, properties, patternProperties, additionalProperties } = schema;
+  const { field, words, errors } = place;
+  const names = Object.keys(value);
+  if (maxProperties !== undefined && names.length > maxProperties) {
+    errors.push(tooMany(field, names.length, maxProperties));
+  }
+  if (minProperties !== undefined && names.length < minProperties) {
+    errors.push(invalidValue(field, names.length, `${field} in body should have at least ${minProperties} properties`));
+  }
+  const below = (name: string): string => (field === '' ? name : `${field}.${name}`);
+  for (const name of schema.required ?? []) {
+    if (!Object.hasOwn(value, name) || value[name] === undefined) errors.push(required(below(name)));
+  }
+  for (const name of names) {
+    const given = value[name];
+    if (given === undefined) continue;
+    const check = (one: ValueSchema): void => {
+      checkNode(one, given, { field: below(name), words, errors });
     };
-  };
-  const reference = (schema: StructuralSchema): object => {
-    const model = schema['x-model'];
-    if (model === undefined || schema.type !== 'object') return visit(schema);
-    if (!Object.hasOwn(definitions, model)) {
-      definitions[model] = undefined;
-      definitions[model] = visit(schema);
+    const own = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const matching = Object.entries(patternProperties ?? {}).filter(([pattern]) => new RegExp(pattern).test(name));
+    if (own !== undefined) check(own);
+    for (const [, one] of matching) check(one);
+    if (own !== undefined || matching.length > 0) continue;
+    if (typeof additionalProperties === 'object') check(additionalProperties);
+    else if (additionalProperties === false) {
+      errors.push(invalidValue(field, value, `${field} in body must NOT have additional properties`));
     }
-    return { $ref: `#/$defs/${model}` };
-  };
-  return { ...visit(root), $defs: definitions };
-}
-
-/** Errors of the branches of anyOf and oneOf only repeat what the error of the whole says. */
-function insideBranch(schemaPath: string): boolean {
-  return /\/(anyOf|oneOf|not)\//.test(schemaPath);
-}
-
-/** What the validation of Kubernetes' own kinds, which is written in Go, says otherwise than that of custom resources. */
-function builtinError(error: ErrorObject, root: unknown): FieldError | undefined {
-  const field = fieldPath(error.instancePath, root);
-  const { minimum, maximum } = (error.parentSchema ?? {}) as { minimum?: number; maximum?: number };
-  switch (error.keyword) {
-    case 'minItems':
-      return required(field);
-    case 'minimum':
-    case 'maximum': {
-      const value: unknown = error.data;
-      // 0 stands for a port that is not set.
-      if (maximum === 65535) return invalidValue(field, value, 'must be between 1 and 65535, inclusive');
-      if (minimum === undefined) return invalidValue(field, value, `must be less than or equal to ${maximum}`);
-      if (maximum === undefined) return invalidValue(field, value, `must be greater than or equal to ${minimum}`);
-      return invalidValue(field, value, `must be between ${minimum} and ${maximum}, inclusive`);
-    }
-    default:
-      return undefined;
   }
 }
 
-function fieldError(error: ErrorObject, root: unknown): FieldError {
-  const field = fieldPath(error.instancePath, root);
-  const params: Record<string, unknown> = error.params;
-  const value: unknown = error.data;
-  const limit = Number(params['limit']);
-  const inBody = `${field} in body`;
-  switch (error.keyword) {
-    case 'required': {
-      const missing = String(params['missingProperty']);
-      return required(field === '' ? missing : `${field}.${missing}`);
-    }
-    case 'enum':
-      return notSupported(field, value, listOf(params['allowedValues']));
-    case 'type':
-      return typeInvalid(field, value, String(params['type']));
-    case 'x-kubernetes-int-or-string':
-      return typeInvalid(field, value, 'integer or string');
-    case 'maxLength':
-      return { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${limit} bytes` };
-    case 'maxItems':
-    case 'maxProperties': {
-      const actual = sizeOf(value);
-      return { reason: 'FieldValueTooMany', field, message: `Too many: ${actual}: must have at most ${limit} items` };
-    }
-    case 'minItems':
-      return invalidValue(
-        field,
-        Array.isArray(value) ? value.length : 0,
-        `${inBody} should have at least ${limit} items`,
-      );
-    case 'minProperties':
-      return invalidValue(field, sizeOf(value), `${inBody} should have at least ${limit} properties`);
-    case 'minLength':
-      return invalidValue(field, value, `${inBody} should be at least ${limit} chars long`);
-    case 'pattern':
-      return invalidValue(field, value, `${inBody} should match '${String(params['pattern'])}'`);
-    case 'minimum':
-      return invalidValue(field, value, `${inBody} should be greater than or equal to ${limit}`);
-    case 'maximum':
-      return invalidValue(field, value, `${inBody} should be less than or equal to ${limit}`);
-    case 'exclusiveMinimum':
-      return invalidValue(field, value, `${inBody} should be greater than ${limit}`);
-    case 'exclusiveMaximum':
-      return invalidValue(field, value, `${inBody} should be less than ${limit}`);
-    case 'multipleOf':
-      return invalidValue(field, value, `${inBody} should be a multiple of ${String(params['multipleOf'])}`);
-    case 'format':
-      return invalidValue(field, value, formatMessage(inBody, String(params['format']), value));
-    case 'oneOf':
-      return invalidValue(field, value, `${shown(field)} must validate one and only one schema (oneOf)`);
-    case 'anyOf':
-      return invalidValue(field, value, `${shown(field)} must validate at least one schema (anyOf)`);
-    case 'not':
-      return invalidValue(field, value, `${shown(field)} must not validate the schema (not)`);
-    default:
-      return invalidValue(field, value, `${inBody} ${error.message ?? `breaks ${error.keyword}`}`);
-  }
+function tooMany(field: string, actual: number, limit: number): FieldError {
+  return { reason: 'FieldValueTooMany', field, message: `Too many: ${actual}: must have at most ${limit} items` };
 }
 
 function typeInvalid(field: string, value: unknown, type: string): FieldError {
@@ -163,30 +250,4 @@ function formatMessage(inBody: string, format: string, value: unknown): string {
     return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   }
   return `${inBody} must be of type ${format}: ${shown(value)}`;
-}
-
-function sizeOf(value: unknown): number {
-  if (Array.isArray(value)) return value.length;
-  return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
-}
-
-function listOf(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-/** `/spec/rules/0/name` as Kubernetes writes it: `spec.rules[0].name`. */
-function fieldPath(pointer: string, root: unknown): string {
-  let path = '';
-  let value: unknown = root;
-  for (const escaped of pointer.split('/').slice(1)) {
-    const part = escaped.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (Array.isArray(value)) {
-      path += `[${part}]`;
-      value = value[Number(part)];
-    } else {
-      path += path === '' ? part : `.${part}`;
-      value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[part] : undefined;
-    }
-  }
-  return path;
 }
