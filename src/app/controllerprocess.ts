@@ -9,11 +9,8 @@ import { electLeader, type Leadership } from '../kube/leader.ts';
 import { createInformerCache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { ClusterController } from './clustercontrollers.ts';
 import { startMetricsServer } from './metricsserver.ts';
-
-/** Controllers that work on any Kubernetes API; those of Gateways belong to the gateway of `headgate up`. */
-export const clusterControllers = ['aim', 'aigateway', 'airunway'] as const;
-export type ClusterController = (typeof clusterControllers)[number];
 
 export interface ControllerProcessOptions {
   /** A kubeconfig with a token; without one: the ServiceAccount of the Pod, or KUBECONFIG. */

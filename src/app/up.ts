@@ -26,7 +26,6 @@ import type { Log } from '../telemetry/log.ts';
 import { airunwayImage, ensureAirunwayPod } from './airunwaypod.ts';
 import { applyManifests } from './apply.ts';
 import { adminUrlFile, openDataDir } from './datadir.ts';
-import { startGateway } from './gateway.ts';
 import { readManifests } from './manifests.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
 import { createPartLog } from './partlog.ts';
@@ -45,6 +44,8 @@ export interface UpOptions {
   /** Controller names of the GatewayClasses to act for. */
   claimedControllers: readonly string[];
   debugHeaders: boolean;
+  /** Run the built-in programs of each Pod in a process of its own. */
+  isolatePods: boolean;
   /** How ModelDeployments are served. */
   airunway: AirunwaySettings;
   version: string;
@@ -137,14 +138,20 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     parts: new Map([[airunwayImage, airunway.part]]),
     gpus,
     entry: { execPath: process.execPath, args: [commandLine()] },
-    // Nine programs of the same code start for the quickstart: what one compiled, the others load.
-    env: { ...apiEnvironment(api.url), NODE_COMPILE_CACHE: path.join(dataDir.path, 'compile-cache') },
+    isolatePods: options.isolatePods,
+    compileCache: process.env['NODE_COMPILE_CACHE'],
+    env: apiEnvironment(api.url),
     log,
   });
   later.node = node;
   stack.defer(() => node.stop());
 
+  // First what takes longest by itself: while Pods start, the gateway and the controllers are loaded and started.
+  if (manifests.length > 0) progress(`applying ${manifests.length} objects`);
+  await applyManifests(client, allKinds, manifests, () => undefined);
+
   progress('starting the gateway');
+  const { startGateway } = await import('./gateway.ts');
   const gateway = await startGateway(
     {
       ...options,
@@ -164,8 +171,6 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   stack.defer(() => rm(adminUrl, { force: true }));
   await writeFile(adminUrl, `${new URL(gateway.metricsUrl).origin}\n`, { mode: 0o600 });
 
-  if (manifests.length > 0) progress(`applying ${manifests.length} objects`);
-  await applyManifests(client, allKinds, manifests, () => undefined);
   const cluster = await observeCluster(informers);
 
   return {

@@ -1,4 +1,5 @@
-import { request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import { request } from '../wire/undici.ts';
 
 /** One streamed answer of an OpenAI chat completions endpoint. */
 

@@ -1,21 +1,20 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { foreignControllers, headgateController } from '../controllers/gateway/classes.ts';
+import { foreignControllers, headgateController } from '../controllers/gateway/controllernames.ts';
 import { parseGpus, type NodeGpus } from '../local/gpus.ts';
 import { addAirunwayFlags } from './airunwayflags.ts';
-import { clusterControllers, type ClusterController } from '../app/controllerprocess.ts';
-import { chat, type ChatFlags } from './chat.ts';
-import { controller, type ControllerFlags } from './controller.ts';
-import { crds } from './crds.ts';
-import { runBackup, runRestore } from './backup.ts';
-import { explain, type ExplainFlags } from './explain.ts';
-import { models, type ModelsFlags } from './models.ts';
-import { up, type UpFlags } from './up.ts';
+import { clusterControllers, type ClusterController } from '../app/clustercontrollers.ts';
+import type { ChatFlags } from './chat.ts';
+import type { ControllerFlags } from './controller.ts';
+import type { BackupFlags } from './backup.ts';
+import type { ExplainFlags } from './explain.ts';
+import type { ModelsFlags } from './models.ts';
+import type { UpFlags } from './up.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 type LogLevel = (typeof logLevels)[number];
 
-/** Parses the arguments and runs the command they name. A mistake of the user ends with one line and code 1. */
+/** Parses the arguments and runs the command they name, loading only what that command needs. A mistake of the user ends with one line and code 1. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
   const program = new Command('headgate')
     .description('Inference gateway and control plane: declare models and routes, get one OpenAI-compatible endpoint.')
@@ -40,9 +39,14 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       (text: string) => text.split(',').map((name) => name.trim()),
       [headgateController, ...foreignControllers],
     )
+    .option(
+      '--isolate-pods',
+      'run the built-in programs of each Pod in a process of its own, not each in a thread of one process',
+    )
     .option('--debug-headers', 'answer requests that carry "x-headgate-debug: true" with the route and endpoint taken')
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn');
   addAirunwayFlags(upCommand, port).action(async (flags: UpFlags) => {
+    const { up } = await import('./up.ts');
     await up(flags, packageJson.version);
   });
 
@@ -57,6 +61,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .option('--port <port>', 'their port; another one where it is taken', port, 8081)
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'info');
   addAirunwayFlags(controllerCommand, port).action(async (flags: ControllerFlags) => {
+    const { controller } = await import('./controller.ts');
     await controller(flags, packageJson.version);
   });
 
@@ -73,6 +78,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
     .addOption(new Option('-o, --output <format>', 'json instead of tables').choices(['json']))
     .action(async (object: string | undefined, flags: ExplainFlags) => {
+      const { explain } = await import('./explain.ts');
       await explain(object, flags);
     });
 
@@ -83,6 +89,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
     .addOption(new Option('-o, --output <format>', 'json instead of a table').choices(['json']))
     .action(async (flags: ModelsFlags) => {
+      const { models } = await import('./models.ts');
       await models(flags);
     });
 
@@ -97,6 +104,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
     .addOption(new Option('--url <url>', 'an OpenAI endpoint, instead of a running `headgate up`').argParser(httpUrl))
     .action(async (model: string, prompt: string | undefined, flags: ChatFlags) => {
+      const { chat } = await import('./chat.ts');
       await chat(model, prompt, flags);
     });
 
@@ -104,7 +112,8 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .command('crds')
     .description("print the CustomResourceDefinitions of Headgate's kinds as YAML, for a cluster")
     .option('--group <group>', 'only the kinds of this API group')
-    .action((flags: { group?: string }) => {
+    .action(async (flags: { group?: string }) => {
+      const { crds } = await import('./crds.ts');
       process.stdout.write(crds(flags));
     });
 
@@ -113,14 +122,20 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .description('copy all API objects and credentials to a new file (mode 0600), also while `up` runs')
     .argument('<file>', 'the file to write')
     .option('--data-dir <dir>', 'the data directory', '.headgate')
-    .action(runBackup);
+    .action(async (file: string, flags: BackupFlags) => {
+      const { runBackup } = await import('./backup.ts');
+      runBackup(file, flags);
+    });
 
   program
     .command('restore')
     .description('put a backup in the place of the objects of a data directory that is not in use')
     .argument('<file>', 'the file that `headgate backup` wrote')
     .option('--data-dir <dir>', 'the data directory; made if it does not exist', '.headgate')
-    .action(runRestore);
+    .action(async (file: string, flags: BackupFlags) => {
+      const { runRestore } = await import('./backup.ts');
+      await runRestore(file, flags);
+    });
 
   try {
     await program.parseAsync([...argv]);

@@ -1,5 +1,6 @@
 import { pino, type Level } from 'pino';
-import { startControllerProcess, type ClusterController } from '../app/controllerprocess.ts';
+import type { ClusterController } from '../app/clustercontrollers.ts';
+import { startControllerProcess } from '../app/controllerprocess.ts';
 import { createLog } from '../telemetry/log.ts';
 import { airunwaySettings, type AirunwayFlags } from './airunwayflags.ts';
 

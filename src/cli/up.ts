@@ -14,6 +14,7 @@ export interface UpFlags extends AirunwayFlags {
   gpus?: NodeGpus[];
   gatewayControllers: string[];
   debugHeaders?: boolean;
+  isolatePods?: boolean;
   logLevel: Level | 'silent';
 }
 
@@ -43,6 +44,7 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     ...(flags.gpus === undefined ? {} : { gpus: flags.gpus }),
     claimedControllers: flags.gatewayControllers,
     debugHeaders: flags.debugHeaders ?? false,
+    isolatePods: flags.isolatePods ?? false,
     airunway,
     version,
     log: createLog({ level: flags.logLevel }),

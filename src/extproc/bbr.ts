@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from '../telemetry/prometheus.ts';
 import { extProcService, processPath } from '../envoy/extproc.ts';
 import { startGrpcServer, type GrpcServerOptions } from '../wire/grpcserver.ts';
 import { healthMethods } from '../wire/grpchealthserver.ts';

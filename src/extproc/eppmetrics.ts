@@ -1,5 +1,5 @@
 /** The endpoint picker's metrics, by the names, labels and buckets of epp.md 7.1. Times are given in ms and shown in seconds. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from '../telemetry/prometheus.ts';
 import type { Decision } from '../picker/decision.ts';
 import type { DirectorStats } from '../picker/director.ts';
 import type { DirectorObserver, FlowLabels } from '../picker/observer.ts';

@@ -1,4 +1,4 @@
-import { request } from 'undici';
+import { request } from '../wire/undici.ts';
 import { frame, type GrpcError } from '../wire/grpc.ts';
 import { createGrpcClient } from '../wire/grpcclient.ts';
 import { otlpTracePath, writeSpans } from '../telemetry/otlp.ts';

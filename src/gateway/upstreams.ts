@@ -1,6 +1,7 @@
 /** Connections to endpoints: one bounded undici pool each, made on first use and closed when it has been idle. */
-import { H2CClient, Pool, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Endpoint } from '../routing/table.ts';
+import { H2CClient, Pool } from '../wire/undici.ts';
 
 export type UpstreamProtocol = 'http' | 'https' | 'h2c';
 

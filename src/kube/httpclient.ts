@@ -1,4 +1,5 @@
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import { Agent } from '../wire/undici.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import type { KubeObject, ObjectRef } from '../kinds/object.ts';
 import {

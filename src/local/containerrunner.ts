@@ -173,6 +173,10 @@ export class ContainerRunner {
     }
     this.#host.event('Normal', 'Pulled', `Image "${this.record.image}" stands for a local program`);
     this.#host.event('Normal', 'Created', `Created container: ${name}`);
+    if (prepared.launch.dropped.length > 0) {
+      const message = `container ${name} does not get ${prepared.launch.dropped.join(', ')}: they would change how programs run on this machine`;
+      this.#host.event('Warning', 'VariablesIgnored', message);
+    }
     const process = this.#host.start(prepared.launch, log);
     this.#process = process;
     this.#running = prepared;

@@ -1,8 +1,9 @@
 import type { Container } from 'kubernetes-types/core/v1.js';
 import { apiFiles } from './apienvironment.ts';
-import type { BuiltinProgram, Program } from './catalog.ts';
+import type { BuiltinProgram, CommandProgram, Program } from './catalog.ts';
 import { ContainerConfigError, expand, type PodAddresses } from './environment.ts';
 import type { InProcessPart } from './inprocess.ts';
+import { safeVariables } from './runtimevariables.ts';
 import { rewritePath, type Mount } from './volumes.ts';
 
 /** How to run Headgate's own command line: `execPath args... SUBCOMMAND`. */
@@ -22,27 +23,29 @@ export interface LaunchContext {
   mounts: readonly Mount[];
 }
 
-export interface Launch {
-  command: string[];
-  env: Record<string, string>;
-  /** The program ends when its standard input does (built-in programs). */
-  parentPipe: boolean;
-  /** Instead of a command: a part of this process. */
-  part?: InProcessPart;
-}
+/** What stands in for a container: a built-in program in a thread of a shim, a process, or a part of this process. */
+export type Launch = (
+  | { type: 'thread'; program: string; args: readonly string[] }
+  /** `parentPipe`: the program ends when its standard input does. */
+  | { type: 'process'; command: readonly string[]; parentPipe: boolean }
+  | { type: 'part'; part: InProcessPart }
+) & {
+  /** Of the program, and of commands that are run beside it. */
+  env: Readonly<Record<string, string>>;
+  /** Declared variables that were left out (runtimevariables.ts). */
+  dropped: readonly string[];
+};
 
 /**
- * The process that stands in for a container.
+ * What stands in for a container.
  *
  * @throws ContainerConfigError when the container's `command` cannot be taken over by a built-in program.
  */
 export function launchOf(container: Container, program: Program, context: LaunchContext): Launch {
   const word = (text: string): string => rewritePath(expand(text, context.declaredEnv), context.mounts);
+  const { env: allowed, dropped } = safeVariables(context.declaredEnv, isCommand(program) ? 'theirs' : 'ours');
   const declared = Object.fromEntries(
-    Object.entries(context.declaredEnv).map(([name, value]): [string, string] => [
-      name,
-      rewritePath(value, context.mounts),
-    ]),
+    Object.entries(allowed).map(([name, value]): [string, string] => [name, rewritePath(value, context.mounts)]),
   );
   const env: Record<string, string> = {
     ...context.baseEnv,
@@ -50,7 +53,7 @@ export function launchOf(container: Container, program: Program, context: Launch
     HOSTNAME: context.podName,
     HEADGATE_IMAGE: container.image ?? '',
     ...firstPort(container),
-    ...(typeof program === 'object' && 'env' in program ? program.env : {}),
+    ...(isCommand(program) ? program.env : {}),
     ...declared,
     POD_IP: context.addresses.podIP,
     HEADGATE_LISTEN_ADDRESS: context.addresses.podIP,
@@ -59,21 +62,44 @@ export function launchOf(container: Container, program: Program, context: Launch
     ),
   };
   const args = (container.args ?? []).map(word);
-  const builtin = (words: readonly string[]): Launch => ({
-    command: [context.entry.execPath, ...context.entry.args, ...words],
-    env: { ...env, HEADGATE_PARENT_PIPE: '1' },
-    parentPipe: true,
+  const builtin = (name: string, words: readonly string[]): Launch => ({
+    type: 'thread',
+    program: name,
+    args: words,
+    env,
+    dropped,
   });
   if (typeof program === 'string') {
-    return builtin([program, ...argumentsOfCommand(container, knownCommands[program]).map(word), ...args]);
+    return builtin(program, [...argumentsOfCommand(container, knownCommands[program]).map(word), ...args]);
   }
   if ('gguf' in program) {
     const runtime = program.runtime === undefined ? [] : ['--runtime', program.runtime];
     const words = argumentsOfCommand(container, vllmCommands).map(word);
-    return builtin(['llamacpp', ...words, ...args, '--gguf', program.gguf, ...runtime]);
+    // A process of its own always: much memory, and code that is not JavaScript.
+    return {
+      type: 'process',
+      command: [
+        context.entry.execPath,
+        ...context.entry.args,
+        'llamacpp',
+        ...words,
+        ...args,
+        '--gguf',
+        program.gguf,
+        ...runtime,
+      ],
+      env: { ...env, HEADGATE_PARENT_PIPE: '1' },
+      dropped,
+      parentPipe: true,
+    };
   }
-  if ('url' in program) return builtin(['upstream', '--url', program.url]);
-  return { command: [...program.command, ...(program.args === 'append' ? args : [])], env, parentPipe: false };
+  if (!isCommand(program)) return builtin('upstream', ['--url', program.url]);
+  const command = [...program.command, ...(program.args === 'append' ? args : [])];
+  return { type: 'process', command, env, dropped, parentPipe: false };
+}
+
+function isCommand(program: Program): program is CommandProgram {
+  return typeof program === 'object' && 'command' in program;
 }
 
 function firstPort(container: Container): Record<string, string> {

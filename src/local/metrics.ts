@@ -7,6 +7,7 @@ import { apiVersionOf } from '../kinds/kind.ts';
 import { NodeMetrics, type Usage } from '../kinds/metrics/nodemetrics.ts';
 import { PodMetrics } from '../kinds/metrics/podmetrics.ts';
 import type { Informer } from '../kube/informer.ts';
+import type { RunningProcess } from './process.ts';
 import { timestamp } from '../kinds/timestamp.ts';
 
 /** What the node's processes use, measured when it is asked for. */
@@ -29,8 +30,8 @@ interface Look {
 export function createNodeUsage(options: {
   nodeName: string;
   pods: Informer<Pod>;
-  /** The process group of a container that runs, and when it was started. */
-  process(podUid: string, container: string): { pid: number; startedAt: Date } | undefined;
+  /** A container that runs. */
+  process(podUid: string, container: string): Pick<RunningProcess, 'pid' | 'startedAt' | 'usage'> | undefined;
 }): NodeUsage {
   const looks = new Map<string, Look[]>();
 
@@ -70,12 +71,14 @@ export function createNodeUsage(options: {
           return running === undefined ? [] : [{ pod, name, running }];
         }),
       );
-      const used = await usedBy(new Set(containers.map(({ running }) => running.pid)));
+      const groups = containers.flatMap(({ running: { pid } }) => (pid === undefined ? [] : [pid]));
+      const used = groups.length === 0 ? new Map<number, Used>() : await usedBy(new Set(groups));
+      const ofThreads = await Promise.all(containers.map(async ({ running }) => running.usage?.()));
       const measured = new Map<Pod, PodMetrics>();
-      for (const { pod, name, running } of containers) {
-        const now = used.get(running.pid);
+      for (const [at, { pod, name, running }] of containers.entries()) {
+        const now = running.pid === undefined ? ofThreads[at] : used.get(running.pid);
         if (now === undefined) continue;
-        const id = `${running.pid} ${running.startedAt.getTime()}`;
+        const id = `${pod.metadata.uid ?? ''} ${name} ${running.startedAt.getTime()}`;
         const { cores, windowMs } = rate(id, now.cpuSeconds, running.startedAt.getTime());
         const metrics = measured.get(pod) ?? podMetrics(pod, windowMs);
         measured.set(pod, metrics);

@@ -24,6 +24,7 @@ import { killLeftovers, processRecords } from './leftovers.ts';
 import { defaultGpus, gpusText, type NodeGpus } from './gpus.ts';
 import { createNodeUsage, type NodeUsage } from './metrics.ts';
 import { createPodAccess, type PodAccess } from './podaccess.ts';
+import { createShims } from './shim/client.ts';
 import { createPodTokens } from './podtokens.ts';
 import { createPodLogSource, type PodLogSource } from './logs.ts';
 import type { LoopbackNetwork } from './network.ts';
@@ -44,6 +45,10 @@ export interface NodeOptions {
   parts?: ReadonlyMap<string, InProcessPart>;
   /** How built-in programs are started. */
   entry: Entry;
+  /** Run the built-in programs of each Pod in a process of its own; otherwise each is a thread of one process. */
+  isolatePods?: boolean;
+  /** Where the processes of built-in programs keep compiled code; nowhere unless given. */
+  compileCache?: string | undefined;
   /** GPUs that the nodes pretend to have, one node per entry; `defaultGpus` unless given. */
   gpus?: readonly NodeGpus[];
   /** Further environment of every process, such as where the API is. */
@@ -109,6 +114,15 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     catalog,
     parts: options.parts ?? new Map(),
     entry,
+    shims: createShims({
+      entry,
+      env: {
+        ...inheritedEnv(),
+        ...(options.compileCache !== undefined && { NODE_COMPILE_CACHE: options.compileCache }),
+      },
+      records,
+    }),
+    isolatePods: options.isolatePods ?? false,
     baseEnv: { ...inheritedEnv(), HEADGATE_GPUS: gpusText(gpus), ...options.env },
     records,
     liveLogs,
@@ -138,10 +152,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const metrics = createNodeUsage({
     nodeName,
     pods,
-    process: (uid, container) => {
-      const process = kubelet.running(uid, container)?.process;
-      return process?.pid === undefined ? undefined : { pid: process.pid, startedAt: process.startedAt };
-    },
+    process: (uid, container) => kubelet.running(uid, container)?.process,
   });
 
   return {

@@ -9,7 +9,7 @@ import { isNotFound, type KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import { imageNotInCatalog, isAimDiscovery, type Catalog, type Program } from './catalog.ts';
-import { logPath, openContainerLog, type LiveLogs } from './containerlog.ts';
+import { logPath, openContainerLog, type ContainerLog, type LiveLogs } from './containerlog.ts';
 import {
   ContainerRunner,
   NotInCatalog,
@@ -21,12 +21,13 @@ import { containerEnvironment, type PodAddresses, type PodSources } from './envi
 import { ignoredFields } from './ignoredfields.ts';
 import type { ProcessRecords } from './leftovers.ts';
 import { startInProcess, type InProcessPart } from './inprocess.ts';
-import { launchOf, type Entry } from './launch.ts';
+import { launchOf, type Entry, type Launch } from './launch.ts';
 import type { AddressPool } from './network.ts';
 import type { PodTokens } from './podtokens.ts';
 import { requestedModel } from './requestedmodel.ts';
 import { initialRecords, podStatusOf, restartPolicyOf, type ContainerRecord } from './podstatus.ts';
-import { startProcess } from './process.ts';
+import { startProcess, type RunningProcess } from './process.ts';
+import type { Shims } from './shim/client.ts';
 import { containerMounts, rewritePath, writeVolumes } from './volumes.ts';
 import { timestamp } from '../kinds/timestamp.ts';
 
@@ -39,6 +40,10 @@ export interface PodNode {
   /** Parts of this process that containers stand for, by image. */
   parts: ReadonlyMap<string, InProcessPart>;
   entry: Entry;
+  /** Runs built-in programs. */
+  shims: Shims;
+  /** Run the built-in programs of each Pod in a process of its own, also without the annotation that asks for it. */
+  isolatePods: boolean;
   /** The environment that every process gets. */
   baseEnv: Readonly<Record<string, string>>;
   records: ProcessRecords;
@@ -53,6 +58,11 @@ export interface PodNode {
   podDir(uid: string): string;
   sources(namespace: string): PodSources;
 }
+
+/** `"true"`: the built-in programs of the Pod get a process of their own. */
+export const isolateAnnotation = 'headgate.dev/isolate-pods';
+/** The group of all others. */
+const sharedShim = '';
 
 const defaultGraceSeconds = 30;
 const firstPublishRetryMs = 200;
@@ -257,10 +267,7 @@ export class PodWorker {
         await Promise.all([outdated, `${outdated}.1`].map((path) => rm(path, { force: true })));
         return openContainerLog(logPath(directory, container, run), this.#node.liveLogs);
       },
-      start: (launch, log) =>
-        launch.part === undefined
-          ? startProcess({ ...launch, cwd: process.cwd() }, log, this.#node.records)
-          : startInProcess(launch.part, log),
+      start: (launch, log) => this.#start(launch, log),
       exec: execCommand,
       event: (type, reason, message) => {
         if (!this.#silent) this.#node.events.event(this.#pod, type, reason, message);
@@ -271,10 +278,23 @@ export class PodWorker {
     };
   }
 
+  #start(launch: Launch, log: ContainerLog): RunningProcess {
+    switch (launch.type) {
+      case 'part':
+        return startInProcess(launch.part, log);
+      case 'process':
+        return startProcess({ ...launch, cwd: process.cwd() }, log, this.#node.records);
+      case 'thread': {
+        const isolated = this.#node.isolatePods || this.#pod.metadata.annotations?.[isolateAnnotation] === 'true';
+        return this.#node.shims.start(isolated ? this.uid : sharedShim, launch, log);
+      }
+    }
+  }
+
   async #prepare(container: Container): Promise<PreparedContainer> {
     const { catalog, entry, baseEnv, parts } = this.#node;
     const part = parts.get(container.image ?? '');
-    if (part !== undefined) return { launch: { command: [], env: {}, parentPipe: false, part }, mounts: [] };
+    if (part !== undefined) return { launch: { type: 'part', part, env: {}, dropped: [] }, mounts: [] };
     const program = isAimDiscovery(container) ? 'aim' : catalog.find(container.image ?? '', requestedModel(container));
     if (program === undefined) throw new NotInCatalog(imageNotInCatalog(container.image ?? ''));
     const podSources = this.#node.sources(this.#pod.metadata.namespace ?? '');

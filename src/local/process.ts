@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerLog } from './containerlog.ts';
 import { signalGroup, type ProcessRecords } from './leftovers.ts';
+import type { ThreadUsage } from './shim/messages.ts';
 
 export interface ProcessSpec {
   /** The program and its arguments. */
@@ -24,6 +25,8 @@ export interface Exit {
 }
 
 export interface RunningProcess {
+  /** What a program in a thread uses, which no process id tells; undefined when it is gone. */
+  usage?: () => Promise<ThreadUsage | undefined>;
   /** Also the id of its process group; undefined when it could not be started. */
   readonly pid: number | undefined;
   readonly startedAt: Date;

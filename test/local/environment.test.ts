@@ -125,13 +125,17 @@ test('a built-in program gets the arguments of the container, and its address', 
     'simulator',
     context,
   );
-  expect(launch.command).toEqual(['/usr/bin/node', 'cli.js', 'simulator', '--model', 'm', '--file=/data/config/x']);
+  expect(launch).toMatchObject({
+    type: 'thread',
+    program: 'simulator',
+    args: ['--model', 'm', '--file=/data/config/x'],
+    dropped: [],
+  });
   expect(launch.env).toMatchObject({
     PATH: '/bin',
     PORT: '8000',
     POD_IP: '127.10.0.5',
     HEADGATE_LISTEN_ADDRESS: '127.10.0.5',
-    HEADGATE_PARENT_PIPE: '1',
     HOSTNAME: 'web-1',
     FILE: '/data/config/a',
     HEADGATE_MOUNTS: '{"/config/extra":"/data/extra","/config":"/data/config"}',
@@ -144,7 +148,7 @@ test.each([
   [['/app/llm-d-inference-sim'], []],
   [['/epp', '--v=4'], ['--v=4']],
 ])('the command %j of a vLLM image leaves the arguments %j', (command, args) => {
-  expect(launchOf(container({ command }), 'simulator', context).command.slice(3)).toEqual(args);
+  expect(launchOf(container({ command }), 'simulator', context)).toMatchObject({ program: 'simulator', args });
 });
 
 test.each([
@@ -153,7 +157,7 @@ test.each([
   ['storageinitializer', ['/storage-initializer/scripts/initializer-entrypoint'], ['hf://a/b']],
 ] as const)('%s for the command %j is told %j', (program, command, words) => {
   const one = container({ command: [...command], args: ['hf://a/b'] });
-  expect(launchOf(one, program, context).command.slice(2)).toEqual([program, ...words]);
+  expect(launchOf(one, program, context)).toMatchObject({ program, args: words });
 });
 
 test('another script of the image is not taken for the download', () => {
@@ -164,8 +168,9 @@ test('another script of the image is not taken for the download', () => {
 test('a server that runs already is reached by a program that passes requests on', () => {
   const launch = launchOf(container({ args: ['-x'] }), { url: 'http://127.0.0.1:11434' }, context);
   expect(launch).toMatchObject({
-    command: ['/usr/bin/node', 'cli.js', 'upstream', '--url', 'http://127.0.0.1:11434'],
-    parentPipe: true,
+    type: 'thread',
+    program: 'upstream',
+    args: ['--url', 'http://127.0.0.1:11434'],
     env: { HEADGATE_IMAGE: 'example.com/app' },
   });
 });
@@ -179,10 +184,36 @@ test('a command that a built-in program cannot stand in for is refused', () => {
 test("a user's command replaces the container's, and its environment gives way to the container's", () => {
   const program = { command: ['node', 'server.js'], args: 'append', env: { MODEL: 'default', EXTRA: '1' } } as const;
   const launch = launchOf(container({ command: ['ignored'], args: ['-x'] }), program, context);
-  expect(launch.command).toEqual(['node', 'server.js', '-x']);
+  expect(launch).toMatchObject({ type: 'process', command: ['node', 'server.js', '-x'], parentPipe: false });
   expect(launch.env).toMatchObject({ MODEL: 'm', EXTRA: '1' });
-  expect(launchOf(container({ args: ['-x'] }), { ...program, args: 'ignore' }, context).command).toEqual([
-    'node',
-    'server.js',
-  ]);
+  expect(launchOf(container({ args: ['-x'] }), { ...program, args: 'ignore' }, context)).toMatchObject({
+    command: ['node', 'server.js'],
+  });
+});
+
+const loaderVariables = { LD_PRELOAD: '/tmp/evil.so', LD_LIBRARY_PATH: '/tmp', DYLD_INSERT_LIBRARIES: '/tmp/evil' };
+const nodeVariables = {
+  NODE_OPTIONS: '--import=/tmp/evil.mjs',
+  NODE_EXTRA_CA_CERTS: '/tmp/ca',
+  OPENSSL_CONF: '/tmp/c',
+};
+
+test.each([
+  ['simulator', 'simulator' as const],
+  ['a server that runs already', { url: 'http://127.0.0.1:11434' }],
+  ['a model of the user', { gguf: 'model.gguf' }],
+])('variables that change how a program is run do not reach a built-in program: %s', (_, program) => {
+  const declaredEnv = { ...loaderVariables, ...nodeVariables, NODE_NAME: 'node-1', MODEL: 'm' };
+  const { env, dropped } = launchOf(container({}), program, { ...context, declaredEnv });
+  expect(dropped).toEqual(Object.keys({ ...loaderVariables, ...nodeVariables }));
+  expect(Object.keys(env)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(LD_|DYLD_|NODE_O|OPENSSL_)/)]));
+  expect(env).toMatchObject({ NODE_NAME: 'node-1', MODEL: 'm' });
+});
+
+test("of the variables of a user's program only the loader's are left out", () => {
+  const program = { command: ['node', 'server.js'], args: 'append', env: {} } as const;
+  const declaredEnv = { ...loaderVariables, ...nodeVariables };
+  const { env, dropped } = launchOf(container({}), program, { ...context, declaredEnv });
+  expect(dropped).toEqual(Object.keys(loaderVariables));
+  expect(env).toMatchObject(nodeVariables);
 });

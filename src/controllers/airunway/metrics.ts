@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from '../../telemetry/prometheus.ts';
 import type { AirunwayDialect } from '../../kinds/airunway/dialect.ts';
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import { phases } from '../../kinds/airunway/modeldeploymentschema.ts';

@@ -1,17 +1,7 @@
 import { GatewayClass } from '../../kinds/gateway/gatewayclass.ts';
 import { apiVersionOf } from '../../kinds/kind.ts';
 import { isConflict, type KubeClient } from '../../kube/client.ts';
-
-/** Headgate's own controller name: the only one it claims on a real cluster. */
-export const headgateController = 'headgate.dev/gateway-controller';
-
-/** The controllers whose classes the embedded API serves too, so that manifests written for them run unchanged. */
-export const foreignControllers = [
-  'gateway.envoyproxy.io/gatewayclass-controller',
-  'istio.io/gateway-controller',
-  'kgateway.dev/kgateway',
-  'networking.gke.io/gateway',
-] as const;
+import { headgateController } from './controllernames.ts';
 
 /** The classes that the embedded API begins with, by name. */
 export const embeddedClasses: Readonly<Record<string, string>> = {

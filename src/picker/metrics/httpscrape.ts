@@ -1,5 +1,5 @@
 /** Reads metrics pages over HTTP, with its own small connection pools and a bound on the page. */
-import { Agent, request } from 'undici';
+import { Agent, request } from '../../wire/undici.ts';
 import { maxMetricsBytes, type Scrape } from './scraper.ts';
 
 export interface HttpScrape {

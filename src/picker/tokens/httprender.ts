@@ -1,5 +1,5 @@
 /** Asks vLLM's render endpoints for token ids over HTTP (epp.md 5.6). */
-import { Agent, request } from 'undici';
+import { Agent, request } from '../../wire/undici.ts';
 import type { Render } from '../ports.ts';
 
 export interface HttpRender {
