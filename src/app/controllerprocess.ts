@@ -1,4 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { createGuard } from '../admin/guard.ts';
+import { healthRoutes, metricsRoute } from '../admin/open.ts';
+import { startAdminServer } from '../admin/server.ts';
 import { createControllerEnvironment } from '../reconcile/pass.ts';
 import { startAim } from '../controllers/aim/start.ts';
 import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
@@ -10,7 +13,6 @@ import { createInformerCache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ClusterController } from './clustercontrollers.ts';
-import { startMetricsServer } from './metricsserver.ts';
 
 export interface ControllerProcessOptions {
   /** A kubeconfig with a token; without one: the ServiceAccount of the Pod, or KUBECONFIG. */
@@ -58,18 +60,17 @@ export async function startControllerProcess(options: ControllerProcessOptions):
   }
   const { client, source } = api;
   let running: Running | undefined;
-  const http = await startMetricsServer({
+  const http = await startAdminServer({
     address: options.address,
-    preferredPort: options.port,
-    metrics: async () => (await running?.metrics()) ?? '',
-    pages: new Map([
-      ['/healthz', { onlyLocal: false, get: () => ({ status: 200, text: 'ok\n' }) }],
+    port: options.port,
+    orFreePort: true,
+    guard: createGuard({ reviewer: client }),
+    routes: [
       // Who waits for its turn is ready to take it.
-      [
-        '/readyz',
-        { onlyLocal: false, get: () => ({ status: 200, text: running === undefined ? 'standby\n' : 'ok\n' }) },
-      ],
-    ]),
+      ...healthRoutes(() => ({ ready: true, text: running === undefined ? 'standby' : 'ok' })),
+      metricsRoute(async () => (await running?.metrics()) ?? '', { open: true }),
+    ],
+    log,
   });
   const stopping = new AbortController();
   const leadership =
@@ -94,7 +95,7 @@ export async function startControllerProcess(options: ControllerProcessOptions):
     },
   });
   return {
-    metricsUrl: http.url,
+    metricsUrl: `${http.url}/metrics`,
     source,
     stop: async () => {
       stopping.abort();

@@ -10,8 +10,9 @@ export interface DataDir {
   release(): Promise<void>;
 }
 
-/** Where in the data directory tools find the address of the running process's metrics and debug pages. */
+/** Where in the data directory tools find the address of the running process's admin API, and the token that opens it. */
 export const adminUrlFile = 'admin-url';
+export const adminTokenFile = 'admin-token';
 
 /**
  * Creates the directory, readable by its owner only, and takes it.

@@ -1,3 +1,10 @@
+import { adminRoutes } from '../admin/api.ts';
+import { createDecisionTrail } from '../admin/decisions.ts';
+import { createGuard } from '../admin/guard.ts';
+import { healthRoutes, metricsRoute } from '../admin/open.ts';
+import { createRequestStream } from '../admin/requests.ts';
+import { startAdminServer } from '../admin/server.ts';
+import { sessionRoute } from '../admin/session.ts';
 import { createDataPlane } from '../gateway/dataplane.ts';
 import { Gateway } from '../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
@@ -12,12 +19,10 @@ import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
 import { createHttpRender } from '../picker/tokens/httprender.ts';
-import type { RouteTable } from '../routing/table.ts';
+import type { ListenerTable, RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
-import { debugPages } from './debugpages.ts';
-import { createDecisionTrail } from './decisiontrail.ts';
-import { startMetricsServer } from './metricsserver.ts';
+import { explainObject } from './explainobject.ts';
 import { listModels } from './modellist.ts';
 import { modelNames } from './modelnames.ts';
 import { followObjects, pickerKnowledge, updatePicker } from './pickers.ts';
@@ -29,8 +34,10 @@ export interface GatewayOptions {
   informers: InformerCache;
   /** Addresses that Gateways may listen on. */
   addresses: AddressPool;
-  /** Where the metrics are served. */
+  /** Where the metrics and the admin API are served. */
   nodeAddress: string;
+  /** Opens the admin API to programs of this user. */
+  adminToken: string;
   /** Says which endpoint pickers are ours. */
   catalog: Catalog;
   claimedControllers: readonly string[];
@@ -50,13 +57,14 @@ export interface RunningGateway {
   settled: () => boolean;
   /** Where a Gateway's declared port is really open. */
   portOf: (gatewayKey: string, port: number) => number | undefined;
-  metricsUrl: string;
+  /** `http://address:port` of the admin API and the metrics. */
+  adminUrl: string;
 }
 
 /** Requests in flight get so long when the process stops. */
 const drainMs = 3_000;
 /** That of Envoy's admin interface. */
-const metricsPort = 9901;
+const adminPort = 9901;
 /** Decisions of the endpoint picker that are remembered. */
 const trailLength = 100;
 
@@ -66,6 +74,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   const scrape = createHttpScrape();
   stack.defer(() => scrape.close());
   const trail = createDecisionTrail(trailLength);
+  const requests = createRequestStream();
   const rendering = createHttpRender();
   stack.defer(() => rendering.close());
   const picker = createPicker({
@@ -79,7 +88,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     picker.stop();
   });
   stack.defer(followObjects(informers, picker));
-  const dataPlane = createDataPlane({ log, picker, debugHeaders });
+  const dataPlane = createDataPlane({ log, picker, debugHeaders, requests });
   stack.defer(() => dataPlane.close(drainMs));
   const sockets = createSockets({
     // An address of an earlier run may lie outside the block that was free this time.
@@ -115,31 +124,38 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   const routes = informers.informer(HTTPRoute);
   const gateways = informers.informer(Gateway);
   const modelOf = modelNames(informers);
-  const metrics = await startMetricsServer({
+  const openAt = (key: string, { port, protocol }: ListenerTable): string | undefined =>
+    originOf(gateways.get(refOf(key)), sockets.portOf(key, port), protocol);
+  const admin = await startAdminServer({
     address: options.nodeAddress,
-    preferredPort: metricsPort,
-    metrics: async () => (await Promise.all([dataPlane.metrics(), controllers.metrics()])).join('\n'),
-    pages: debugPages({
-      table: () => table,
-      picker,
-      trail,
-      explainService: (ref) => controllers.explainService(ref),
-      models: () =>
-        listModels({
-          table,
-          route: (ref) => routes.get(ref),
-          modelOf,
-          originOf: (key, { port, protocol }) =>
-            originOf(gateways.get(refOf(key)), sockets.portOf(key, port), protocol),
-        }),
-    }),
+    port: adminPort,
+    orFreePort: true,
+    guard: createGuard({ localToken: options.adminToken, reviewer: client }),
+    routes: [
+      ...healthRoutes(() => (controllers.settled() ? { ready: true, text: 'ok' } : { ready: false, text: 'starting' })),
+      metricsRoute(async () => (await Promise.all([dataPlane.metrics(), controllers.metrics()])).join('\n'), {
+        open: true,
+      }),
+      sessionRoute(options.adminToken),
+      ...adminRoutes({
+        table: () => table,
+        picker,
+        originOf: openAt,
+        decisions: trail,
+        requests,
+        explainObject: (ref) =>
+          explainObject({ client, explainService: (service) => controllers.explainService(service) }, ref),
+        models: () => listModels({ table, route: (ref) => routes.get(ref), modelOf, originOf: openAt }),
+      }),
+    ],
+    log,
   });
-  stack.defer(() => metrics.close());
+  stack.defer(() => admin.close());
   return {
     table: () => table,
     settled: () => controllers.settled(),
     portOf: (key, port) => sockets.portOf(key, port),
-    metricsUrl: metrics.url,
+    adminUrl: admin.url,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ServedModel } from '../admin/resources.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
@@ -8,31 +9,6 @@ import { isModelHeader } from '../routing/precedence.ts';
 import type { GatewayTable, HostIndex, ListenerTable, RankedMatch, RouteRule, RouteTable } from '../routing/table.ts';
 import type { NameModel } from './modelnames.ts';
 import { endpointsOf } from './summary.ts';
-
-/** A model that a Gateway serves, and how a client asks for it, as `headgate models` lists it. */
-export interface ListedModel {
-  /** What requests name; absent where nobody has said it yet. */
-  readonly model?: string;
-  /** What serves it: the controller of the route, else the route. */
-  readonly source: Source;
-  /** `namespace/name` of the route. */
-  readonly route: string;
-  /** Endpoints that could answer now. */
-  readonly endpoints: number;
-  /** `namespace/name` of the Gateway. */
-  readonly gateway: string;
-  /** The base URL for OpenAI clients, on the port that is really open; absent: the Gateway has no address. */
-  readonly url?: string;
-  /** Requests must have this Host header; `*.` for any name below. */
-  readonly host?: string;
-}
-
-export interface Source {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-}
 
 /** What the listing reads besides the table. */
 export interface ModelListSources {
@@ -45,8 +21,8 @@ export interface ModelListSources {
 }
 
 /** Every model once for each Gateway, route and host, in the order of their names. */
-export function listModels(sources: ModelListSources): ListedModel[] {
-  const found = new Map<string, ListedModel>();
+export function listModels(sources: ModelListSources): ServedModel[] {
+  const found = new Map<string, ServedModel>();
   for (const gateway of sources.table.gateways.values()) {
     // Plain HTTP first: it needs no certificate.
     const listeners = gateway.listeners.toSorted(
@@ -65,7 +41,7 @@ export function listModels(sources: ModelListSources): ListedModel[] {
   return [...found.values()].toSorted((a, b) => compare(sortKey(a), sortKey(b)));
 }
 
-const sortKey = ({ model = '', gateway, host = '', route }: ListedModel): string =>
+const sortKey = ({ model = '', gateway, host = '', route }: ServedModel): string =>
   `${model}\n${gateway}\n${host}\n${route}`;
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -119,7 +95,7 @@ function describe(
   host: string,
   { model, match }: Found,
   sources: ModelListSources,
-): ListedModel {
+): ServedModel {
   const origin = sources.originOf(gateway.key, listener);
   const { rule } = match;
   return {
@@ -133,7 +109,7 @@ function describe(
   };
 }
 
-function sourceOf({ ai, route }: RouteRule, sources: ModelListSources): Source {
+function sourceOf({ ai, route }: RouteRule, sources: ModelListSources): ServedModel['source'] {
   const { namespace, name } = route;
   if (ai) return { apiVersion: apiVersionOf(AIGatewayRoute), kind: AIGatewayRoute.kind, namespace, name };
   const object = sources.route(route);

@@ -13,12 +13,13 @@ export const programs = {
   simulator: async (): Promise<Start> => (await import('../simulator/vllm.ts')).startSimulator,
   testupstream: async (): Promise<Start> => (await import('../simulator/testupstream.ts')).startTestUpstream,
   epp: async (): Promise<Start> => {
-    const [{ startEpp }, { weighExternalMemoryWithHeap }] = await Promise.all([
+    const [{ startEpp }, { serveRegistry: serveMetrics }, { weighExternalMemoryWithHeap }] = await Promise.all([
       import('../extproc/epp.ts'),
+      import('../admin/registrymetrics.ts'),
       import('../extproc/externalmemory.ts'),
     ]);
     weighExternalMemoryWithHeap();
-    return startEpp;
+    return (argv, options) => startEpp(argv, { ...options, serveMetrics });
   },
   aim: async (): Promise<Start> => (await import('../simulator/aim/aim.ts')).startAim,
   aimdownload: async (): Promise<Start> => (await import('../simulator/aim/download.ts')).runAimDownload,
@@ -26,7 +27,13 @@ export const programs = {
     (await import('../simulator/aim/storageinitializer.ts')).runStorageInitializer,
   upstream: async (): Promise<Start> => (await import('../simulator/upstream.ts')).startUpstream,
   llamacpp: async (): Promise<Start> => (await import('../llamacpp/server.ts')).startLlamaCpp,
-  bbr: async (): Promise<Start> => (await import('../extproc/bbr.ts')).startBbr,
+  bbr: async (): Promise<Start> => {
+    const [{ startBbr }, { serveRegistry: serveMetrics }] = await Promise.all([
+      import('../extproc/bbr.ts'),
+      import('../admin/registrymetrics.ts'),
+    ]);
+    return (argv, options) => startBbr(argv, { ...options, serveMetrics });
+  },
 } as const;
 
 export type ProgramName = keyof typeof programs;

@@ -23,9 +23,10 @@ import { defaultGpus, offerText, type NodeGpus } from '../local/gpus.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
+import { writeLocalToken } from '../admin/localtoken.ts';
 import { airunwayImage, ensureAirunwayPod } from './airunwaypod.ts';
 import { applyManifests } from './apply.ts';
-import { adminUrlFile, openDataDir } from './datadir.ts';
+import { adminTokenFile, adminUrlFile, openDataDir } from './datadir.ts';
 import { readManifests } from './manifests.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
 import { createPartLog } from './partlog.ts';
@@ -152,6 +153,8 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
 
   progress('starting the gateway');
   const { startGateway } = await import('./gateway.ts');
+  const adminToken = path.join(dataDir.path, adminTokenFile);
+  stack.defer(() => rm(adminToken, { force: true }));
   const gateway = await startGateway(
     {
       ...options,
@@ -159,6 +162,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
       informers,
       addresses: network.gateways,
       nodeAddress: network.node,
+      adminToken: await writeLocalToken(adminToken),
       catalog,
       gpuModels: gpus.map(({ model }) => model),
       airunwayLog: airunway.log,
@@ -169,7 +173,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
 
   const adminUrl = path.join(dataDir.path, adminUrlFile);
   stack.defer(() => rm(adminUrl, { force: true }));
-  await writeFile(adminUrl, `${new URL(gateway.metricsUrl).origin}\n`, { mode: 0o600 });
+  await writeFile(adminUrl, `${gateway.adminUrl}\n`, { mode: 0o600 });
 
   const cluster = await observeCluster(informers);
 
@@ -178,7 +182,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     kubeconfig: dataDir.kubeconfig,
     ready: (signal) => whenReady(cluster, gateway.settled, progress, signal),
     pending: () => pendingIn(cluster()),
-    metricsUrl: gateway.metricsUrl,
+    metricsUrl: `${gateway.adminUrl}/metrics`,
     models: () => [...gateway.table().gateways.values()].flatMap(servedModels),
     gateways: () => cluster().gateways.map((object) => gatewayAddress(object, gateway.portOf)),
     stop: () => stack.disposeAsync(),

@@ -65,43 +65,36 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     await controller(flags, packageJson.version);
   });
 
-  program
-    .command('explain')
-    .description(
-      'say where a running `headgate up` would send a request now, and why: route, scores by plugin, pick; or, of an AIMService, what it is made of and why',
-    )
-    .argument('[object]', 'service/NAME: explain this AIMService instead of a request')
-    .option('-n, --namespace <namespace>', 'namespace of the AIMService', 'default')
-    .option('--model <model>', 'the model that the request asks for')
-    .option('--prompt <text>', "the user's message")
-    .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
-    .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
-    .addOption(new Option('-o, --output <format>', 'json instead of tables').choices(['json']))
+  withAdmin(program.command('explain'))
+    .description('say why: where a running `headgate up` would send a request now, or what an object is made of')
+    .argument('[object]', 'RESOURCE/NAME: any object that has a status, such as aimservice/qwen-chat or gateway/ai')
+    .option('-n, --namespace <namespace>', 'namespace of the object', 'default')
+    .option('--model <model>', 'a chat request for this model')
+    .option('--prompt <text>', "the user's message of the chat request")
+    .option('--url <url>', 'a request to this URL, or to this path on every listener')
+    .option('-X, --method <method>', 'its method; POST when it has a body, else GET')
+    .option('-H, --header <line>', 'its header, "name: value"; repeatable', collect, [])
+    .option('-d, --body <file>', 'its body; - for standard input')
+    .addOption(outputOption(['json', 'yaml']))
     .action(async (object: string | undefined, flags: ExplainFlags) => {
       const { explain } = await import('./explain.ts');
       await explain(object, flags);
     });
 
-  program
-    .command('models')
+  withAdmin(program.command('models'))
     .description('list the models that a running `headgate up` serves: what serves them, endpoints, URL for clients')
-    .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
-    .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
-    .addOption(new Option('-o, --output <format>', 'json instead of a table').choices(['json']))
+    .addOption(outputOption(['json', 'yaml']))
     .action(async (flags: ModelsFlags) => {
       const { models } = await import('./models.ts');
       await models(flags);
     });
 
-  program
-    .command('chat')
+  withAdmin(program.command('chat'))
     .description('talk to a model in the terminal, through the gateway of a running `headgate up`')
     .argument('<model>', 'the model, as `headgate models` lists it')
     .argument('[prompt]', 'ask this and end; without it, each line of the input is a turn')
     .option('--system <text>', 'what the model is told first')
     .option('--max-tokens <count>', 'longest answer', positive)
-    .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
-    .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
     .addOption(new Option('--url <url>', 'an OpenAI endpoint, instead of a running `headgate up`').argParser(httpUrl))
     .action(async (model: string, prompt: string | undefined, flags: ChatFlags) => {
       const { chat } = await import('./chat.ts');
@@ -145,6 +138,18 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     console.error(`error: ${error.message}`);
     process.exitCode = 1;
   }
+}
+
+/** The flags of commands that ask a running `headgate up`. */
+function withAdmin(command: Command): Command {
+  return command
+    .option('--data-dir <dir>', 'data directory of the running process', '.headgate')
+    .addOption(new Option('--admin <url>', 'where its metrics are served, instead of --data-dir').argParser(httpUrl))
+    .option('--admin-token-file <file>', 'a bearer token for --admin, instead of the one in --data-dir');
+}
+
+function outputOption(formats: readonly string[]): Option {
+  return new Option('-o, --output <format>', `${formats.join(' or ')} instead of tables`).choices([...formats]);
 }
 
 const faults = [TypeError, ReferenceError, RangeError, SyntaxError];

@@ -1,5 +1,13 @@
-import type { BackendExplanation, ListenerExplanation, RequestExplanation } from '../app/explain.ts';
-import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { stringify } from 'yaml';
+import type { BackendExplanation, ListenerExplanation } from '../admin/explanations.ts';
+import type {
+  AskedRequest,
+  ObjectExplanationResource,
+  Question,
+  RequestExplanationResource,
+} from '../admin/resources.ts';
 import type { PickExplanation, ProfileTrace } from '../picker/trace.ts';
 import { askAdmin, type AdminFlags } from './admin.ts';
 import { table } from './table.ts';
@@ -7,42 +15,72 @@ import { table } from './table.ts';
 export interface ExplainFlags extends AdminFlags {
   model?: string;
   prompt?: string;
+  method?: string;
+  url?: string;
+  header: string[];
+  /** A file, or `-` for standard input. */
+  body?: string;
   namespace: string;
-  output?: 'json';
+  output?: 'json' | 'yaml';
 }
 
-/** Asks a running `headgate up` about a request or an object, and prints why. */
+/** Asks a running `headgate up` about a request or an object, and prints why. Exits with 1 when nothing would answer the request. */
 export async function explain(object: string | undefined, flags: ExplainFlags): Promise<void> {
   if (object !== undefined) {
-    await explainService(object, flags);
+    const question: Question = { object: { ...objectOf(object), namespace: flags.namespace } };
+    // Our own server, of our own version.
+    const explanation = (await askAdmin(flags, 'explain', question)) as ObjectExplanationResource;
+    print(flags, explanation, describeObject);
     return;
   }
-  const { model, prompt } = flags;
-  if (model === undefined || prompt === undefined) {
-    throw new Error('say what to explain: service/NAME, or a request with --model and --prompt');
-  }
-  const body = JSON.stringify({ model, prompt });
-  // Our own server, of our own version: its answer is what explainRequest returns.
-  const explanation = (await askAdmin(flags, '/debug/explain', { method: 'POST', body })) as RequestExplanation;
+  const question: Question = { request: await requestOf(flags) };
+  const explanation = (await askAdmin(flags, 'explain', question)) as RequestExplanationResource;
   print(flags, explanation, describe);
+  if (!explanation.listeners.some(({ answered }) => answered)) process.exitCode = 1;
 }
 
-async function explainService(object: string, flags: ExplainFlags): Promise<void> {
-  const name = /^(?:service|aimservice|aimsvc)\/(?<name>[^/]+)$/.exec(object)?.groups?.['name'];
-  if (name === undefined) throw new Error(`cannot explain "${object}": expected service/NAME`);
-  const query = new URLSearchParams({ namespace: flags.namespace, name });
-  // As above: what the controllers' explainService returns.
-  const explanation = (await askAdmin(flags, `/debug/explain/service?${query.toString()}`)) as ServiceExplanation;
-  print(flags, explanation, describeService);
+function objectOf(text: string): { resource: string; name: string } {
+  const { resource = '', name = '' } = /^(?<resource>[^/]+)\/(?<name>[^/]+)$/.exec(text)?.groups ?? {};
+  if (name === '') throw new Error(`cannot explain "${text}": expected RESOURCE/NAME, such as aimservice/qwen-chat`);
+  return { resource, name };
+}
+
+/** A chat completion of `--model` and `--prompt`, or what `--url` and the rest say. */
+async function requestOf(flags: ExplainFlags): Promise<AskedRequest> {
+  const { model, prompt, url, header } = flags;
+  const headers = header.map((line): [string, string] => {
+    const { name, value = '' } = /^(?<name>[^:\s]+):\s*(?<value>.*)$/.exec(line)?.groups ?? {};
+    if (name === undefined) throw new Error(`--header "${line}": expected "name: value"`);
+    return [name, value];
+  });
+  const given = flags.body === undefined ? undefined : await bodyOf(flags.body);
+  if (url === undefined && (model === undefined || prompt === undefined)) {
+    throw new Error('say what to explain: RESOURCE/NAME, a request with --url, or a chat with --model and --prompt');
+  }
+  const chat = { model, messages: [{ role: 'user', content: prompt ?? '' }] };
+  const body = given ?? (model === undefined ? '' : JSON.stringify(chat));
+  return { method: flags.method ?? (body === '' ? 'GET' : 'POST'), url: url ?? '/v1/chat/completions', headers, body };
+}
+
+async function bodyOf(file: string): Promise<string> {
+  if (file === '-') return readAll(process.stdin);
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new Error(`--body: ${error instanceof Error ? error.message : String(error)}`);
+  });
 }
 
 function print<T>(flags: ExplainFlags, explanation: T, inWords: (explanation: T) => string): void {
-  console.log(flags.output === 'json' ? JSON.stringify(explanation, undefined, 2) : inWords(explanation));
+  if (flags.output === 'json') console.log(JSON.stringify(explanation, undefined, 2));
+  else if (flags.output === 'yaml') process.stdout.write(stringify(explanation, { lineWidth: 0 }));
+  else console.log(inWords(explanation));
 }
 
-function describeService({ service, status, message, parts, rejected }: ServiceExplanation): string {
-  const rows = parts.map(({ name, object, state, detail }) => [name, object, state, detail]);
-  const sections = [`${service} is ${status}: ${message}`, table(['PART', 'OBJECT', 'STATE', 'WHY'], rows)];
+function describeObject({ object, state, message, parts, rejected }: ObjectExplanationResource): string {
+  const sections = [`${object} is ${state}${message === '' ? '' : `: ${message}`}`];
+  if (parts.length > 0) {
+    const rows = parts.map((part) => [part.name, part.object, part.state, part.detail]);
+    sections.push(table(['PART', 'OBJECT', 'STATE', 'WHY'], rows));
+  }
   if (rejected.length > 0) {
     const others = rejected.map(({ name, scope, reason, detail }) => [name, scope, reason, detail]);
     sections.push(`Templates that are not used\n${table(['TEMPLATE', 'SCOPE', 'REASON', 'WHY'], others)}`);
@@ -50,9 +88,10 @@ function describeService({ service, status, message, parts, rejected }: ServiceE
   return sections.join('\n\n');
 }
 
-function describe({ model, path: requestPath, listeners }: RequestExplanation): string {
-  if (listeners.length === 0) return 'No Gateway is served: nothing takes requests.';
-  return [`POST ${requestPath} for model ${model}`, ...listeners.map(describeListener)].join('\n\n');
+function describe({ method, path, model, listeners }: RequestExplanationResource): string {
+  const request = `${method} ${path}${model === undefined ? '' : ` for model ${model === '' ? '(none)' : model}`}`;
+  if (listeners.length === 0) return `${request}\n\nNo Gateway is served there: nothing takes the request.`;
+  return [request, ...listeners.map(describeListener)].join('\n\n');
 }
 
 function describeListener(explained: ListenerExplanation): string {
@@ -60,8 +99,8 @@ function describeListener(explained: ListenerExplanation): string {
   const matched = tried.at(-1);
   const lines = [
     `Gateway ${gateway}, listener ${listener} (port ${port}, host ${host})`,
-    rule === undefined ? 'No route takes it: 404' : `Route ${rule}: ${matched?.conditions ?? ''}`,
-    ...(answer === undefined ? [] : [`It answers itself: ${answer}`]),
+    ...(rule === undefined ? [] : [`Route ${rule}: ${matched?.conditions ?? ''}`]),
+    ...(answer === undefined ? [] : [`${rule === undefined ? 'It answers' : 'The route answers itself'}: ${answer}`]),
     ...tried
       .filter(({ outcome }) => outcome !== 'matched')
       .map((other) => `  passed over ${other.rule} (${other.conditions}): ${other.outcome}`),

@@ -2,15 +2,14 @@ import { Counter, Gauge, Histogram, Registry } from '../telemetry/prometheus.ts'
 import { extProcService, processPath } from '../envoy/extproc.ts';
 import { startGrpcServer, type GrpcServerOptions } from '../wire/grpcserver.ts';
 import { healthMethods } from '../wire/grpchealthserver.ts';
-import type { Log } from '../telemetry/log.ts';
 import { findApi } from '../kube/apiaccess.ts';
 import { noBaseModels, watchBaseModels } from './basemodels.ts';
 import { BbrExchange, type BbrObserver, type BbrOptions } from './bbrexchange.ts';
 import { readBbrFlags } from './bbrflags.ts';
 import { overhead } from './buckets.ts';
 import { certificateSource } from './certificate.ts';
+import type { EppOptions } from './epp.ts';
 import { flagsWithoutEffect, logLevel } from './eppflageffects.ts';
-import { startMetricsServer } from './metricsserver.ts';
 
 export interface Bbr {
   /** Of the ext_proc server. */
@@ -28,7 +27,7 @@ const drainMs = 1000;
  */
 export async function startBbr(
   argv: readonly string[],
-  { env, host, log }: { env: Readonly<Record<string, string | undefined>>; host?: string; log: Log },
+  { env, host, serveMetrics, log }: Omit<EppOptions, 'host'> & { host?: string },
 ): Promise<Bbr> {
   const { flags, given, plugins } = readBbrFlags(argv);
   log.level = logLevel(flags, given) ?? log.level;
@@ -45,7 +44,7 @@ export async function startBbr(
     closers.push(() => bases.close());
     const { registry, observer } = createBbrMetrics();
     const reviewer = flags['metrics-endpoint-auth'] ? api?.client : undefined;
-    const metrics = await startMetricsServer({ host: address, port: flags['metrics-port'], registry, reviewer, log });
+    const metrics = await serveMetrics({ host: address, port: flags['metrics-port'], registry, reviewer, log });
     closers.push(() => metrics.close());
     const onConnectionError = (error: Error): void => log.debug({ err: error }, 'connection failed');
     const serve = async (port: number, options: Partial<GrpcServerOptions>): Promise<number> => {

@@ -15,7 +15,7 @@ import { eppHealth } from './epphealth.ts';
 import { watchFilePool } from './filepool.ts';
 import { watchKubePool } from './kubepool.ts';
 import { electLeader, type Leadership } from '../kube/leader.ts';
-import { startMetricsServer } from './metricsserver.ts';
+import type { ServeMetrics } from './servemetrics.ts';
 import { createPoolPicker, type PoolPicker } from './poolpicker.ts';
 import type { PoolSource } from './poolsource.ts';
 import { tracerOf } from './tracing.ts';
@@ -24,6 +24,7 @@ export interface EppOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Address to bind; default: HEADGATE_LISTEN_ADDRESS of `env`, else loopback. */
   host?: string | undefined;
+  serveMetrics: ServeMetrics;
   log: Log;
 }
 
@@ -44,7 +45,7 @@ const picksInProcess =
  *
  * @throws FlagError for a wrong command line, Error for a configuration, certificate or credentials that are missing or wrong
  */
-export async function startEpp(argv: readonly string[], { env, host, log }: EppOptions): Promise<Epp> {
+export async function startEpp(argv: readonly string[], { env, host, serveMetrics, log }: EppOptions): Promise<Epp> {
   const { flags, given } = readEppFlags(argv);
   log.level = logLevel(flags, given) ?? log.level;
   const config = await readEppConfig(flags);
@@ -76,7 +77,7 @@ export async function startEpp(argv: readonly string[], { env, host, log }: EppO
       return server;
     };
     const reviewer = flags['metrics-endpoint-auth'] ? api?.client : undefined;
-    const metrics = await startMetricsServer({
+    const metrics = await serveMetrics({
       host: address,
       port: flags['metrics-port'],
       registry: picker.metrics.registry,

@@ -6,6 +6,7 @@ import type { RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createForeignPickers } from './foreignpicker.ts';
 import { createGatewayMetrics } from './metrics.ts';
+import type { RequestObserver } from './requestrecord.ts';
 import { Pipeline, type PipelineContext, type SocketView } from './pipeline.ts';
 import { closeServer, createHttpServer, defaultServerLimits, type ServerLimits } from './server.ts';
 import { createUpstreams, defaultUpstreamLimits, type UpstreamLimits } from './upstreams.ts';
@@ -18,6 +19,8 @@ export interface DataPlaneOptions {
   readonly random?: () => number;
   /** Answer the request header `x-headgate-debug: true` with the route, backend, endpoint and table that served the request. */
   readonly debugHeaders?: boolean;
+  /** Told of requests that have ended. */
+  readonly requests?: RequestObserver;
   readonly serverLimits?: Partial<ServerLimits>;
   readonly upstreamLimits?: Partial<UpstreamLimits>;
   /** Bytes of request bodies held at a time, over all requests. */
@@ -103,6 +106,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     now,
     debugHeaders: options.debugHeaders ?? false,
     accessLog: log.isLevelEnabled('debug'),
+    requests: options.requests,
     maxBufferedBytes: options.maxBufferedBytes ?? 1024 ** 3,
     defaultIdleTimeoutMs: options.defaultIdleTimeoutMs ?? 300_000,
     pickTimeoutMs: options.pickTimeoutMs ?? 300_000,

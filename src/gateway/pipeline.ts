@@ -27,6 +27,7 @@ import type { GatewayMetrics, LimitName } from './metrics.ts';
 import type { RequestView } from './poolchoice.ts';
 import type { PoolRequest } from './poolpick.ts';
 import { BufferedBody, StreamedBody } from './requestbody.ts';
+import type { RequestObserver, RequestRecord } from './requestrecord.ts';
 import type { Upstream } from './upstreams.ts';
 
 /** What all requests of a data plane share. */
@@ -37,6 +38,7 @@ export interface PipelineContext extends WalkContext {
   readonly now: () => number;
   readonly debugHeaders: boolean;
   readonly accessLog: boolean;
+  readonly requests: RequestObserver | undefined;
   /** Request bodies in memory, over all requests; beyond it 503. */
   readonly maxBufferedBytes: number;
   /** Longest silence of an upstream where no timeout of the route says otherwise. */
@@ -517,31 +519,30 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
     this.#walk?.end();
     if (this.#requestTimer !== undefined) clearTimeout(this.#requestTimer);
     this.#streamed?.destroy();
-    const { metrics, accessLog } = this.#context;
+    const { metrics, accessLog, requests, log } = this.#context;
     metrics.inFlight -= 1;
     if (this.#buffered !== undefined) metrics.bufferedBytes -= this.#buffered.size;
     const durationMs = this.#context.now() - this.#startedMs;
     metrics.record(this.#rule?.id ?? '', this.#walk?.backend?.id ?? '', this.#status, durationMs);
-    if (accessLog) this.#logAccess(durationMs);
+    if (accessLog) log.debug(this.#record(durationMs), 'request');
+    if (requests?.watched === true) requests.finished(this.#record(durationMs));
   }
 
-  #logAccess(durationMs: number): void {
-    this.#context.log.debug(
-      {
-        gateway: this.#view.gateway?.key,
-        method: this.method,
-        host: this.host,
-        path: this.path,
-        model: this.model,
-        rule: this.#rule?.id,
-        backend: this.#walk?.backend?.id,
-        endpoint: this.#endpoint?.key,
-        status: this.#status,
-        attempts: this.#walk?.attempts,
-        durationMs: Math.round(durationMs * 1000) / 1000,
-      },
-      'request',
-    );
+  #record(durationMs: number): RequestRecord {
+    return {
+      time: new Date(Date.now() - durationMs).toISOString(),
+      gateway: this.#view.gateway?.key,
+      method: this.method,
+      host: this.host,
+      path: this.path,
+      model: this.model,
+      rule: this.#rule?.id,
+      backend: this.#walk?.backend?.id,
+      endpoint: this.#endpoint?.key,
+      status: this.#status,
+      attempts: this.#walk?.attempts ?? 0,
+      durationMs: Math.round(durationMs * 1000) / 1000,
+    };
   }
 }
 

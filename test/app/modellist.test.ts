@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
-import { listModels, type ListedModel } from '../../src/app/modellist.ts';
+import type { ServedModel } from '../../src/admin/resources.ts';
+import { listModels } from '../../src/app/modellist.ts';
 import { keyOf } from '../../src/kinds/object.ts';
 import { compile } from '../../src/routing/compile.ts';
 import { resourcesOf } from '../routing/resourcefile.ts';
 
 /** What is listed of a Gateway, a Service without endpoints, and the routes. */
-function listed(routes: string, open: readonly number[] = [8080]): readonly ListedModel[] {
+function listed(routes: string, open: readonly number[] = [8080]): readonly ServedModel[] {
   const resources = resourcesOf(`
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TrailEntry } from '../../src/app/decisiontrail.ts';
-import type { RequestExplanation } from '../../src/app/explain.ts';
+import type { RequestExplanation } from '../../src/admin/explanations.ts';
+import type { DecisionList, RequestEvent } from '../../src/admin/resources.ts';
 import { findApi } from '../../src/kube/apiaccess.ts';
 import { AIMModel } from '../../src/kinds/aim/aimmodel.ts';
 import { AIMService } from '../../src/kinds/aim/aimservice.ts';
@@ -23,11 +22,13 @@ describe('headgate explain', () => {
   let headgate: Headgate;
   let admin = '';
   let gateway = '';
+  let token = '';
 
   beforeAll(async () => {
     headgate = await startHeadgate(['-f', quickstart]);
     admin = (await readFile(path.join(headgate.dataDir, 'admin-url'), 'utf8')).trim();
     gateway = /^Gateway \S+\s+(http\S+)/m.exec(headgate.output())?.[1] ?? '';
+    token = (await readFile(path.join(headgate.dataDir, 'admin-token'), 'utf8')).trim();
   });
 
   afterAll(async () => {
@@ -36,11 +37,11 @@ describe('headgate explain', () => {
   });
 
   const cli = (...args: string[]): Promise<Outcome> => run(process.execPath, [bin, 'explain', ...args], {});
-  const explain = async (model: string, prompt: string): Promise<RequestExplanation> => {
+  const explain = async (model: string, prompt: string, exits = 0): Promise<RequestExplanation> => {
     const where = ['--data-dir', headgate.dataDir];
     const { code, stdout, stderr } = await cli(...where, '--model', model, '--prompt', prompt, '-o', 'json');
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
+    expect(exits === 0 ? stderr : '').toBe('');
+    expect(code).toBe(exits);
     return JSON.parse(stdout) as RequestExplanation;
   };
   const pickOf = ({ listeners }: RequestExplanation): PickExplanation => {
@@ -48,10 +49,16 @@ describe('headgate explain', () => {
     if (pick === undefined) throw new Error('no pool in the explanation');
     return pick;
   };
-  const decisions = async (): Promise<TrailEntry[]> => {
-    const response = await fetch(`${admin}/debug/decisions`);
+  type Asked = Omit<RequestInit, 'headers'> & { headers?: Record<string, string> };
+  const ask = (resource: string, init: Asked = {}): Promise<Response> =>
+    fetch(`${admin}/admin/v1/${resource}`, {
+      ...init,
+      headers: { authorization: `Bearer ${token}`, ...init.headers },
+    });
+  const decisions = async (): Promise<DecisionList['items']> => {
+    const response = await ask('decisions');
     expect(response.status).toBe(200);
-    return ((await response.json()) as { decisions: TrailEntry[] }).decisions;
+    return ((await response.json()) as DecisionList).items;
   };
   const send = async (content: string): Promise<void> => {
     const response = await fetch(`${gateway}/v1/chat/completions`, {
@@ -128,7 +135,16 @@ describe('headgate explain', () => {
   });
 
   it('prints tables for people', async () => {
-    const { stdout, code } = await cli('--admin', admin, '--model', llama, '--prompt', 'Hello!');
+    const { stdout, code } = await cli(
+      '--admin',
+      admin,
+      '--data-dir',
+      headgate.dataDir,
+      '--model',
+      llama,
+      '--prompt',
+      'Hello!',
+    );
     expect(code).toBe(0);
     expect(stdout).toMatch(/^POST \/v1\/chat\/completions for model meta-llama/);
     expect(stdout).toMatch(/^Route httproute\/default\/inference-pool-with-aigwroute\/rule\/\d: .*model/m);
@@ -143,7 +159,7 @@ describe('headgate explain', () => {
     expect(plain.listeners[0]?.backends).toMatchObject([
       { endpoints: [{ key: expect.stringMatching(/^127\./) as string }], share: 1 },
     ]);
-    const unknown = await explain('no-such-model', 'Hi');
+    const unknown = await explain('no-such-model', 'Hi', 1);
     expect(unknown.listeners[0]?.backends.flatMap(({ pick }) => pick ?? [])).toEqual([]);
     expect(unknown.listeners[0]?.tried.length).toBeGreaterThan(2);
     expect(unknown.listeners[0]?.answer).toMatch(/^404 No matching route found/);
@@ -195,27 +211,89 @@ describe('headgate explain', () => {
       /^slow +Namespace +UnoptimizedTemplateFiltered +its profile is unoptimized: set template\.allowUnoptimized/m,
     );
     expect(await asked('service/nobody', '-n', 'other')).toMatchObject({ code: 1, stdout: '' });
-    expect((await asked('pod/x')).stderr).toContain('expected service/NAME');
+    expect((await asked('chat')).stderr).toContain('expected RESOURCE/NAME');
+    expect((await asked('things/x')).stderr).toContain('no resource is called "things"');
     expect((await asked()).stderr).toContain('say what to explain');
   });
 
-  it('refuses what is no question, pages in browsers, and names that were made to resolve to it', async () => {
-    const query = `${admin}/debug/explain?model=${encodeURIComponent(llama)}&prompt=Hi`;
-    expect((await fetch(query)).status).toBe(200);
-    expect((await fetch(`${admin}/debug/explain?prompt=Hi`)).status).toBe(400);
-    expect((await fetch(`${admin}/debug/explain`, { method: 'POST', body: '{"model":' })).status).toBe(400);
-    expect((await fetch(`${admin}/debug/explain`, { method: 'PUT', body: '' })).status).toBe(405);
-    expect((await fetch(`${admin}/debug/nothing`)).status).toBe(404);
-    expect((await fetch(query, { headers: { origin: 'http://evil.example' } })).status).toBe(403);
-    const rebound = await new Promise((resolve, reject) => {
-      httpRequest(query, { headers: { host: 'evil.example' } }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      })
-        .on('error', reject)
-        .end();
+  it('explains any object by its status, as YAML, too', async () => {
+    const asked = (...args: string[]) => cli(...args, '--data-dir', headgate.dataDir);
+    const { stdout, code } = await asked('gateway/inference-pool-with-aigwroute');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^gateway\.networking\.k8s\.io\/Gateway default\/inference-pool-with-aigwroute is Ready/);
+    expect(stdout).toMatch(/^Programmed +- +True/m);
+    expect(stdout).toMatch(/^Accepted +listeners\[http\] +True/m);
+    const yaml = await asked('deploy/vllm-llama3-8b-instruct', '-o', 'yaml');
+    expect(yaml.stdout).toMatch(/^apiVersion: admin\.headgate\.dev\/v1\nkind: ObjectExplanation\n/);
+    expect(yaml.stdout).toMatch(/name: Available\n +object: .*\n +state: "True"/);
+  });
+
+  it('explains a request as it would be sent, and exits with 1 when nothing would answer', async () => {
+    const asked = (...args: string[]) =>
+      run(process.execPath, [bin, 'explain', ...args, '--data-dir', headgate.dataDir]);
+    const body = JSON.stringify({ model: llama, messages: [] });
+    const file = path.join(headgate.dataDir, 'body.json');
+    await writeFile(file, body);
+    const served = await asked('--url', `${gateway}/v1/chat/completions?x=1`, '-d', file, '-H', 'x-team: a');
+    expect(served).toMatchObject({ code: 0, stderr: '' });
+    expect(served.stdout).toMatch(/^POST \/v1\/chat\/completions for model meta-llama/);
+    expect((await asked('--url', '/v1/models')).stdout).toContain('200, the models there are');
+    expect(await asked('--url', 'http://127.0.0.9:1/v1/models')).toMatchObject({ code: 1 });
+    expect(await asked('--url', '/v1/chat/completions', '-X', 'POST')).toMatchObject({ code: 1 });
+    expect(await asked('--model', 'no-such-model', '--prompt', 'Hi')).toMatchObject({ code: 1 });
+    expect((await asked('--url', 'v1/models')).stderr).toContain('is no URL');
+  });
+
+  it('streams requests as they end, without what was asked or by whom', async () => {
+    const stopping = new AbortController();
+    const response = await ask('requests', { signal: stopping.signal });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    await send(`${secret} streamed`);
+    let text = '';
+    for await (const chunk of response.body ?? []) {
+      text += Buffer.from(chunk).toString();
+      if (text.includes('\n\n')) break;
+    }
+    stopping.abort();
+    const [, data = ''] = /^event: request\ndata: (.*)\n\n/.exec(text) ?? [];
+    expect(JSON.parse(data) as RequestEvent).toMatchObject({
+      gateway: 'default/inference-pool-with-aigwroute',
+      method: 'POST',
+      path: '/v1/chat/completions',
+      model: llama,
+      status: 200,
+      attempts: 1,
     });
-    expect(rebound).toBe(403);
+    expect(text).not.toContain(secret);
+  });
+
+  it('opens to the token of the data directory and to those whom the API lets in, and to no web page', async () => {
+    const mode = (await stat(path.join(headgate.dataDir, 'admin-token'))).mode & 0o777;
+    expect(mode).toBe(0o600);
+    expect((await ask('models')).status).toBe(200);
+    expect((await fetch(`${admin}/admin/v1/models`)).status).toBe(401);
+    expect((await fetch(`${admin}/metrics`)).status).toBe(200);
+    expect((await fetch(`${admin}/readyz`)).status).toBe(200);
+    const bearer = (text: string): Asked => ({ headers: { authorization: `Bearer ${text}` } });
+    const administrator = /token: (\S+)/.exec(await readFile(headgate.kubeconfig, 'utf8'))?.[1] ?? '';
+    expect((await ask('models', bearer(administrator))).status).toBe(200);
+    expect((await ask('models', bearer('guessed'))).status).toBe(401);
+    const someone = await headgate.kubectl(['create', 'token', 'default']);
+    expect((await ask('models', bearer(someone.trim()))).status).toBe(403);
+    await headgate.kubectl(['create', 'clusterrole', 'reader', '--verb=get', '--non-resource-url=/admin/v1/models']);
+    await headgate.kubectl([
+      'create',
+      'clusterrolebinding',
+      'r',
+      '--clusterrole=reader',
+      '--serviceaccount=default:default',
+    ]);
+    expect((await ask('models', bearer(someone.trim()))).status).toBe(200);
+    expect((await ask('decisions', bearer(someone.trim()))).status).toBe(403);
+    expect((await ask('models', { headers: { origin: 'http://evil.example' } })).status).toBe(403);
+    expect((await ask('explain', { method: 'POST', body: '{"model":' })).status).toBe(400);
+    expect((await ask('explain', { method: 'PUT', body: '' })).status).toBe(405);
+    expect((await ask('nothing')).status).toBe(404);
   });
 
   it('says when nothing runs there', async () => {
@@ -224,7 +302,7 @@ describe('headgate explain', () => {
     const stopped = await cli(...args, '--data-dir', headgate.dataDir);
     expect(stopped).toMatchObject({ code: 1, stdout: '' });
     expect(stopped.stderr).toMatch(/^error: no `headgate up` runs with the data directory .*--admin\n$/);
-    const unreachable = await cli(...args, '--admin', admin);
+    const unreachable = await cli(...args, '--admin', admin, '--data-dir', headgate.dataDir);
     expect(unreachable).toMatchObject({ code: 1, stdout: '' });
     expect(unreachable.stderr).toMatch(/^error: cannot ask http:\/\/127\.\S+: .*ECONNREFUSED/);
   });

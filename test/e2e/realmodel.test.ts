@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import type { ListedModel } from '../../src/app/modellist.ts';
+import type { ServedModel } from '../../src/admin/resources.ts';
 import { findLlamaCpp, llamaCppSkipMessage } from '../llamacpp/llamacppparts.ts';
 import { bin, startHeadgate, until, type Headgate } from './headgate.ts';
 import { hasKubectl, run, skipMessage } from './kubectl.ts';
@@ -68,15 +68,15 @@ test.each([
 describe.skipIf(skipped !== undefined)(`a real model behind the Gateway (${skipped ?? real})`, () => {
   let directory = '';
   let headgate: Headgate;
-  let listed: ListedModel[];
+  let listed: ServedModel[];
   let sdk: OpenAI;
 
   const cli = (...words: string[]) =>
     run(process.execPath, [bin, ...words, '--data-dir', headgate.dataDir], { timeoutMs: 110_000 });
-  const models = async (): Promise<ListedModel[]> => {
+  const models = async (): Promise<ServedModel[]> => {
     const { code, stdout, stderr } = await cli('models', '-o', 'json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    return JSON.parse(stdout) as ListedModel[];
+    return JSON.parse(stdout) as ServedModel[];
   };
 
   beforeAll(async () => {

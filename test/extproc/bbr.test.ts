@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { serveRegistry as serveMetrics } from '../../src/admin/registrymetrics.ts';
 import { checkHealth } from '../../src/wire/grpchealthclient.ts';
 import { baseModelsOf } from '../../src/extproc/basemodels.ts';
 import { startBbr, type Bbr } from '../../src/extproc/bbr.ts';
@@ -14,7 +15,7 @@ afterEach(async () => {
 
 async function start(...argv: string[]): Promise<{ bbr: Bbr; proxy: Proxy; metrics: () => Promise<string> }> {
   const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--secure-serving=false'];
-  const bbr = await startBbr([...ports, ...argv], { env: {}, log });
+  const bbr = await startBbr([...ports, ...argv], { serveMetrics, env: {}, log });
   const proxy = connectProxy(bbr.url);
   closers.push(() => bbr.close(), proxy.close);
   const url = `http://127.0.0.1:${String(bbr.ports.metrics)}/metrics`;

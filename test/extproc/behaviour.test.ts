@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { serveRegistry as serveMetrics } from '../../src/admin/registrymetrics.ts';
 import { GrpcStatus } from '../../src/wire/grpc.ts';
 import { startEpp } from '../../src/extproc/epp.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -503,6 +504,7 @@ dataLayer: {discovery: ${discovery}}
 `;
       const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--secure-serving=false'];
       const epp = await startEpp(['--pool-name', 'p', '--config-text', config, ...ports], {
+        serveMetrics,
         env: {},
         log: createLog({ level: 'silent' }),
       });

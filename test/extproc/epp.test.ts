@@ -4,6 +4,7 @@ import { connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { serveRegistry as serveMetrics } from '../../src/admin/registrymetrics.ts';
 import { frame, GrpcStatus } from '../../src/wire/grpc.ts';
 import { checkHealth } from '../../src/wire/grpchealthclient.ts';
 import { startEpp } from '../../src/extproc/epp.ts';
@@ -25,7 +26,7 @@ async function start(...argv: string[]) {
   const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0'];
   const lines: string[] = [];
   const log = createLog({ level: 'info', destination: { write: (line) => void lines.push(line) } });
-  const epp = await startEpp(['--pool-name', 'mistral', ...ports, ...argv], { env: {}, log });
+  const epp = await startEpp(['--pool-name', 'mistral', ...ports, ...argv], { serveMetrics, env: {}, log });
   closers.push(() => epp.close());
   return { epp, logged: () => lines.join('') };
 }

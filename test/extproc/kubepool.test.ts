@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { serveRegistry as serveMetrics } from '../../src/admin/registrymetrics.ts';
 import { checkHealth } from '../../src/wire/grpchealthclient.ts';
 import { startBbr } from '../../src/extproc/bbr.ts';
 import { startEpp, type Epp } from '../../src/extproc/epp.ts';
@@ -41,7 +42,7 @@ afterEach(async () => {
 
 async function start(argv: readonly string[], variables: Record<string, string> = env): Promise<Epp> {
   const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--secure-serving=false'];
-  const epp = await startEpp([...ports, '--drain-timeout', '50ms', ...argv], { env: variables, log });
+  const epp = await startEpp([...ports, '--drain-timeout', '50ms', ...argv], { serveMetrics, env: variables, log });
   closers.push(() => epp.close());
   return epp;
 }
@@ -203,7 +204,7 @@ describe('a pool of a Kubernetes API', () => {
 
   it('tells the body-based router the base models of adapters', async () => {
     const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--secure-serving=false'];
-    const bbr = await startBbr(ports, { env, log });
+    const bbr = await startBbr(ports, { serveMetrics, env, log });
     closers.push(() => bbr.close());
     await create('/api/v1/namespaces/default/configmaps', {
       apiVersion: 'v1',

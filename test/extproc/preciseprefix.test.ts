@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { serveRegistry as serveMetrics } from '../../src/admin/registrymetrics.ts';
 import { startEpp } from '../../src/extproc/epp.ts';
 import { startSimulator, type Simulator } from '../../src/simulator/vllm.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -67,7 +68,7 @@ async function startPicker({ simulators }: Fleet, config: string): Promise<Proxy
   const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--drain-timeout', '100ms'];
   const epp = await startEpp(
     ['--pool-name', 'p', '--endpoints-file', file, '--secure-serving=false', '--config-text', config, ...ports],
-    { env: {}, log },
+    { serveMetrics, env: {}, log },
   );
   closers.push(() => epp.close());
   const proxy = connectProxy(epp.url);

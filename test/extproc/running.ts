@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { serveRegistry as serveMetrics } from '../../src/admin/registrymetrics.ts';
 import { startEpp, type Epp } from '../../src/extproc/epp.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { startModelServer, type Load, type ModelServer } from './modelservers.ts';
@@ -42,7 +43,7 @@ export async function startPicker(
   const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--drain-timeout', '100ms'];
   const argv = ['--pool-name', 'pool', '--endpoints-file', file, '--secure-serving=false', ...ports];
   if (options.config !== undefined) argv.push('--config-text', options.config);
-  const epp = await startEpp([...argv, ...(options.argv ?? [])], { env: options.env ?? {}, log });
+  const epp = await startEpp([...argv, ...(options.argv ?? [])], { serveMetrics, env: options.env ?? {}, log });
   const proxy = connectProxy(epp.url);
   const metrics = async (): Promise<string> =>
     (await fetch(`http://127.0.0.1:${String(epp.ports.metrics)}/metrics`)).text();

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
+import { serveRegistry as serveMetrics } from '../../src/admin/registrymetrics.ts';
 import { processPath, type ProcessingRequest, type ProcessingResponse } from '../../src/envoy/extproc.ts';
 import { filterMetadata, readProcessingRequest } from '../../src/envoy/extprocread.ts';
 import { writeProcessingResponse } from '../../src/envoy/extprocwrite.ts';
@@ -272,6 +273,7 @@ kind: EndpointPickerConfig
 plugins: [{ type: random-picker }]
 schedulingProfiles: [{ name: default, plugins: [{ pluginRef: random-picker }] }]`;
     const epp: Epp = await startEpp(['--pool-name', 'p', '--endpoints-file', file, '--config-text', config, ...ports], {
+      serveMetrics,
       env: {},
       log,
     });
