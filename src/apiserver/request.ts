@@ -27,23 +27,29 @@ export interface ResourcePath {
 }
 
 export function parseRequest(raw: IncomingMessage, response: ServerResponse, user: User): ApiRequest {
-  let url: URL;
-  try {
-    url = new URL(raw.url ?? '/', 'https://api');
-  } catch {
-    throw badRequest('the request URL cannot be parsed');
-  }
-  const { path, watch } = withoutWatch(url.pathname);
-  if (watch) url.searchParams.set('watch', 'true');
+  const { pathname, query } = targetOf(raw.url ?? '/');
+  const { path, watch } = withoutWatch(pathname);
+  if (watch) query.set('watch', 'true');
   return {
     method: raw.method ?? 'GET',
     path,
-    query: url.searchParams,
+    query,
     resource: parsePath(path),
     user,
     raw,
     response,
   };
+}
+
+/**
+ * The path as it was sent: dots in it are never resolved, or `DELETE .../configmaps/%2e%2e` would be about the namespace. A target
+ * may be a whole URL.
+ */
+function targetOf(target: string): { pathname: string; query: URLSearchParams } {
+  const local = target.replace(/^https?:\/\/[^/?]*/i, '');
+  const question = local.indexOf('?');
+  const pathname = question < 0 ? local : local.slice(0, question);
+  return { pathname, query: new URLSearchParams(question < 0 ? '' : local.slice(question + 1)) };
 }
 
 /** `/api/v1/watch/pods` is the old way to ask for `/api/v1/pods?watch=true`. */
@@ -57,14 +63,15 @@ function parsePath(path: string): ResourcePath | undefined {
   let parts: string[];
   try {
     parts = path
+      .replace(/^\/+|\/+$/g, '')
       .split('/')
-      .filter((part) => part !== '')
       .map(decodeURIComponent);
   } catch {
     throw badRequest('the request path is not valid percent-encoding');
   }
   const [root, ...rest] = parts;
   if (root !== 'api' && root !== 'apis') return undefined;
+  if (parts.includes('')) return undefined;
   const [group, version, ...below] = root === 'api' ? ['', ...rest] : rest;
   const [first, namespaceName, next] = below;
   if (group === undefined || version === undefined || first === undefined) return undefined;
@@ -72,8 +79,22 @@ function parsePath(path: string): ResourcePath | undefined {
   const scoped = first === 'namespaces' && next !== undefined && next !== 'status' && next !== 'finalize';
   const [plural, name, ...sub] = scoped ? below.slice(2) : below;
   if (plural === undefined) return undefined;
+  for (const segment of [name, scoped ? namespaceName : undefined]) checkSegment(segment);
   const subresource = sub.length === 0 ? undefined : sub.join('/');
   return { group, version, namespace: scoped ? namespaceName : undefined, plural, name, subresource };
+}
+
+/** A name that is no segment of a path cannot be that of an object (apimachinery IsValidPathSegmentName). */
+function checkSegment(name: string | undefined): void {
+  if (name === undefined) return;
+  const why =
+    name === '.' || name === '..'
+      ? `may not be '${name}'`
+      : ['/', '%']
+          .filter((character) => name.includes(character))
+          .map((character) => `may not contain '${character}'`)
+          .join(';');
+  if (why !== '') throw badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${why}`);
 }
 
 const maxBodyBytes = 3 * 1024 * 1024;

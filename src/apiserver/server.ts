@@ -35,6 +35,7 @@ import type { PodLogSource } from './podlogs.ts';
 import { parseRequest, type ApiRequest } from './request.ts';
 import { createResources } from './resources.ts';
 import { ApiError, badRequest, statusOf } from './status.ts';
+import { checkStore, sealStore } from './store/damage.ts';
 import type { HistoryWindow } from './store/history.ts';
 import { openStore } from './store/store.ts';
 import type { Server } from './verbs/context.ts';
@@ -85,7 +86,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const pki = join(dataDir, 'pki');
   const identity = await loadIdentity(pki, [host]);
-  const store = openStore(join(dataDir, 'objects'), options.history);
+  const storeDirectory = join(dataDir, 'objects');
+  await checkStore(storeDirectory);
+  const store = openStore(storeDirectory, options.history);
   const resources = createResources(options.kinds);
   const { serviceAddresses } = options;
   const objects = createObjects({ store, resources, serviceAddresses });
@@ -170,6 +173,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       clearTimeout(cutOff);
       await webhooks.close();
       await store.close();
+      sealStore(storeDirectory);
     },
   };
 }

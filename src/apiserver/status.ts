@@ -52,7 +52,8 @@ export function statusOf(error: ApiError): Record<string, unknown> {
     status: 'Failure',
     message: error.message,
     reason: error.reason,
-    ...(error.details !== undefined && { details: error.details }),
+    // Clients written in Go look into the details without asking whether there are any.
+    details: error.details ?? {},
     code: error.code,
   };
 }

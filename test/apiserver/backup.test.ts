@@ -77,7 +77,7 @@ test('a restore keeps what it replaces, and refuses a directory in use and a fil
   await expect(restore(file, target)).rejects.toThrow('not a whole Headgate backup');
 
   const held = await openDataDir(join(directory, 'held'));
-  await writeFile(join(held.path, 'lock'), await lockOfParent());
+  await writeFile(join(held.path, 'lock.9'), await lockOfParent());
   await expect(restore(file, held.path)).rejects.toThrow('is in use by process');
   await held.release();
 }, 60_000);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import type { ApiTarget } from './apiserver.ts';
 import { isRecord, mismatches, type Behaviour, type Step, type WatchExpectation } from './behaviour.ts';
 
@@ -155,8 +155,10 @@ async function send(run: Run, step: Step): Promise<Dispatcher.ResponseData> {
   if (token !== null) headers['authorization'] = `Bearer ${fill(token)}`;
   if (step.body !== undefined) headers['content-type'] = step.type ?? 'application/json';
   for (const [name, value] of Object.entries(step.headers ?? {})) headers[name] = fill(value);
-  return request(target.url + fill(step.path), {
-    dispatcher: agent,
+  // Not as a URL, in which the dots of a path would be resolved here.
+  return agent.request({
+    origin: target.url,
+    path: fill(step.path),
     method: step.method ?? 'GET',
     headers,
     body: step.body === undefined ? null : fill(bodyText(step.body)),

@@ -41,7 +41,7 @@ function applyToObject(schema: StructuralSchema, value: JsonObject, path: string
       properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
     const fieldPath = path === '' ? name : `${path}.${name}`;
     if (typeof fieldSchema === 'object') {
-      const applied = field === null ? applyToNull(fieldSchema, decoding) : field;
+      const applied = field === null ? applyToNull(fieldSchema) : field;
       if (applied === undefined) continue;
       setField(result, name, applied === null ? null : applySchema(fieldSchema, applied, fieldPath, decoding));
     } else if (keepUnknown) setField(result, name, field);
@@ -62,11 +62,9 @@ function setField(target: JsonObject, name: string, value: unknown): void {
   else target[name] = value;
 }
 
-/** null is kept where allowed, replaced by a default, or, in Go types, the same as absent. */
-function applyToNull(schema: StructuralSchema, decoding: Decoding): unknown {
-  if (schema.nullable === true) return null;
-  if (schema.default !== undefined) return structuredClone(schema.default);
-  return decoding.builtin ? undefined : null;
+/** null is kept where allowed, else the same as absent: a field's default takes its place, where it has one. */
+function applyToNull(schema: StructuralSchema): unknown {
+  return schema.nullable === true ? null : structuredClone(schema.default);
 }
 
 const quantityPattern = "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";

@@ -1,9 +1,11 @@
-import { statfsSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { open } from 'lmdb';
 import { jsonOf, parseStored } from './encoding.ts';
 import { encodeEvent } from './eventlog.ts';
 import type { StoreEvent } from './history.ts';
 import type { StoredObject } from './object.ts';
+import { createReserve, freeBytes } from './reserve.ts';
 
 export interface KeyedObject {
   resource: string;
@@ -23,6 +25,12 @@ export interface Database {
   event(revision: number): Buffer<ArrayBuffer> | undefined;
   /** Resolves when everything in it is on disk, in one transaction; rejects with a StorageError when nothing of it is. */
   commit(events: readonly StoreEvent[], droppedRevisions: readonly number[]): Promise<void>;
+  /**
+   * To be asked before a write is accepted: LMDB may take the process down when a disk is full in the middle of a transaction.
+   *
+   * @throws StorageError when the disk is full. Deletions are taken for as long as the reserve lasts.
+   */
+  requireRoom(event: Pick<StoreEvent, 'type' | 'object'>): void;
   close(): Promise<void>;
 }
 
@@ -69,6 +77,10 @@ export function openDatabase(directory: string, { readOnly = false } = {}): Data
     // Transactions are made here, one at a time; lmdb's own batches would leave a failed commit's rejection unhandled.
     eventTurnBatching: false,
   });
+  const reserve = createReserve(directory);
+  if (!readOnly) reserve.refill();
+  // LMDB makes its files readable for everybody; they hold Secrets.
+  if (!readOnly) for (const file of ['data.mdb', 'lock.mdb']) chmodSync(join(directory, file), 0o600);
   const revision = (): number => Number(database.get(revisionKey)?.toString() ?? '0');
   function* objects(): Generator<KeyedObject> {
     for (const { key, value } of database.getRange(objectRange)) {
@@ -117,16 +129,32 @@ export function openDatabase(directory: string, { readOnly = false } = {}): Data
           for (const revision of droppedRevisions) void database.remove(eventKey(revision));
           void database.put(revisionKey, Buffer.from(String(last.revision)));
         });
+        reserve.refill();
       } catch (error) {
         throw await storageError(error, directory);
       }
+    },
+
+    requireRoom(event) {
+      if (reserve.hasRoom(isDeletion(event))) return;
+      throw diskFull(directory);
     },
 
     close: () => database.close(),
   };
 }
 
+/** An object goes in several steps when finalizers hold it: those are part of its deletion. */
+function isDeletion({ type, object }: Pick<StoreEvent, 'type' | 'object'>): boolean {
+  return type === 'DELETED' || object.metadata.deletionTimestamp !== undefined;
+}
+
 const fullBelowBytes = 1024 * 1024;
+
+function diskFull(directory: string): StorageError {
+  const message = `the write was not stored: the disk that holds ${directory} is full. Free some space, or delete what is not needed; reads go on, and writes are taken again as soon as there is room`;
+  return new StorageError(507, 'InsufficientStorage', message);
+}
 
 async function storageError(error: unknown, directory: string): Promise<StorageError> {
   // lmdb keeps the cause in a promise, whose rejection must not stay unhandled.
@@ -136,17 +164,7 @@ async function storageError(error: unknown, directory: string): Promise<StorageE
       : error;
   const why = cause instanceof Error ? cause.message : String(cause);
   if (freeBytes(directory) < fullBelowBytes || /no space|quota/i.test(why)) {
-    const message = `the write was not stored: the disk that holds ${directory} is full. Free some space; reads go on, and writes are taken again as soon as there is room`;
-    return new StorageError(507, 'InsufficientStorage', message);
+    return diskFull(directory);
   }
   return new StorageError(500, 'InternalError', `the write was not stored in ${directory}: ${why}. Reads go on`);
-}
-
-function freeBytes(directory: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize;
-  } catch {
-    return Infinity;
-  }
 }

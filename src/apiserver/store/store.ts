@@ -149,6 +149,7 @@ export function openStore(directory: string, window: HistoryWindow = defaultWind
       const removed = decision.action === 'remove';
       const type = removed ? 'DELETED' : newest === undefined ? 'ADDED' : 'MODIFIED';
       const event: StoreEvent = { revision, type, resource, key, object, previous: newest };
+      database.requireRoom(event);
       accepted = revision;
       const stored = new Promise<StoredObject>((resolve, reject) => {
         queue.push({ event, resolve, reject });

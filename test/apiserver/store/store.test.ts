@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StoredObject } from '../../../src/apiserver/store/object.ts';
+import { checkStore, sealStore } from '../../../src/apiserver/store/damage.ts';
 import { openStore } from '../../../src/apiserver/store/store.ts';
 
 let directory: string;
@@ -137,6 +139,66 @@ test.skipIf(!hasPrlimit)(
       takenAgain: true,
       afterRestart: true,
     });
+  },
+  60_000,
+);
+
+// A small disk of its own, for this process alone: a user namespace may mount one.
+const mountDisk = 'mount -t tmpfs -o size=32m none "$1" && shift && exec "$@"';
+const inNamespace = (command: readonly string[], disk: string) => [
+  '-rm',
+  'bash',
+  '-c',
+  mountDisk,
+  'bash',
+  disk,
+  ...command,
+];
+const hasNamespaces = spawnSync('unshare', inNamespace(['true'], tmpdir())).status === 0;
+test.skipIf(!hasNamespaces)(
+  `a disk that others have filled still takes deletions (${hasNamespaces ? 'with unshare' : 'skipped: unshare may not mount a disk here'})`,
+  async () => {
+    const script = join(import.meta.dirname, 'fulldisk-deletes.ts');
+    const { stdout } = await promisify(execFile)(
+      'unshare',
+      inNamespace([process.execPath, script, directory], directory),
+    );
+    expect(JSON.parse(stdout)).toEqual({ created: 507, removed: ['done'], left: 0 });
+  },
+  60_000,
+);
+
+test('its files are for the owner alone', async () => {
+  const store = openStore(join(directory, 'objects'));
+  await store.write('/configmaps', 'a', () => ({ action: 'put', object: object('a', '1') }));
+  for (const file of readdirSync(join(directory, 'objects'))) {
+    expect([file, statSync(join(directory, 'objects', file)).mode & 0o777]).toEqual([file, 0o600]);
+  }
+  await store.close();
+});
+
+test.each([
+  ['cut off', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+  ['overwritten', (bytes: Buffer) => bytes.fill(0xa5, 8192, bytes.length - 4096)],
+  ['something else', () => Buffer.from('not a database'.repeat(4096))],
+])(
+  'a store that is damaged (%s) is refused with its name and the way out',
+  async (_how, damage) => {
+    const path = join(directory, 'objects');
+    await expect(checkStore(path)).resolves.toBeUndefined();
+    const store = openStore(path);
+    for (let index = 0; index < 200; index += 1) {
+      await store.write('/configmaps', `a-${index}`, () => ({
+        action: 'put',
+        object: object('a', 'x'.repeat(2000) + index),
+      }));
+    }
+    await store.close();
+    // Not closed in order: a look at the whole finds nothing wrong.
+    await expect(checkStore(path)).resolves.toBeUndefined();
+    sealStore(path);
+    writeFileSync(join(path, 'data.mdb'), damage(readFileSync(join(path, 'data.mdb'))));
+    await expect(checkStore(path)).rejects.toThrow(/data\.mdb is damaged .*headgate restore/);
   },
   60_000,
 );

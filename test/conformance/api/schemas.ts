@@ -1,4 +1,5 @@
-import { absent, type Behaviour } from '../behaviour.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { absent, Matcher, type Behaviour } from '../behaviour.ts';
 import { jsonPatch, merge, post, refused } from './requests.ts';
 import {
   definitions,
@@ -312,6 +313,59 @@ export const schemas: readonly Behaviour[] = [
         }),
       ),
       post(widgets, widget({}), { expect: { spec: { a: 'x', o: { n: 3 } } } }),
+      uninstall,
+    ],
+  },
+  {
+    name: 'null is the same as absent, at any depth, unless nullable; in a list it is an error',
+    steps: [
+      ...install(
+        object({
+          a: string,
+          kept: { type: 'string', nullable: true },
+          defaulted: { type: 'string', default: 'x' },
+          map: { type: 'object', additionalProperties: string },
+          list: { type: 'array', items: object({ b: string, c: integer }) },
+          texts: { type: 'array', items: string },
+          nested: object({ deep: object({ d: string }), other: object({}, { nullable: true }) }),
+          any: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+          either: { 'x-kubernetes-int-or-string': true },
+        }),
+      ),
+      post(
+        widgets,
+        widget({
+          a: null,
+          kept: null,
+          defaulted: null,
+          map: { x: null, y: 'z' },
+          list: [{ b: null, c: 1 }],
+          texts: null,
+          nested: { deep: { d: null }, other: null },
+          any: { free: null },
+          either: null,
+        }),
+        {
+          expect: {
+            spec: new Matcher('without nulls that are not allowed', (spec) =>
+              isDeepStrictEqual(spec, {
+                kept: null,
+                defaulted: 'x',
+                map: { y: 'z' },
+                list: [{ c: 1 }],
+                nested: { deep: {}, other: null },
+                any: { free: null },
+              }),
+            ),
+          },
+        },
+      ),
+      merge(w, { spec: { map: { y: null } } }, { expect: { spec: { map: { y: absent } } } }),
+      post(
+        widgets,
+        widget({ texts: ['a', null] }, { name: 'other' }),
+        invalid(/spec\.texts\[1\]: Invalid value: "null": .* must be of type string: "null"/),
+      ),
       uninstall,
     ],
   },

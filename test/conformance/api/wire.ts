@@ -1,5 +1,5 @@
-import { absent, containing, present, type Behaviour } from '../behaviour.ts';
-import { configMap, configMaps, get, pod, pods, post, put, refused, remove } from './requests.ts';
+import { absent, containing, present, type Behaviour, type Step } from '../behaviour.ts';
+import { configMap, configMaps, get, namespace, pod, pods, post, put, refused, remove } from './requests.ts';
 
 export const wire: readonly Behaviour[] = [
   {
@@ -350,6 +350,23 @@ export const wire: readonly Behaviour[] = [
         { expect: { kind: 'Status', status: 'Success' } },
       ),
       get(`${pods}/p`, { status: 404 }),
+    ],
+  },
+  {
+    name: 'dots and slashes in a name are never resolved: a delete is about that name or nothing',
+    steps: [
+      post(configMaps, configMap('kept')),
+      ...['..', '%2e%2e', '%2E.', '.', 'a%2f..%2f..', '..%2fkept', '%25'].flatMap((name): Step[] => [
+        remove(`${configMaps}/${name}`, undefined, { status: [400, 404, 405], expect: { kind: 'Status' } }),
+        { path: `${configMaps}/${name}`, status: [400, 404, 405] },
+      ]),
+      remove('/api/v1/namespaces/%2e%2e/configmaps', undefined, { status: [400, 404, 405, 500] }),
+      remove(`${configMaps}/%2e%2e`, undefined, {
+        expect: { message: `Name parameter invalid: "..": may not be '..'` },
+        status: 400,
+      }),
+      get(`${configMaps}/kept`),
+      get(namespace, { expect: { status: { phase: 'Active' } } }),
     ],
   },
 ];
