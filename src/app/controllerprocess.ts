@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGuard } from '../admin/guard.ts';
-import { healthRoutes, metricsRoute } from '../admin/open.ts';
+import { healthRoutes, metricsRoute, type Readiness } from '../admin/open.ts';
 import { startAdminServer } from '../admin/server.ts';
 import { createControllerEnvironment } from '../reconcile/pass.ts';
 import { startAim } from '../controllers/aim/start.ts';
@@ -8,6 +8,7 @@ import { startAIGatewayControllers } from '../controllers/aigateway/controller.t
 import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import { startAirunway } from '../controllers/airunway/start.ts';
 import { findApi } from '../kube/apiaccess.ts';
+import { watchAccess, type AccessProblems } from '../kube/accessproblems.ts';
 import { electLeader, type Leadership } from '../kube/leader.ts';
 import { createInformerCache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -15,7 +16,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { ClusterController } from './clustercontrollers.ts';
 
 export interface ControllerProcessOptions {
-  /** A kubeconfig with a token; without one: the ServiceAccount of the Pod, or KUBECONFIG. */
+  /** A kubeconfig; without one: the ServiceAccount of the Pod, or KUBECONFIG. */
   readonly kubeconfig?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly controllers: readonly ClusterController[];
@@ -39,6 +40,7 @@ export interface ControllerProcess {
 
 const leaseName = 'headgate-controller';
 const leaderPollMs = 250;
+const longestStopMs = 5_000;
 /** Where the jobs of cluster-scoped AIM objects run; it has to exist. */
 const operatorNamespace = 'aim-system';
 
@@ -58,34 +60,30 @@ export async function startControllerProcess(options: ControllerProcessOptions):
   if (api === undefined) {
     throw new Error('no Kubernetes API: give --kubeconfig, set KUBECONFIG, or run in a Pod with a ServiceAccount');
   }
-  const { client, source } = api;
+  const { source } = api;
+  const access = watchAccess(api.client, log);
+  const { client } = access;
   let running: Running | undefined;
+  let leadership: Leadership | undefined;
   const http = await startAdminServer({
     address: options.address,
     port: options.port,
     orFreePort: true,
     guard: createGuard({ reviewer: client }),
     routes: [
-      // Who waits for its turn is ready to take it.
-      ...healthRoutes(() => ({ ready: true, text: running === undefined ? 'standby' : 'ok' })),
+      ...healthRoutes(() => readiness(access, running !== undefined, leadership)),
       metricsRoute(async () => (await running?.metrics()) ?? '', { open: true }),
     ],
     log,
   });
   const stopping = new AbortController();
-  const leadership =
-    leaseNamespace === undefined
-      ? undefined
-      : electLeader({
-          client,
-          namespace: leaseNamespace,
-          name: leaseName,
-          identity: env['POD_NAME'] ?? leaseName,
-          log,
-        });
+  if (leaseNamespace !== undefined) {
+    const identity = env['POD_NAME'] ?? leaseName;
+    leadership = electLeader({ client, namespace: leaseNamespace, name: leaseName, identity, log });
+  }
   const work = lead(leadership, stopping.signal, log, {
     start: async () => {
-      running = await startAll(client, options);
+      running = await startAll(client, options, stopping.signal);
       log.info({ controllers: options.controllers, source }, 'controllers started');
     },
     stop: async () => {
@@ -99,12 +97,24 @@ export async function startControllerProcess(options: ControllerProcessOptions):
     source,
     stop: async () => {
       stopping.abort();
-      await work;
-      await leadership?.release();
+      const ended = work.then(() => leadership?.release());
+      // An API that hangs does not keep the process.
+      await Promise.race([ended, delay(longestStopMs, undefined, { ref: false })]);
       await http.close();
       await client.close();
     },
   };
+}
+
+/** Who waits for its turn is ready to take it; who cannot do its work is not ready, and says why. */
+function readiness(access: AccessProblems, running: boolean, leadership: Leadership | undefined): Readiness {
+  const problems = access.problems();
+  if (problems.length > 0) return { ready: false, text: problems.join('\n') };
+  if (!access.reached()) return { ready: false, text: 'the Kubernetes API has not answered yet' };
+  if (running) return { ready: true, text: 'ok' };
+  return leadership?.isLeader() === false
+    ? { ready: true, text: 'standby' }
+    : { ready: false, text: 'starting: the caches are not filled yet' };
 }
 
 /** Has the controllers run whenever it is our turn, until the signal. A start that fails is tried again. */
@@ -127,16 +137,18 @@ async function lead(
         await controllers.stop();
       }
     } catch (error) {
-      log.error({ err: error }, 'controllers not started, trying again');
+      if (!signal.aborted) log.error({ err: error }, 'controllers not started, trying again');
     }
     await delay(leaderPollMs, undefined, { signal }).catch(() => undefined);
   }
   await controllers.stop();
 }
 
-async function startAll(client: KubeClient, options: ControllerProcessOptions): Promise<Running> {
+async function startAll(client: KubeClient, options: ControllerProcessOptions, signal: AbortSignal): Promise<Running> {
   const { log, version, airunway: settings } = options;
   const informers = createInformerCache(client, log);
+  // Caches that never fill must not keep a process that is to end.
+  signal.addEventListener('abort', () => void informers.stop(), { once: true });
   const environment = createControllerEnvironment({ client, informers, log, operatorNamespace });
   const wanted = new Set(options.controllers);
   const [aim, aigateway, airunway] = await Promise.all([

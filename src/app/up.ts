@@ -15,6 +15,7 @@ import { createInformerCache } from '../kube/cache.ts';
 import { KubeError } from '../kube/client.ts';
 import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { InformerCache } from '../kube/informer.ts';
+import { fixedCredentials } from '../kube/credentials.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
 import { apiEnvironment } from '../local/apienvironment.ts';
 import { requireParts } from '../llamacpp/runtime.ts';
@@ -121,7 +122,10 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   });
   stack.defer(() => api.close());
   await writeFile(dataDir.kubeconfig, api.kubeconfig(), { mode: 0o600 });
-  const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
+  const client = createKubeClient({
+    server: api.url,
+    credentials: fixedCredentials({ ca: api.caCertificate, token: api.token }),
+  });
   stack.defer(() => client.close());
   const informers = createInformerCache(client, log);
   stack.defer(() => informers.stop());

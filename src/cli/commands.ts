@@ -53,7 +53,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   const controllerCommand = program
     .command('controller')
     .description('run the controllers alone, on a Kubernetes API: for clusters, whose gateways and nodes are their own')
-    .option('--kubeconfig <file>', "the API, instead of the Pod's ServiceAccount or KUBECONFIG; with a token")
+    .option('--kubeconfig <file>', "the API, instead of the Pod's ServiceAccount or KUBECONFIG")
     .option('--controllers <names>', 'which, separated by commas', clusterControllersOf, [...clusterControllers])
     .option('--leader-elect', 'take turns with other processes, by a Lease', false)
     .option('--lease-namespace <namespace>', 'where the Lease is', 'default')

@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { createKubeClient } from './httpclient.ts';
 import type { KubeClient } from './client.ts';
+import { fixedCredentials, tokenFileCredentials } from './credentials.ts';
+import { readKubeconfig } from './kubeconfig.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -22,18 +24,16 @@ export interface ApiAccess {
 export async function findApi(env: Env): Promise<ApiAccess | undefined> {
   const server = env['HEADGATE_API_SERVER'];
   if (server !== undefined && server !== '') {
-    const token = await optionalFile(env['HEADGATE_API_TOKEN_FILE'], 'HEADGATE_API_TOKEN_FILE');
     const ca = await optionalFile(env['HEADGATE_API_CA_FILE'], 'HEADGATE_API_CA_FILE');
-    return { client: connect(server, token?.trim(), ca), source: 'HEADGATE_API_SERVER' };
+    const tokenFile = env['HEADGATE_API_TOKEN_FILE'] ?? '';
+    await optionalFile(tokenFile, 'HEADGATE_API_TOKEN_FILE');
+    const credentials = tokenFile === '' ? fixedCredentials({ ca }) : tokenFileCredentials(tokenFile, ca);
+    return { client: createKubeClient({ server, credentials }), source: 'HEADGATE_API_SERVER' };
   }
   const inPod = await serviceAccount(env);
   if (inPod !== undefined) return inPod;
   const kubeconfig = env['KUBECONFIG'];
   return kubeconfig === undefined || kubeconfig === '' ? undefined : fromKubeconfig(kubeconfig);
-}
-
-function connect(server: string, token: string | undefined, ca: string | undefined): KubeClient {
-  return createKubeClient({ server, ...(token === undefined ? {} : { token }), ...(ca === undefined ? {} : { ca }) });
 }
 
 /** What the kubelet mounts into every pod; undefined outside of one, or where the pod was given no token. */
@@ -47,7 +47,11 @@ async function serviceAccount(env: Env): Promise<ApiAccess | undefined> {
   if (token === undefined) return undefined;
   const port = env['KUBERNETES_SERVICE_PORT'] ?? '443';
   const authority = host.includes(':') ? `[${host}]` : host;
-  return { client: connect(`https://${authority}:${port}`, token.trim(), ca), source: 'ServiceAccount' };
+  const credentials = tokenFileCredentials(`${directory}/token`, ca);
+  return {
+    client: createKubeClient({ server: `https://${authority}:${port}`, credentials }),
+    source: 'ServiceAccount',
+  };
 }
 
 /** Pods of the embedded node have no file system of their own: HEADGATE_MOUNTS says where their mounts really are. */
@@ -69,22 +73,5 @@ async function optionalFile(file: string | undefined, variable: string): Promise
 }
 
 async function fromKubeconfig(file: string): Promise<ApiAccess> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const config = new KubeConfig();
-  config.loadFromFile(file);
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Error(`KUBECONFIG: ${file} has no current context with a cluster`);
-  if (cluster.skipTLSVerify === true) throw new Error(`KUBECONFIG: ${file}: insecure-skip-tls-verify is not supported`);
-  const user = config.getCurrentUser();
-  if (user?.certData !== undefined || user?.certFile !== undefined)
-    throw new Error(`KUBECONFIG: ${file}: client certificates are not supported, use a token`);
-  const headers: Record<string, string> = {};
-  await config.applyToHTTPSOptions({ headers });
-  const authorization = headers['Authorization'];
-  const token = authorization?.startsWith('Bearer ') === true ? authorization.slice('Bearer '.length) : undefined;
-  const ca =
-    cluster.caData === undefined
-      ? await optionalFile(cluster.caFile, 'KUBECONFIG')
-      : Buffer.from(cluster.caData, 'base64').toString();
-  return { client: connect(cluster.server, token, ca), source: 'KUBECONFIG' };
+  return { client: createKubeClient(await readKubeconfig(file)), source: `kubeconfig ${file}` };
 }

@@ -19,9 +19,17 @@ export function createInformerCache(client: KubeClient, log: Log): InformerCache
       informers.set(kind, { informer: informer as unknown as CachedInformer<KubeObject>, done });
       return informer;
     },
-    synced: async () => {
-      await Promise.all([...informers.values()].map(({ informer }) => informer.synced));
-    },
+    synced: () =>
+      new Promise((resolve, reject) => {
+        const stopped = (): void =>
+          reject(new Error('the informers were stopped before they had listed their objects'));
+        if (stopping.signal.aborted) stopped();
+        stopping.signal.addEventListener('abort', stopped, { once: true });
+        void Promise.all([...informers.values()].map(({ informer }) => informer.synced)).then(() => {
+          stopping.signal.removeEventListener('abort', stopped);
+          resolve();
+        });
+      }),
     stop: async () => {
       stopping.abort();
       await Promise.all([...informers.values()].map(({ done }) => done));

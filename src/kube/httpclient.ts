@@ -1,5 +1,5 @@
-import type { Dispatcher } from 'undici';
-import { Agent } from '../wire/undici.ts';
+import type { buildConnector as undiciConnector, Dispatcher } from 'undici';
+import { Agent, buildConnector } from '../wire/undici.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import type { KubeObject, ObjectRef } from '../kinds/object.ts';
 import {
@@ -13,16 +13,14 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from './client.ts';
+import type { Credentials } from './credentials.ts';
 import { readLines } from './lines.ts';
 import { collectionPath, listQuery, objectPath } from './paths.ts';
 
 export interface ConnectionOptions {
   /** `https://host:port` of the API server. */
   server: string;
-  /** PEM of the certificate authority that signed the server's certificate; absent: the system's. */
-  ca?: string;
-  /** Bearer token. */
-  token?: string;
+  credentials: Credentials;
 }
 
 /** Longest wait for the answer to anything but a watch, in ms. */
@@ -54,19 +52,16 @@ interface ApiRequest {
  * validates every write against the same schema.
  */
 export function createKubeClient(options: ConnectionOptions): KubeClient {
-  const agent = new Agent({
-    connect: options.ca === undefined ? {} : { ca: options.ca },
-    connections: null,
-    keepAliveTimeout: 30_000,
-  });
-  const headers = {
-    accept: 'application/json',
-    'user-agent': 'headgate',
-    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
-  };
+  const { credentials } = options;
+  const agent = new Agent({ connect: connectorOf(credentials), connections: null, keepAliveTimeout: 30_000 });
 
-  const open = async (request: ApiRequest, signal?: AbortSignal): Promise<Dispatcher.ResponseData> => {
-    const response = await agent.request({
+  const send = (request: ApiRequest, authorization: string | undefined, signal: AbortSignal | undefined) => {
+    const headers = {
+      accept: 'application/json',
+      'user-agent': 'headgate',
+      ...(authorization === undefined ? {} : { authorization }),
+    };
+    return agent.request({
       origin: options.server,
       path: request.path,
       ...(request.query === undefined ? {} : { query: request.query }),
@@ -81,6 +76,18 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+  };
+  const open = async (request: ApiRequest, signal?: AbortSignal): Promise<Dispatcher.ResponseData> => {
+    const authorization = await credentials.authorization(false);
+    let response = await send(request, authorization, signal);
+    if (response.statusCode === 401) {
+      // A token that was rotated: the new one is where the old one was.
+      const renewed = await credentials.authorization(true);
+      if (renewed !== undefined && renewed !== authorization) {
+        await response.body.dump();
+        response = await send(request, renewed, signal);
+      }
+    }
     if (response.statusCode < 300) return response;
     throw errorOf(response.statusCode, await response.body.text(), request);
   };
@@ -204,6 +211,18 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
       await agent.destroy();
     },
   };
+}
+
+/** Each connection is made with the certificates of its moment. */
+function connectorOf(credentials: Credentials): undiciConnector.connector {
+  const connect = async (...[target, callback]: Parameters<undiciConnector.connector>): Promise<void> => {
+    try {
+      buildConnector(await credentials.tls())(target, callback);
+    } catch (error) {
+      callback(error instanceof Error ? error : new Error(String(error)), null);
+    }
+  };
+  return (target, callback) => void connect(target, callback);
 }
 
 function applyQuery({ fieldManager, force = false }: Extract<Patch, { type: 'apply' }>): Record<string, string> {

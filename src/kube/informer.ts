@@ -33,7 +33,7 @@ export interface Change<T> {
 export interface InformerCache {
   /** The informer of a kind, started on first use. */
   informer<T extends KubeObject>(kind: Kind<T>): Informer<T>;
-  /** Resolves when every informer asked for so far has listed its objects. */
+  /** Resolves when every informer asked for so far has listed its objects; rejects when they are stopped before. */
   synced(): Promise<void>;
   stop(): Promise<void>;
 }

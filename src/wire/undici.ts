@@ -12,6 +12,7 @@ const part = <T>(name: string): T => load(`undici/lib/${name}.js`) as T;
 export const Agent = part<typeof undici.Agent>('dispatcher/agent');
 export const Pool = part<typeof undici.Pool>('dispatcher/pool');
 export const H2CClient = part<typeof undici.H2CClient>('dispatcher/h2c-client');
+export const buildConnector = part<typeof undici.buildConnector>('core/connect');
 export type Agent = undici.Agent;
 export type Pool = undici.Pool;
 export type H2CClient = undici.H2CClient;

@@ -12,6 +12,7 @@ import { ConfigMap } from '../../src/kinds/core/index.ts';
 import { createInformerCache } from '../../src/kube/cache.ts';
 import type { InformerCache } from '../../src/kube/informer.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { fixedCredentials } from '../../src/kube/credentials.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { hasKubectl, skipMessage } from '../e2e/kubectl.ts';
@@ -209,7 +210,7 @@ test(
     const { url, caCertificate, token, kubeconfig } = server;
     await fc.assert(
       fc.asyncProperty(plan, async (planned) => {
-        const client = createKubeClient({ server: url, ca: caCertificate, token });
+        const client = createKubeClient({ server: url, credentials: fixedCredentials({ ca: caCertificate, token }) });
         const cache = createInformerCache(client, log);
         const own = startOwnInformer(cache);
         const other = await startClientNodeInformer(kubeconfig);

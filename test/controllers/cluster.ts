@@ -11,6 +11,7 @@ import { groupOf, type KubeObject, type ObjectRef } from '../../src/kinds/object
 import { allKinds } from '../../src/kinds/registry.ts';
 import { createInformerCache } from '../../src/kube/cache.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { fixedCredentials } from '../../src/kube/credentials.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import type { InformerCache } from '../../src/kube/informer.ts';
 import type { GatewaySockets } from '../../src/routing/compile.ts';
@@ -44,7 +45,10 @@ export async function startTestCluster(): Promise<TestCluster> {
   const log = createLog({ level: 'silent' });
   const dataDir = await mkdtemp(join(tmpdir(), 'headgate-controllers-'));
   const api = await startApiServer({ dataDir, kinds: allKinds, log });
-  const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
+  const client = createKubeClient({
+    server: api.url,
+    credentials: fixedCredentials({ ca: api.caCertificate, token: api.token }),
+  });
   const informers = createInformerCache(client, log);
   const tables: RouteTable[] = [];
   const listeners = new Set<() => void>();

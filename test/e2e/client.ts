@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { fixedCredentials } from '../../src/kube/credentials.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 
 interface Kubeconfig {
@@ -12,5 +13,8 @@ interface Kubeconfig {
 export function clientOf(file: string): KubeClient {
   const { clusters, users } = parse(readFileSync(file, 'utf8')) as Kubeconfig;
   const { server, 'certificate-authority-data': ca } = clusters[0].cluster;
-  return createKubeClient({ server, ca: Buffer.from(ca, 'base64').toString(), token: users[0].user.token });
+  return createKubeClient({
+    server,
+    credentials: fixedCredentials({ ca: Buffer.from(ca, 'base64').toString(), token: users[0].user.token }),
+  });
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startApiServer, type ApiServer } from '../../src/apiserver/server.ts';
 import { ModelDeployment } from '../../src/kinds/airunway/modeldeployment.ts';
 import { Deployment } from '../../src/kinds/apps/deployment.ts';
+import { ServiceAccount } from '../../src/kinds/core/serviceaccount.ts';
 import { Lease } from '../../src/kinds/coordination/lease.ts';
 import { apiVersionOf } from '../../src/kinds/kind.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
@@ -99,7 +100,10 @@ it('serves deployments, one process at a time, and the next goes on where the on
   const second = await start('--leader-elect');
   const lease = await client.get(Lease, { namespace: 'default', name: 'headgate-controller' });
   expect(lease?.spec?.holderIdentity).not.toBe('');
-  expect(await get(`${second.url()}/readyz`)).toBe('standby\n');
+  await until(
+    async () => (await get(`${second.url()}/readyz`)) === 'standby\n',
+    () => 'the second process does not say that it waits for its turn',
+  );
 
   first.process.kill('SIGTERM');
   await once(first.process, 'exit');
@@ -184,3 +188,49 @@ it.each([
   expect(code).not.toBe(0);
   expect(`${stdout}${stderr}`).toMatch(message);
 });
+
+it('names what it may not do, is not ready, and ends when told to', async () => {
+  const name = 'limited';
+  const metadata = { namespace: 'default', name };
+  await client.create(ServiceAccount, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  const spec = { expirationSeconds: 3600 };
+  const { status } = await client.createBelow<{ status: { token: string } }>(ServiceAccount, metadata, 'token', {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec,
+  });
+  const file = path.join(directory, 'limited-kubeconfig');
+  const admin = /token: .*/.exec(api.kubeconfig())?.[0] ?? '';
+  await writeFile(file, api.kubeconfig().replace(admin, `token: ${status.token}`), { mode: 0o600 });
+  const limited = await start('--kubeconfig', file);
+  await until(
+    async () => (await get(`${limited.url()}/readyz`)).includes('not permitted: list aimservices.aim.eai.amd.com'),
+    () => `it does not say what it lacks:\n${limited.output()}`,
+    60_000,
+  );
+  const page = await fetch(`${limited.url()}/readyz`);
+  expect(page.status).toBe(503);
+  expect(await page.text()).toContain('not permitted: list pods\n');
+  expect(limited.output()).toContain('"right":"list pods"');
+  limited.process.kill('SIGTERM');
+  await once(limited.process, 'exit');
+  expect(limited.process.exitCode).toBe(0);
+}, 120_000);
+
+it('says that the API is away, is not ready, and ends when told to', async () => {
+  const file = path.join(directory, 'away-kubeconfig');
+  // Port 1 is nobody's.
+  await writeFile(file, api.kubeconfig().replace(/server: .*/, 'server: https://127.0.0.1:1'), { mode: 0o600 });
+  const lost = await start('--kubeconfig', file, '--leader-elect');
+  await until(
+    () => lost.output().includes('the Kubernetes API cannot be reached'),
+    () => `it does not say that the API is away:\n${lost.output()}`,
+    60_000,
+  );
+  const page = await fetch(`${lost.url()}/readyz`);
+  expect([page.status, await page.text()]).toEqual([503, expect.stringContaining('ECONNREFUSED')]);
+  expect(await get(`${lost.url()}/healthz`)).toBe('ok\n');
+  lost.process.kill('SIGTERM');
+  await once(lost.process, 'exit');
+  expect(lost.process.exitCode).toBe(0);
+}, 120_000);

@@ -6,6 +6,7 @@ import { Event } from '../../src/kinds/core/event.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
 import { createInformerCache } from '../../src/kube/cache.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { fixedCredentials } from '../../src/kube/credentials.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createCatalog } from '../../src/local/catalog.ts';
 import type { NodeGpus } from '../../src/local/gpus.ts';
@@ -39,7 +40,10 @@ export async function startLocalCluster(gpus?: readonly NodeGpus[]): Promise<Loc
   const dataDir = join(directory, 'api');
   const server = await startApiServer({ dataDir, kinds: allKinds, log, serviceAddresses: network.services });
   stack.defer(() => server.close());
-  const api = createKubeClient({ server: server.url, ca: server.caCertificate, token: server.token });
+  const api = createKubeClient({
+    server: server.url,
+    credentials: fixedCredentials({ ca: server.caCertificate, token: server.token }),
+  });
   stack.defer(() => api.close());
   await writeFile(join(directory, 'server.cjs'), program);
 

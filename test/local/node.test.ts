@@ -16,6 +16,7 @@ import { startApiServer, type ApiServer } from '../../src/apiserver/server.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
 import { createInformerCache } from '../../src/kube/cache.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { fixedCredentials } from '../../src/kube/credentials.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createCatalog } from '../../src/local/catalog.ts';
 import { revisionOf } from '../../src/local/deploymentplan.ts';
@@ -57,7 +58,10 @@ beforeEach(async () => {
     log,
     serviceAddresses: network.services,
   });
-  api = createKubeClient({ server: server.url, ca: server.caCertificate, token: server.token });
+  api = createKubeClient({
+    server: server.url,
+    credentials: fixedCredentials({ ca: server.caCertificate, token: server.token }),
+  });
   await start();
 });
 afterEach(async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Pod } from '../../src/kinds/core/pod.ts';
+import { fixedCredentials } from '../../src/kube/credentials.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { createPodTokens } from '../../src/local/podtokens.ts';
@@ -11,7 +12,10 @@ let pod: Pod;
 
 beforeAll(async () => {
   api = await startTestApi();
-  client = createKubeClient({ server: api.server.url, ca: api.server.caCertificate, token: api.server.token });
+  client = createKubeClient({
+    server: api.server.url,
+    credentials: fixedCredentials({ ca: api.server.caCertificate, token: api.server.token }),
+  });
   const created = await api.call('POST', '/api/v1/namespaces/default/pods', {
     body: {
       apiVersion: 'v1',

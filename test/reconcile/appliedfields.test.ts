@@ -8,6 +8,7 @@ import { Deployment } from '../../src/kinds/apps/deployment.ts';
 import type { KubeObject } from '../../src/kinds/object.ts';
 import { allKinds } from '../../src/kinds/registry.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { fixedCredentials } from '../../src/kube/credentials.ts';
 import { createKubeClient } from '../../src/kube/httpclient.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
@@ -17,7 +18,10 @@ let client: KubeClient;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'headgate-applied-'));
   api = await startApiServer({ dataDir, kinds: allKinds, log: createLog({ level: 'silent' }) });
-  client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
+  client = createKubeClient({
+    server: api.url,
+    credentials: fixedCredentials({ ca: api.caCertificate, token: api.token }),
+  });
 });
 afterAll(async () => {
   await client.close();

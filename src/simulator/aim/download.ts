@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AIMArtifact } from '../../kinds/aim/aimartifact.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import { fixedCredentials } from '../../kube/credentials.ts';
 import { createKubeClient } from '../../kube/httpclient.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { nonEmpty, type Env } from '../../llm/server/http.ts';
@@ -130,7 +131,7 @@ async function apiClient(env: Env): Promise<KubeClient | undefined> {
   const caFile = env['HEADGATE_API_CA_FILE'];
   if (server === undefined || tokenFile === undefined || caFile === undefined) return undefined;
   const [token, ca] = await Promise.all([readFile(tokenFile, 'utf8'), readFile(caFile, 'utf8')]);
-  return createKubeClient({ server, ca, token: token.trim() });
+  return createKubeClient({ server, credentials: fixedCredentials({ ca, token: token.trim() }) });
 }
 
 function numberOf(env: Env, name: string, fallback: number): number {

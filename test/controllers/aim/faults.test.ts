@@ -11,6 +11,7 @@ import type { KubeObject } from '../../../src/kinds/object.ts';
 import { allKinds } from '../../../src/kinds/registry.ts';
 import { createInformerCache } from '../../../src/kube/cache.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
+import { fixedCredentials } from '../../../src/kube/credentials.ts';
 import { createKubeClient } from '../../../src/kube/httpclient.ts';
 import type { InformerCache } from '../../../src/kube/informer.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
@@ -49,7 +50,10 @@ beforeAll(async () => {
   world = await startWorld();
   registry = await startLocalRegistry();
   const log = createLog({ level: 'silent' });
-  client = createKubeClient({ server: world.url, ca: world.caCertificate, token: world.token });
+  client = createKubeClient({
+    server: world.url,
+    credentials: fixedCredentials({ ca: world.caCertificate, token: world.token }),
+  });
   informers = createInformerCache(client, log);
   const environment = createControllerEnvironment({
     client,

@@ -14,6 +14,7 @@ import type { Condition, KubeObject, ObjectRef } from '../../../src/kinds/object
 import { allKinds } from '../../../src/kinds/registry.ts';
 import { createInformerCache } from '../../../src/kube/cache.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
+import { fixedCredentials } from '../../../src/kube/credentials.ts';
 import { createKubeClient } from '../../../src/kube/httpclient.ts';
 import type { InformerCache } from '../../../src/kube/informer.ts';
 import { ownerReferenceTo } from '../../../src/kube/owners.ts';
@@ -59,7 +60,10 @@ export async function startModelCluster(
       },
     },
   });
-  const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
+  const client = createKubeClient({
+    server: api.url,
+    credentials: fixedCredentials({ ca: api.caCertificate, token: api.token }),
+  });
   const informers = createInformerCache(client, log);
   for (const name of [operatorNamespace, 'team']) {
     await client.create(Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });

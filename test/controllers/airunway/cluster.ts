@@ -14,6 +14,7 @@ import type { KubeObject, ObjectRef } from '../../../src/kinds/object.ts';
 import { allKinds } from '../../../src/kinds/registry.ts';
 import { createInformerCache } from '../../../src/kube/cache.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
+import { fixedCredentials } from '../../../src/kube/credentials.ts';
 import { createKubeClient } from '../../../src/kube/httpclient.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 
@@ -53,7 +54,10 @@ export async function startAirunwayCluster(
   const dataDir = await mkdtemp(join(tmpdir(), 'headgate-airunway-'));
   const kinds = allKinds.filter((kind) => !without.includes(kind.plural));
   const api = await startApiServer({ dataDir, kinds, log });
-  const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
+  const client = createKubeClient({
+    server: api.url,
+    credentials: fixedCredentials({ ca: api.caCertificate, token: api.token }),
+  });
   const informers = createInformerCache(client, log);
   const environment = createControllerEnvironment({ client, informers, log, operatorNamespace: 'default' });
   const start = (changed: Partial<AirunwaySettings>) =>

@@ -7,6 +7,7 @@ import { apiVersionOf, type Kind } from '../../../../src/kinds/kind.ts';
 import { keyOf, type ObjectRef } from '../../../../src/kinds/object.ts';
 import { createInformerCache } from '../../../../src/kube/cache.ts';
 import type { KubeClient } from '../../../../src/kube/client.ts';
+import { fixedCredentials } from '../../../../src/kube/credentials.ts';
 import { createKubeClient } from '../../../../src/kube/httpclient.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
 import { gateway, namespaces, type Target } from './world.ts';
@@ -44,7 +45,10 @@ const pollMs = 200;
 
 export async function startFleet(target: Target, options: { patienceMs: number }): Promise<Fleet> {
   const log = createLog({ level: 'silent' });
-  const client = createKubeClient({ server: target.url, ca: target.caCertificate, token: target.token });
+  const client = createKubeClient({
+    server: target.url,
+    credentials: fixedCredentials({ ca: target.caCertificate, token: target.token }),
+  });
   const writes: Write[] = [];
   const last = { at: performance.now() };
   const counted = countWrites(client, (write) => {

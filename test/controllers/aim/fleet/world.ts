@@ -15,6 +15,7 @@ import type { KubeObject, ObjectRef } from '../../../../src/kinds/object.ts';
 import { allKinds } from '../../../../src/kinds/registry.ts';
 import { createInformerCache } from '../../../../src/kube/cache.ts';
 import type { KubeClient } from '../../../../src/kube/client.ts';
+import { fixedCredentials } from '../../../../src/kube/credentials.ts';
 import { createKubeClient } from '../../../../src/kube/httpclient.ts';
 import { ownerReferenceTo } from '../../../../src/kube/owners.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
@@ -60,7 +61,10 @@ export async function startWorld(): Promise<World> {
       },
     },
   });
-  const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
+  const client = createKubeClient({
+    server: api.url,
+    credentials: fixedCredentials({ ca: api.caCertificate, token: api.token }),
+  });
   const informers = createInformerCache(client, log);
   await prepare(client);
 

@@ -13,6 +13,7 @@ import { allKinds } from '../../../../src/kinds/registry.ts';
 import { createInformerCache } from '../../../../src/kube/cache.ts';
 import { KubeError, type KubeClient } from '../../../../src/kube/client.ts';
 import type { Controller } from '../../../../src/kube/controller.ts';
+import { fixedCredentials } from '../../../../src/kube/credentials.ts';
 import { createKubeClient } from '../../../../src/kube/httpclient.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
 
@@ -55,7 +56,10 @@ export async function startServiceCluster(options: ServiceClusterOptions = {}): 
     },
   };
   const api = await startApiServer({ dataDir, kinds, log, podLogs });
-  const client = createKubeClient({ server: api.url, ca: api.caCertificate, token: api.token });
+  const client = createKubeClient({
+    server: api.url,
+    credentials: fixedCredentials({ ca: api.caCertificate, token: api.token }),
+  });
   const writes: string[] = [];
   const controllerClient = recording(client, writes);
   const informers = createInformerCache(controllerClient, log);
