@@ -22,14 +22,16 @@ const [nodeOptions, environment] =
   args[0] === 'up' ? [settings.nodeOptions, { ...settings.environment, ...process.env }] : [[], process.env];
 
 if (major > 22 || (major === 22 && minor >= 18)) {
-  if (nodeOptions.some((option) => !process.execArgv.includes(option)) && canReplaceItself()) {
+  const handedOver = process.env.HEADGATE_HANDED_OVER === '1';
+  // The channel to the older Node would not outlive the replacement; that one has given the options.
+  if (!handedOver && nodeOptions.some((option) => !process.execArgv.includes(option)) && canReplaceItself()) {
     process.execve(
       process.execPath,
       [process.execPath, ...nodeOptions, ...process.execArgv, ...process.argv.slice(1)],
       environment,
     );
   }
-  if (process.env.HEADGATE_HANDED_OVER === '1') endWithParent();
+  if (handedOver) endWithParent();
   // What was compiled once is loaded from then on, and types are not stripped again: a third of the time.
   process.env.NODE_COMPILE_CACHE ??= compileCache();
   modules.enableCompileCache(process.env.NODE_COMPILE_CACHE);

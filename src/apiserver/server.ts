@@ -145,7 +145,31 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   listener.requestTimeout = 60_000;
   listener.headersTimeout = 30_000;
   listener.keepAliveTimeout = 180_000;
-  const port = await listenOn(listener, options.port ?? 0, join(dataDir, 'port'));
+  const close = async (): Promise<void> => {
+    customResources.stop();
+    stopGarbage();
+    stopNamespaces();
+    stopExpiry();
+    stopAggregation();
+    stopKeeping();
+    for (const end of server.watches) end();
+    connections.close();
+    const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+    listener.closeIdleConnections();
+    // Requests under way get a moment; whoever follows a log is cut off.
+    const cutOff = setTimeout(() => {
+      listener.closeAllConnections();
+    }, 1000);
+    await closed;
+    clearTimeout(cutOff);
+    await webhooks.close();
+    await store.close();
+    sealStore(storeDirectory);
+  };
+  const port = await listenOn(listener, options.port ?? 0, join(dataDir, 'port')).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const url = `https://${host}:${port}`;
   log.info({ url }, 'embedded API listening');
 
@@ -154,27 +178,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     caCertificate: identity.caCertificate,
     token: identity.token,
     kubeconfig: () => kubeconfigOf(url, identity),
-    async close() {
-      customResources.stop();
-      stopGarbage();
-      stopNamespaces();
-      stopExpiry();
-      stopAggregation();
-      stopKeeping();
-      for (const end of server.watches) end();
-      connections.close();
-      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-      listener.closeIdleConnections();
-      // Requests under way get a moment; whoever follows a log is cut off.
-      const cutOff = setTimeout(() => {
-        listener.closeAllConnections();
-      }, 1000);
-      await closed;
-      clearTimeout(cutOff);
-      await webhooks.close();
-      await store.close();
-      sealStore(storeDirectory);
-    },
+    close,
   };
 }
 
@@ -296,8 +300,14 @@ function lastPort(file: string): number | undefined {
 
 async function listen(listener: HttpsServer, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    const fail = (error: Error) => {
-      reject(error);
+    const fail = (error: NodeJS.ErrnoException) => {
+      const where = `cannot listen on ${host}:${port} for the Kubernetes API`;
+      const taken = error.code === 'EADDRINUSE';
+      reject(
+        taken
+          ? new Error(`${where}: another process has the port; choose another with --api-port, or 0 for a free one`)
+          : error,
+      );
     };
     listener.once('error', fail);
     listener.listen(port, host, () => {

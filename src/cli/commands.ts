@@ -136,7 +136,8 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     // A fault of the program shows where it is; what the user or the system did wrong is said in one line.
     if (!(error instanceof Error) || faults.some((fault) => error instanceof fault)) throw error;
     console.error(`error: ${error.message}`);
-    process.exitCode = 1;
+    // Whatever a start that failed has left open does not keep the process.
+    process.exit(1);
   }
 }
 

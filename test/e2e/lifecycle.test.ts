@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -84,6 +87,49 @@ describe('headgate up', () => {
     expect(second.code).toBe(1);
     expect(second.stderr).toContain(`is in use by process ${headgate.process.pid}`);
     expect(await headgate.stop()).toBe(0);
+  });
+
+  it('ends with a message when the port that it is to have for its API is taken', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    onTestFinished(() => void holder.close());
+    const { port } = holder.address() as AddressInfo;
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-taken-'));
+    onTestFinished(() => rm(dataDir, { recursive: true }));
+    const words = [bin, 'up', '--data-dir', dataDir, '--api-port', String(port)];
+    const { code, stderr } = await run(process.execPath, words);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`error: cannot listen on 127.0.0.1:${String(port)} for the Kubernetes API`);
+    expect(stderr).toContain('--api-port');
+    // Nothing is held: the same directory serves at another port.
+    const headgate = await startHeadgate([], { dataDir });
+    onTestFinished(() => headgate.kill());
+    expect(await headgate.stop()).toBe(0);
+  });
+
+  it('ends when the process of an older Node that the user sees is killed', async () => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'headgate-older-'));
+    onTestFinished(() => rm(dataDir, { recursive: true }));
+    // What bin/headgate.js does on a Node that cannot run TypeScript, whichever Node this is.
+    const older = `
+      const child = require('node:child_process').spawn(process.execPath, ${JSON.stringify([bin, 'up', '--data-dir', dataDir])}, {
+        stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, HEADGATE_HANDED_OVER: '1' } });
+      console.log('child ' + child.pid);`;
+    const visible = spawn(process.execPath, ['-e', older], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    visible.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await until(
+      () => /^Ready/m.test(output),
+      () => `it is not ready: ${output}`,
+      90_000,
+    );
+    const child = Number(/^child (\d+)$/m.exec(output)?.[1]);
+    expect(alive(child)).toBe(true);
+    visible.kill('SIGKILL');
+    await until(
+      () => !alive(child),
+      () => `process ${String(child)} goes on`,
+    );
   });
 
   it.each([
