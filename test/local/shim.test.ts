@@ -52,9 +52,9 @@ afterEach(async () => {
 interface Run {
   program: RunningProcess;
   /** What it has written. */
-  output(): Promise<string>;
+  output: () => Promise<string>;
   /** Resolves when it has written this. */
-  says(text: string): Promise<void>;
+  says: (text: string) => Promise<void>;
 }
 
 type Start = (script: string) => Promise<Run>;
