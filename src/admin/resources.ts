@@ -39,6 +39,8 @@ export interface ServedModel {
   };
   /** `namespace/name` of the route. */
   readonly route: string;
+  /** The backends its requests are spread over, with their share where there are several. */
+  readonly backend: string;
   /** Endpoints that could answer now. */
   readonly endpoints: number;
   /** `namespace/name` of the Gateway. */

@@ -2,25 +2,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createGuard } from '../admin/guard.ts';
 import { healthRoutes, metricsRoute, type Readiness } from '../admin/open.ts';
 import { startAdminServer } from '../admin/server.ts';
-import { createControllerEnvironment } from '../reconcile/pass.ts';
-import { startAim } from '../controllers/aim/start.ts';
-import { startAIGatewayControllers } from '../controllers/aigateway/controller.ts';
-import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
-import { startAirunway } from '../controllers/airunway/start.ts';
 import { findApi } from '../kube/apiaccess.ts';
 import { watchAccess, type AccessProblems } from '../kube/accessproblems.ts';
 import { electLeader, type Leadership } from '../kube/leader.ts';
 import { createInformerCache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { ClusterController } from './clustercontrollers.ts';
+import { startFamilies } from './controllers.ts';
+import type { Family } from './families/family.ts';
 
 export interface ControllerProcessOptions {
   /** A kubeconfig; without one: the ServiceAccount of the Pod, or KUBECONFIG. */
   readonly kubeconfig?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly controllers: readonly ClusterController[];
-  readonly airunway: AirunwaySettings;
+  /** Whose controllers run; those of Gateways belong to the gateway of `headgate up`. */
+  readonly families: readonly Family[];
   /** Take turns with other processes by a Lease in this namespace; undefined: there are no others. */
   readonly leaseNamespace: string | undefined;
   /** Where `/healthz`, `/readyz` and `/metrics` are; port 0 is any free one. */
@@ -41,8 +37,6 @@ export interface ControllerProcess {
 const leaseName = 'headgate-controller';
 const leaderPollMs = 250;
 const longestStopMs = 5_000;
-/** Where the jobs of cluster-scoped AIM objects run; it has to exist. */
-const operatorNamespace = 'aim-system';
 
 interface Running {
   metrics(): Promise<string>;
@@ -84,7 +78,7 @@ export async function startControllerProcess(options: ControllerProcessOptions):
   const work = lead(leadership, stopping.signal, log, {
     start: async () => {
       running = await startAll(client, options, stopping.signal);
-      log.info({ controllers: options.controllers, source }, 'controllers started');
+      log.info({ controllers: options.families.map(({ name }) => name), source }, 'controllers started');
     },
     stop: async () => {
       const ending = running;
@@ -144,22 +138,19 @@ async function lead(
   await controllers.stop();
 }
 
-async function startAll(client: KubeClient, options: ControllerProcessOptions, signal: AbortSignal): Promise<Running> {
-  const { log, version, airunway: settings } = options;
+async function startAll(
+  client: KubeClient,
+  { families, log, version }: ControllerProcessOptions,
+  signal: AbortSignal,
+): Promise<Running> {
   const informers = createInformerCache(client, log);
   // Caches that never fill must not keep a process that is to end.
   signal.addEventListener('abort', () => void informers.stop(), { once: true });
-  const environment = createControllerEnvironment({ client, informers, log, operatorNamespace });
-  const wanted = new Set(options.controllers);
-  const [aim, aigateway, airunway] = await Promise.all([
-    wanted.has('aim') ? startAim({ environment }) : undefined,
-    wanted.has('aigateway') ? startAIGatewayControllers(environment) : undefined,
-    wanted.has('airunway') ? startAirunway({ environment, settings, version }) : undefined,
-  ]);
+  const running = await startFamilies(families, () => ({ client, informers, log, version }));
   return {
-    metrics: () => airunway?.metrics() ?? Promise.resolve(''),
+    metrics: () => running.metrics(),
     stop: async () => {
-      await Promise.all([aim?.stop(), aigateway?.stop(), airunway?.stop()]);
+      await running.stop();
       await informers.stop();
     },
   };

@@ -1,26 +1,25 @@
 import type { ObjectExplanation, ObjectPart } from '../admin/explanations.ts';
 import { QuestionError, type ObjectRefOf } from '../admin/api.ts';
-import { AIMService } from '../kinds/aim/aimservice.ts';
-import { LegacyAIMService } from '../kinds/aim/legacy/aimservice.ts';
 import { Event } from '../kinds/core/event.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
 import { allKinds } from '../kinds/registry.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { ServiceExplanation } from '../controllers/aim/service/explain.ts';
+import type { DeclaredKind, FamilyExplanation } from './families/family.ts';
 
 export interface ObjectSources {
   readonly client: KubeClient;
-  /** undefined: there is no such AIMService. */
-  readonly explainService: (ref: ObjectRef) => ServiceExplanation | undefined;
+  readonly declaredKinds: readonly DeclaredKind[];
+  /** What the family of a kind knows of an object; undefined: nothing but its status. */
+  readonly explain: (kind: Kind, ref: ObjectRef) => FamilyExplanation | undefined;
 }
 
 /** Explains an object by what its controller knows, else by its own status and events. */
 export async function explainObject(
-  { client, explainService }: ObjectSources,
+  { client, declaredKinds, explain }: ObjectSources,
   { resource, namespace, name }: ObjectRefOf,
 ): Promise<ObjectExplanation | undefined> {
-  const kinds = kindsNamed(resource);
+  const kinds = kindsNamed(resource, declaredKinds);
   if (kinds.length === 0) {
     throw new QuestionError(`no resource is called "${resource}"; \`kubectl api-resources\` lists their names`);
   }
@@ -28,19 +27,19 @@ export async function explainObject(
   for (const kind of kinds) {
     const object = await client.get(kind, kind.namespaced ? { namespace, name } : { name });
     if (object === undefined) continue;
-    const service = kind.kind === AIMService.kind ? explainService({ namespace, name }) : undefined;
-    if (service !== undefined) return { ...service, object: service.service, state: service.status };
+    const explained = explain(kind, { namespace, name });
+    if (explained !== undefined) return { ...explained, object: explained.service, state: explained.status };
     return { ...explainStatus(kind, object), parts: [...conditionsOf(object), ...(await eventsOf(client, object))] };
   }
   return undefined;
 }
 
 /** As kubectl takes names: plural, singular, kind or short name, with or without the group behind a dot. */
-function kindsNamed(resource: string): Kind[] {
+function kindsNamed(resource: string, declaredKinds: readonly DeclaredKind[]): Kind[] {
   const [word = '', ...group] = resource.toLowerCase().split('.');
-  // What the guides call it.
-  if (resource === 'service' || resource === 'aimservice') return [AIMService, LegacyAIMService, ...named(word, '')];
-  return named(word, group.join('.'));
+  // What the guides of a family call it.
+  const called = declaredKinds.filter(({ alias = [] }) => alias.includes(resource)).map(({ kind }) => kind);
+  return [...called, ...named(word, group.join('.'))];
 }
 
 function named(word: string, group: string): Kind[] {

@@ -3,28 +3,30 @@ import { createDecisionTrail } from '../admin/decisions.ts';
 import { createGuard } from '../admin/guard.ts';
 import { healthRoutes, metricsRoute } from '../admin/open.ts';
 import { createRequestStream } from '../admin/requests.ts';
+import type { ServedModel } from '../admin/resources.ts';
 import { startAdminServer } from '../admin/server.ts';
 import { sessionRoute } from '../admin/session.ts';
 import { createDataPlane } from '../gateway/dataplane.ts';
 import { Gateway } from '../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { refOf } from '../kinds/object.ts';
-import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
+import { createOwnWrites } from '../kube/ownwrites.ts';
 import type { Catalog } from '../local/catalog.ts';
-import { simulatedImageMetadata } from '../simulator/aim/imagemetadata.ts';
 import type { AddressPool } from '../local/network.ts';
 import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
 import { createHttpRender } from '../picker/tokens/httprender.ts';
+import { readerOf } from '../reconcile/pass.ts';
 import type { ListenerTable, RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
+import { modelOf } from './declared.ts';
 import { explainObject } from './explainobject.ts';
+import type { Family } from './families/family.ts';
 import { listModels } from './modellist.ts';
-import { modelNames } from './modelnames.ts';
 import { followObjects, pickerKnowledge, updatePicker } from './pickers.ts';
 import { createSockets } from './sockets.ts';
 import { originOf } from './summary.ts';
@@ -42,8 +44,9 @@ export interface GatewayOptions {
   catalog: Catalog;
   claimedControllers: readonly string[];
   debugHeaders: boolean;
-  airunway: AirunwaySettings;
-  airunwayLog: Log;
+  families: readonly Family[];
+  /** Where the controllers of a family write, where that is not `log`. */
+  familyLogs: ReadonlyMap<string, Log>;
   /** Models of the GPUs that the nodes have, for the profiles of simulated images. */
   gpuModels: readonly string[];
   version: string;
@@ -53,6 +56,8 @@ export interface GatewayOptions {
 export interface RunningGateway {
   /** The table that is served now. */
   table(): RouteTable;
+  /** The models that are served now. */
+  models(): ServedModel[];
   /** The table has all that the caches hold. */
   settled: () => boolean;
   /** Where a Gateway's declared port is really open. */
@@ -106,11 +111,13 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     client,
     informers,
     claimedControllers,
-    pickers: pickerKnowledge(options.catalog, new Set([options.airunway.picker.serviceName])),
-    airunway: options.airunway,
-    airunwayLog: options.airunwayLog,
-    simulatedProviders: simulatedProviders(options.catalog),
-    builtinImages: (image) => simulatedImageMetadata(image, options.gpuModels),
+    pickers: pickerKnowledge(
+      options.catalog,
+      new Set(options.families.flatMap(({ pickerServices = [] }) => pickerServices)),
+    ),
+    families: options.families,
+    familyLogs: options.familyLogs,
+    node: { catalog: options.catalog, gpuModels: options.gpuModels },
     version: options.version,
     publish: (next, pools, pickers) => {
       table = next;
@@ -123,9 +130,17 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   stack.defer(() => controllers.stop());
   const routes = informers.informer(HTTPRoute);
   const gateways = informers.informer(Gateway);
-  const modelOf = modelNames(informers);
+  const declaredKinds = options.families.flatMap(({ declared }) => declared);
+  const read = readerOf({ informers, writes: createOwnWrites(informers) });
   const openAt = (key: string, { port, protocol }: ListenerTable): string | undefined =>
     originOf(gateways.get(refOf(key)), sockets.portOf(key, port), protocol);
+  const models = (): ServedModel[] =>
+    listModels({
+      table,
+      route: (ref) => routes.get(ref),
+      modelOf: (owner, namespace) => modelOf(declaredKinds, read, owner, namespace),
+      originOf: openAt,
+    });
   const admin = await startAdminServer({
     address: options.nodeAddress,
     port: adminPort,
@@ -144,8 +159,8 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
         decisions: trail,
         requests,
         explainObject: (ref) =>
-          explainObject({ client, explainService: (service) => controllers.explainService(service) }, ref),
-        models: () => listModels({ table, route: (ref) => routes.get(ref), modelOf, originOf: openAt }),
+          explainObject({ client, declaredKinds, explain: (kind, named) => controllers.explain(kind, named) }, ref),
+        models,
       }),
     ],
     log,
@@ -153,15 +168,9 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   stack.defer(() => admin.close());
   return {
     table: () => table,
+    models,
     settled: () => controllers.settled(),
     portOf: (key, port) => sockets.portOf(key, port),
     adminUrl: admin.url,
   };
-}
-
-/** Providers whose servers need no GPUs here: a simulation of the image of vLLM, or a model of the user's in its place. */
-function simulatedProviders(catalog: Catalog): ReadonlySet<string> {
-  const program = catalog.find('vllm/vllm-openai');
-  const needsNone = program === 'simulator' || (typeof program === 'object' && 'gguf' in program);
-  return new Set(needsNone ? ['vllm', 'llmd'] : []);
 }

@@ -1,21 +1,22 @@
 import type { ServedModel } from '../admin/resources.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
-import { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
-import type { ObjectRef } from '../kinds/object.ts';
+import type { ObjectRef, OwnerReference } from '../kinds/object.ts';
 import { controllerOf } from '../kube/owners.ts';
 import { matchRoute } from '../routing/match.ts';
 import { isModelHeader } from '../routing/precedence.ts';
 import type { GatewayTable, HostIndex, ListenerTable, RankedMatch, RouteRule, RouteTable } from '../routing/table.ts';
-import type { NameModel } from './modelnames.ts';
-import { endpointsOf } from './summary.ts';
+import { backendsOf, endpointsOf } from './summary.ts';
 
 /** What the listing reads besides the table. */
 export interface ModelListSources {
   readonly table: RouteTable;
   readonly route: (ref: ObjectRef) => HTTPRoute | undefined;
-  /** The name that requests to a route of this owner have to carry, for routes that do not match on it. */
-  readonly modelOf: NameModel;
+  /**
+   * The name that requests to a route of this owner have to carry, for routes that do not match on it, where it is known;
+   * undefined: the owner serves no model of its own.
+   */
+  readonly modelOf: (owner: OwnerReference, namespace: string) => { readonly name: string | undefined } | undefined;
   /** `http://address:port` of a listener; undefined: it is not open. */
   readonly originOf: (gateway: string, listener: ListenerTable) => string | undefined;
 }
@@ -82,12 +83,10 @@ function byPath(index: HostIndex, { route, modelOf }: ModelListSources): Found[]
     if (rule.ai || path === undefined || headers.some(({ name }) => isModelHeader(name))) return [];
     const object = route(rule.route);
     const owner = object === undefined ? undefined : controllerOf(object);
-    if (owner === undefined || !modelResources.has(owner.kind)) return [];
-    return [{ model: modelOf(owner, rule.route.namespace), match }];
+    const model = owner === undefined ? undefined : modelOf(owner, rule.route.namespace);
+    return model === undefined ? [] : [{ model: model.name, match }];
   });
 }
-
-const modelResources: ReadonlySet<string> = new Set(['AIMService', 'ModelDeployment']);
 
 function describe(
   gateway: GatewayTable,
@@ -102,6 +101,7 @@ function describe(
     ...(model === undefined ? {} : { model }),
     source: sourceOf(rule, sources),
     route: `${rule.route.namespace}/${rule.route.name}`,
+    backend: backendsOf(rule),
     endpoints: endpointsOf(rule),
     gateway: gateway.key,
     ...(origin === undefined ? {} : { url: `${origin}${basePath(match)}` }),
@@ -109,9 +109,8 @@ function describe(
   };
 }
 
-function sourceOf({ ai, route }: RouteRule, sources: ModelListSources): ServedModel['source'] {
+function sourceOf({ route }: RouteRule, sources: ModelListSources): ServedModel['source'] {
   const { namespace, name } = route;
-  if (ai) return { apiVersion: apiVersionOf(AIGatewayRoute), kind: AIGatewayRoute.kind, namespace, name };
   const object = sources.route(route);
   const owner = object === undefined ? undefined : controllerOf(object);
   if (owner === undefined) return { apiVersion: apiVersionOf(HTTPRoute), kind: HTTPRoute.kind, namespace, name };

@@ -1,8 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AIMService } from '../kinds/aim/aimservice.ts';
-import type { LegacyAIMService } from '../kinds/aim/legacy/aimservice.ts';
-import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
-import type { ModelDeployment } from '../kinds/airunway/modeldeployment.ts';
 import type { Deployment } from '../kinds/apps/deployment.ts';
 import { isPodReady, type Pod } from '../kinds/core/pod.ts';
 import type { Gateway } from '../kinds/gateway/gateway.ts';
@@ -10,6 +6,7 @@ import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import type { Condition, KubeObject } from '../kinds/object.ts';
 import { keyOf } from '../kinds/object.ts';
 import { matchesLabels } from '../kinds/labels.ts';
+import type { DeclaredObjects } from './declared.ts';
 
 /** What must settle before `headgate up` says that it is ready. */
 export interface Cluster {
@@ -17,9 +14,8 @@ export interface Cluster {
   pods: readonly Pod[];
   gateways: readonly Gateway[];
   httpRoutes: readonly HTTPRoute[];
-  aiGatewayRoutes: readonly AIGatewayRoute[];
-  modelDeployments: readonly ModelDeployment[];
-  aimServices: readonly (AIMService | LegacyAIMService)[];
+  /** Objects of the families of resource APIs. */
+  declared: readonly DeclaredObjects[];
 }
 
 /** One object that is not ready, and why in the words of its own status. */
@@ -34,12 +30,8 @@ export function pendingIn(cluster: Cluster): Pending[] {
     ...cluster.gateways.flatMap((gateway) =>
       pendingCondition('Gateway', gateway, gateway.status?.conditions, 'Programmed'),
     ),
-    ...cluster.aiGatewayRoutes.flatMap((route) =>
-      pendingCondition('AIGatewayRoute', route, route.status?.conditions, 'Accepted'),
-    ),
     ...cluster.httpRoutes.flatMap(pendingRoute),
-    ...cluster.modelDeployments.flatMap(pendingModel),
-    ...cluster.aimServices.flatMap(pendingService),
+    ...cluster.declared.flatMap(pendingDeclared),
   ];
 }
 
@@ -105,20 +97,11 @@ function pendingRoute(route: HTTPRoute): Pending[] {
   return parents.flatMap(({ conditions }) => pendingCondition('HTTPRoute', route, conditions, 'Accepted'));
 }
 
-/** It runs when its provider says so; whether a Gateway offers it is for its route to say. */
-function pendingModel({ metadata, status }: ModelDeployment): Pending[] {
-  if (status?.phase === 'Running' && (status.observedGeneration ?? 0) >= (metadata.generation ?? 0)) return [];
-  const reason = status?.message ?? 'waiting for its controller';
-  return [{ object: `ModelDeployment ${keyOf(metadata)}`, reason: `${status?.phase ?? 'Pending'}: ${reason}` }];
-}
-
-/** Its own status counts the model, the template, the cache, the runtime and the route in. */
-function pendingService({ metadata, status }: AIMService | LegacyAIMService): Pending[] {
-  const seen = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-  if (status?.status === 'Running' && seen) return [];
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  const reason = ready === undefined ? 'waiting for its controller' : `${ready.reason}: ${ready.message}`;
-  return [{ object: `AIMService ${keyOf(metadata)}`, reason: `${status?.status ?? 'Pending'}: ${reason}` }];
+function pendingDeclared({ declared, objects }: DeclaredObjects): Pending[] {
+  return objects.flatMap((object) => {
+    const reason = declared.pending(object);
+    return reason === undefined ? [] : [{ object: `${declared.kind.kind} ${keyOf(object.metadata)}`, reason }];
+  });
 }
 
 function pendingCondition(
@@ -129,8 +112,6 @@ function pendingCondition(
 ): Pending[] {
   const condition = conditions?.find((candidate) => candidate.type === type);
   if (condition?.status === 'True') return [];
-  // A condition of another type may say why: AIGatewayRoutes turn NotAccepted instead of Accepted=False.
-  const failed = condition ?? conditions?.find(({ status }) => status === 'False');
-  const reason = failed === undefined ? 'waiting for its controller' : `${failed.reason}: ${failed.message}`;
+  const reason = condition === undefined ? 'waiting for its controller' : `${condition.reason}: ${condition.message}`;
   return [{ object: `${kind} ${keyOf(object.metadata)}`, reason }];
 }

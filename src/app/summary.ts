@@ -1,52 +1,12 @@
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 import { keyOf } from '../kinds/object.ts';
-import { matchRoute } from '../routing/match.ts';
-import type { BackendTarget, GatewayTable, RouteRule, WeightedBackend } from '../routing/table.ts';
+import type { BackendTarget, RouteRule, WeightedBackend } from '../routing/table.ts';
 
-/** One row of the table that `headgate up` prints: a model and where its requests go. */
-export interface ServedModel {
-  model: string;
-  /** `namespace/name` of the route. */
-  route: string;
-  /** The backends its requests are spread over, with their share where there are several. */
-  backend: string;
-  /** Endpoints that could answer now. */
-  endpoints: number;
-  /** `namespace/name` of the Gateway. */
-  gateway: string;
-}
-
-/** The models a Gateway lists, each matched as a request for it would be. */
-export function servedModels(gateway: GatewayTable): ServedModel[] {
-  return gateway.models.all.flatMap(({ id }) => {
-    const rule = ruleFor(gateway, id);
-    if (rule === undefined) return [];
-    const backends = rule.tiers.flatMap((tier) => tier.backends.map((backend) => ({ tier, backend })));
-    return [
-      {
-        model: id,
-        route: `${rule.route.namespace}/${rule.route.name}`,
-        backend: backends.map(({ tier, backend }) => describe(backend, tier.totalWeight, rule)).join(', '),
-        endpoints: endpointsOf(rule),
-        gateway: gateway.key,
-      },
-    ];
-  });
-}
-
-function ruleFor(gateway: GatewayTable, model: string): RouteRule | undefined {
-  for (const listener of gateway.listeners) {
-    const found = matchRoute([listener], {
-      host: listener.hostname?.replace('*', 'any') ?? 'localhost',
-      path: '/v1/chat/completions',
-      query: '',
-      method: 'POST',
-      model,
-      header: () => undefined,
-    });
-    if (found?.match !== undefined) return found.match.rule;
-  }
-  return undefined;
+/** The backends that a rule spreads requests over, with their share or priority where there are several. */
+export function backendsOf(rule: RouteRule): string {
+  return rule.tiers
+    .flatMap((tier) => tier.backends.map((backend) => describe(backend, tier.totalWeight, rule)))
+    .join(', ');
 }
 
 function describe(backend: WeightedBackend, totalWeight: number, rule: RouteRule): string {

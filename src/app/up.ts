@@ -2,10 +2,6 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApiServer, type MetricsSource, type PodAccess, type PodLogSource } from '../apiserver/server.ts';
-import { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
-import { AIMService } from '../kinds/aim/aimservice.ts';
-import { LegacyAIMService } from '../kinds/aim/legacy/aimservice.ts';
-import { AirunwayModelDeployment, ModelDeployment } from '../kinds/airunway/modeldeployment.ts';
 import { Deployment } from '../kinds/apps/deployment.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { Gateway } from '../kinds/gateway/gateway.ts';
@@ -13,7 +9,6 @@ import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { allKinds } from '../kinds/registry.ts';
 import { createInformerCache } from '../kube/cache.ts';
 import { KubeError } from '../kube/client.ts';
-import type { AirunwaySettings } from '../controllers/airunway/settings.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { fixedCredentials } from '../kube/credentials.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
@@ -25,14 +20,15 @@ import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
 import { writeLocalToken } from '../admin/localtoken.ts';
-import { airunwayImage, ensureAirunwayPod } from './airunwaypod.ts';
+import type { ServedModel } from '../admin/resources.ts';
 import { applyManifests } from './apply.ts';
 import { adminTokenFile, adminUrlFile, openDataDir } from './datadir.ts';
+import { declaredObjects } from './declared.ts';
+import type { DeclaredKind, Family } from './families/family.ts';
 import { readManifests } from './manifests.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
-import { createPartLog } from './partlog.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
-import { gatewayAddress, servedModels, type GatewayAddress, type ServedModel } from './summary.ts';
+import { gatewayAddress, type GatewayAddress } from './summary.ts';
 
 export interface UpOptions {
   /** Files and directories to apply. */
@@ -48,8 +44,8 @@ export interface UpOptions {
   debugHeaders: boolean;
   /** Run the built-in programs of each Pod in a process of its own. */
   isolatePods: boolean;
-  /** How ModelDeployments are served. */
-  airunway: AirunwaySettings;
+  /** The families of resource APIs, as the flags say. */
+  families: readonly Family[];
   version: string;
   log: Log;
   /** Told what is being done, in words for the user. */
@@ -130,7 +126,9 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   const informers = createInformerCache(client, log);
   stack.defer(() => informers.stop());
 
-  const airunway = createPartLog(log);
+  const parts = options.families.flatMap(({ name, createPart }) =>
+    createPart === undefined ? [] : [{ name, ...createPart(log) }],
+  );
   const gpus = options.gpus ?? defaultGpus;
   const gpuText = gpus.map(offerText).join('; ');
   progress(`starting the node on ${network.cidr}${gpuText === '' ? '' : ` with simulated GPUs: ${gpuText}`}`);
@@ -140,7 +138,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     dataDir: dataDir.path,
     network,
     catalog,
-    parts: new Map([[airunwayImage, airunway.part]]),
+    parts: new Map(parts.map(({ image, part }) => [image, part])),
     gpus,
     entry: { execPath: process.execPath, args: [commandLine()] },
     isolatePods: options.isolatePods,
@@ -169,17 +167,20 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
       adminToken: await writeLocalToken(adminToken),
       catalog,
       gpuModels: gpus.map(({ model }) => model),
-      airunwayLog: airunway.log,
+      familyLogs: new Map(parts.map((part) => [part.name, part.log])),
     },
     stack,
   );
-  await ensureAirunwayPod(client);
+  await Promise.all(parts.map(({ ensure }) => ensure(client)));
 
   const adminUrl = path.join(dataDir.path, adminUrlFile);
   stack.defer(() => rm(adminUrl, { force: true }));
   await writeFile(adminUrl, `${gateway.adminUrl}\n`, { mode: 0o600 });
 
-  const cluster = await observeCluster(informers);
+  const cluster = await observeCluster(
+    informers,
+    options.families.flatMap(({ declared }) => declared),
+  );
 
   return {
     apiUrl: api.url,
@@ -187,7 +188,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     ready: (signal) => whenReady(cluster, gateway.settled, progress, signal),
     pending: () => pendingIn(cluster()),
     metricsUrl: `${gateway.adminUrl}/metrics`,
-    models: () => [...gateway.table().gateways.values()].flatMap(servedModels),
+    models: () => gateway.models(),
     gateways: () => cluster().gateways.map((object) => gatewayAddress(object, gateway.portOf)),
     stop: () => stack.disposeAsync(),
   };
@@ -199,24 +200,22 @@ function commandLine(): string {
 }
 
 /** Objects whose state decides whether everything is ready. */
-async function observeCluster(informers: InformerCache): Promise<() => Cluster> {
+async function observeCluster(
+  informers: InformerCache,
+  declaredKinds: readonly DeclaredKind[],
+): Promise<() => Cluster> {
   const deployments = informers.informer(Deployment);
   const pods = informers.informer(Pod);
   const gateways = informers.informer(Gateway);
   const httpRoutes = informers.informer(HTTPRoute);
-  const aiGatewayRoutes = informers.informer(AIGatewayRoute);
-  const modelDeployments = [ModelDeployment, AirunwayModelDeployment].map((kind) => informers.informer(kind));
-  const aimServices = informers.informer(AIMService);
-  const legacyAimServices = informers.informer(LegacyAIMService);
+  for (const { kind } of declaredKinds) informers.informer(kind);
   await informers.synced();
   return () => ({
     deployments: deployments.list(),
     pods: pods.list(),
     gateways: gateways.list(),
     httpRoutes: httpRoutes.list(),
-    aiGatewayRoutes: aiGatewayRoutes.list(),
-    modelDeployments: modelDeployments.flatMap((informer) => informer.list()),
-    aimServices: [...aimServices.list(), ...legacyAimServices.list()],
+    declared: declaredObjects(informers, declaredKinds),
   });
 }
 

@@ -2,8 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/controllernames.ts';
 import { parseGpus, type NodeGpus } from '../local/gpus.ts';
-import { addAirunwayFlags } from './airunwayflags.ts';
-import { clusterControllers, type ClusterController } from '../app/clustercontrollers.ts';
+import { addFamilyFlags, familyNames } from '../app/families.ts';
 import type { ChatFlags } from './chat.ts';
 import type { ControllerFlags } from './controller.ts';
 import type { BackupFlags } from './backup.ts';
@@ -45,7 +44,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     )
     .option('--debug-headers', 'answer requests that carry "x-headgate-debug: true" with the route and endpoint taken')
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn');
-  addAirunwayFlags(upCommand, port).action(async (flags: UpFlags) => {
+  addFamilyFlags(upCommand, port).action(async (flags: UpFlags) => {
     const { up } = await import('./up.ts');
     await up(flags, packageJson.version);
   });
@@ -54,13 +53,13 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .command('controller')
     .description('run the controllers alone, on a Kubernetes API: for clusters, whose gateways and nodes are their own')
     .option('--kubeconfig <file>', "the API, instead of the Pod's ServiceAccount or KUBECONFIG")
-    .option('--controllers <names>', 'which, separated by commas', clusterControllersOf, [...clusterControllers])
+    .option('--controllers <names>', 'which, separated by commas', families, familyNames)
     .option('--leader-elect', 'take turns with other processes, by a Lease', false)
     .option('--lease-namespace <namespace>', 'where the Lease is', 'default')
     .option('--bind-address <address>', 'where /healthz, /readyz and /metrics are', '127.0.0.1')
     .option('--port <port>', 'their port; another one where it is taken', port, 8081)
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'info');
-  addAirunwayFlags(controllerCommand, port).action(async (flags: ControllerFlags) => {
+  addFamilyFlags(controllerCommand, port).action(async (flags: ControllerFlags) => {
     const { controller } = await import('./controller.ts');
     await controller(flags, packageJson.version);
   });
@@ -178,10 +177,10 @@ function positive(text: string): number {
   return value;
 }
 
-function clusterControllersOf(text: string): ClusterController[] {
+function families(text: string): string[] {
   return text.split(',').map((name) => {
-    const known = clusterControllers.find((candidate) => candidate === name.trim());
-    if (known === undefined) throw new InvalidArgumentError(`use ${clusterControllers.join(', ')}.`);
+    const known = familyNames.find((candidate) => candidate === name.trim());
+    if (known === undefined) throw new InvalidArgumentError(`use ${familyNames.join(', ')}.`);
     return known;
   });
 }

@@ -1,12 +1,12 @@
 import { pino, type Level } from 'pino';
-import type { ClusterController } from '../app/clustercontrollers.ts';
 import { startControllerProcess } from '../app/controllerprocess.ts';
+import { loadFamilies } from '../app/families.ts';
 import { createLog } from '../telemetry/log.ts';
-import { airunwaySettings, type AirunwayFlags } from './airunwayflags.ts';
 
-export interface ControllerFlags extends AirunwayFlags {
+export interface ControllerFlags {
   kubeconfig?: string;
-  controllers: ClusterController[];
+  /** Names of families. */
+  controllers: string[];
   leaderElect: boolean;
   leaseNamespace: string;
   bindAddress: string;
@@ -29,8 +29,7 @@ export async function controller(flags: ControllerFlags, version: string): Promi
   const running = await startControllerProcess({
     kubeconfig: flags.kubeconfig,
     env: process.env,
-    controllers: flags.controllers,
-    airunway: airunwaySettings(flags),
+    families: await loadFamilies(flags, flags.controllers),
     leaseNamespace: flags.leaderElect ? flags.leaseNamespace : undefined,
     address: flags.bindAddress,
     port: flags.port,

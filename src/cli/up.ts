@@ -1,12 +1,12 @@
 import path from 'node:path';
 import type { Level } from 'pino';
+import { loadFamilies } from '../app/families.ts';
 import { startUp, type Up } from '../app/up.ts';
 import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
-import { airunwaySettings, type AirunwayFlags } from './airunwayflags.ts';
 import { table } from './table.ts';
 
-export interface UpFlags extends AirunwayFlags {
+export interface UpFlags {
   file: string[];
   dataDir: string;
   apiPort: number;
@@ -24,7 +24,7 @@ const patienceMs = 60_000;
 /** Runs `headgate up` until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function up(flags: UpFlags, version: string): Promise<void> {
   const started = performance.now();
-  const airunway = airunwaySettings(flags);
+  const families = await loadFamilies(flags);
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     const onSignal = (): void => {
@@ -45,7 +45,7 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     claimedControllers: flags.gatewayControllers,
     debugHeaders: flags.debugHeaders ?? false,
     isolatePods: flags.isolatePods ?? false,
-    airunway,
+    families,
     version,
     log: createLog({ level: flags.logLevel }),
     progress: (message) => {
@@ -81,7 +81,7 @@ function announcement(running: Up, started: number): string {
     `Kubernetes API  ${running.apiUrl}\nMetrics         ${running.metricsUrl}\n${kubeconfigLine(running)}`,
   ];
   if (models.length > 0) {
-    const rows = models.map(({ model, route, backend, endpoints }) => [model, route, backend, endpoints]);
+    const rows = models.map(({ model = '?', route, backend, endpoints }) => [model, route, backend, endpoints]);
     sections.push(table(['MODEL', 'ROUTE', 'BACKEND', 'ENDPOINTS'], rows));
   }
   for (const { key, url, problem } of gateways) {
@@ -96,11 +96,16 @@ function kubeconfigLine(running: Up): string {
 }
 
 function nextStep(running: Up): string {
-  const [first] = running.models();
-  const url = running.gateways().find(({ key }) => key === first?.gateway)?.url;
-  if (first === undefined || url === undefined) {
+  const served = running.models().find(({ model, url }) => model !== undefined && url !== undefined);
+  if (served?.url === undefined) {
     return 'Nothing is declared yet. Try, with the KUBECONFIG above:\n  kubectl apply -f examples/quickstart.yaml';
   }
-  const body = JSON.stringify({ model: first.model, messages: [{ role: 'user', content: 'Hello!' }] });
-  return `Try:\n  curl ${url}/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`;
+  const { model, url, host } = served;
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello!' }] });
+  const headers = [
+    'Content-Type: application/json',
+    ...(host === undefined ? [] : [`Host: ${host.replace('*', 'any')}`]),
+  ];
+  const options = headers.map((header) => `-H '${header}'`).join(' ');
+  return `Try:\n  curl ${url}/chat/completions ${options} -d '${body}'`;
 }

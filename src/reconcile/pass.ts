@@ -120,10 +120,16 @@ export interface ControllerEnvironment {
   now(): Date;
 }
 
+/** `operatorNamespace` is `default` unless given. */
 export function createControllerEnvironment(
-  options: Omit<ControllerEnvironment, 'writes' | 'now'> & { now?: () => Date },
+  options: Pick<ControllerEnvironment, 'client' | 'informers' | 'log'> & Partial<ControllerEnvironment>,
 ): ControllerEnvironment {
-  return { now: () => new Date(), ...options, writes: createOwnWrites(options.informers) };
+  return {
+    now: () => new Date(),
+    operatorNamespace: 'default',
+    ...options,
+    writes: createOwnWrites(options.informers),
+  };
 }
 
 /** How soon a kind that the API does not serve yet is looked for again: by a look into the cache, nothing is asked. */

@@ -33,7 +33,8 @@ ${routes}`);
   return listModels({
     table,
     route: (ref) => resources.httpRoutes.find(({ metadata }) => keyOf(metadata) === keyOf(ref)),
-    modelOf: (owner) => (owner.name === 'unknown' ? undefined : `model-of-${owner.name}`),
+    modelOf: ({ kind, name }) =>
+      kind === 'Website' ? undefined : { name: name === 'unknown' ? undefined : `model-of-${name}` },
     originOf: (_, { port }) => (port === 80 && open.length > 0 ? `http://127.0.0.1:${String(open[0])}` : undefined),
   });
 }
@@ -55,7 +56,7 @@ test('models that routes match on are listed with the route, or with what made i
   const models = listed(
     [httpRoute('plain', named('b')), httpRoute('made', named('a'), ownedBy('ModelDeployment', 'mine'))].join('---'),
   );
-  const common = { endpoints: 0, gateway: 'default/gw', url: 'http://127.0.0.1:8080/v1' };
+  const common = { backend: 'default/web', endpoints: 0, gateway: 'default/gw', url: 'http://127.0.0.1:8080/v1' };
   expect(models).toEqual([
     {
       ...common,

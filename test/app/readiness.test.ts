@@ -1,5 +1,10 @@
 import type { PodStatus } from 'kubernetes-types/core/v1.js';
 import { expect, test } from 'vitest';
+import { airunway } from '../../src/app/families/airunway.ts';
+import { aim } from '../../src/app/families/aim.ts';
+import type { Family } from '../../src/app/families/family.ts';
+import { defaultSettings } from '../../src/controllers/airunway/settings.ts';
+import type { KubeObject } from '../../src/kinds/object.ts';
 import { pendingIn, type Cluster } from '../../src/app/readiness.ts';
 import type { AIMService } from '../../src/kinds/aim/aimservice.ts';
 import type { ModelDeployment } from '../../src/kinds/airunway/modeldeployment.ts';
@@ -33,10 +38,12 @@ const nothing: Cluster = {
   pods: [],
   gateways: [],
   httpRoutes: [],
-  aiGatewayRoutes: [],
-  modelDeployments: [],
-  aimServices: [],
+  declared: [],
 };
+
+/** Objects of the first kind that a family declares. */
+const of = <T extends KubeObject>({ declared: [first] }: Family, objects: readonly T[]): Cluster['declared'] =>
+  first === undefined ? [] : [{ declared: first, objects }];
 
 const pending = (pods: Pod[]) => pendingIn({ ...nothing, deployments: [deployment], pods });
 
@@ -65,15 +72,15 @@ test.each<[NonNullable<ModelDeployment['status']>, string]>([
   const pendingModels = (given: NonNullable<ModelDeployment['status']>) =>
     pendingIn({
       ...nothing,
-      modelDeployments: [
+      declared: of(airunway(defaultSettings), [
         {
           apiVersion: 'kubeairunway.ai/v1alpha1',
           kind: 'ModelDeployment',
           metadata: { name: 'qwen3', namespace: 'default', generation: 2 },
           spec: { model: { id: 'm' } },
           status: given,
-        },
-      ],
+        } satisfies ModelDeployment,
+      ]),
     });
   expect(pendingModels(status)).toEqual([{ object: 'ModelDeployment default/qwen3', reason }]);
   expect(pendingModels({ phase: 'Running', observedGeneration: 2 })).toEqual([]);
@@ -107,7 +114,7 @@ test.each<[NonNullable<AIMService['status']>, string]>([
     spec: { model: { image: 'acme/aim-a:1' } },
     status,
   };
-  expect(pendingIn({ ...nothing, aimServices: [service] })).toEqual(
+  expect(pendingIn({ ...nothing, declared: of(aim, [service]) })).toEqual(
     reason === '' ? [] : [{ object: 'AIMService ml/chat', reason }],
   );
 });

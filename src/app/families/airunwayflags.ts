@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { defaultSettings, type AirunwaySettings } from '../controllers/airunway/settings.ts';
+import { defaultSettings, type AirunwaySettings } from '../../controllers/airunway/settings.ts';
 
 /** The flags of KubeAIRunway's controller (airunway.md 3.1), which `headgate up` takes too. */
 export interface AirunwayFlags {
