@@ -1,66 +1,120 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Kind } from '../kinds/kind.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CustomResourceDefinition } from '../kinds/apiextensions/customresourcedefinition.ts';
+import { defineKind, type Kind } from '../kinds/kind.ts';
 import { groupOf, type KubeObject } from '../kinds/object.ts';
-import { KubeError, type KubeClient } from '../kube/client.ts';
-import { ManifestError, type Manifest } from './manifests.ts';
+import { KubeError, type FieldValidation, type KubeClient, type WriteOptions } from '../kube/client.ts';
+import { ManifestError, type Manifest } from './manifests/yaml.ts';
 
 /** kubectl's own annotation: what is applied here can be applied again with kubectl, and the other way round. */
 const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Kinds that others need to exist, in the order in which they are applied; all others follow as they stand in the file. */
-const kindsFirst = ['Namespace', 'ServiceAccount', 'Secret', 'ConfigMap', 'GatewayClass'];
+const kindsFirst = ['CustomResourceDefinition', 'Namespace', 'ServiceAccount', 'Secret', 'ConfigMap', 'GatewayClass'];
 
 export type Applied = 'created' | 'configured' | 'unchanged';
 
-/** Applies manifests like `kubectl apply`: what an earlier apply had set and this one leaves out is removed. */
+export interface ApplyOptions {
+  /** What is done about fields that the API does not know; as `--validate` of kubectl. */
+  readonly validation: FieldValidation;
+  readonly report: (manifest: Manifest, outcome: Applied) => void;
+  /** Told what the API warns of. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Applies manifests like `kubectl apply`: what an earlier apply had set and this one leaves out is removed.
+ *
+ * @throws ManifestError that names every object that was refused, once all others are applied
+ */
 export async function applyManifests(
   client: KubeClient,
   kinds: readonly Kind[],
   manifests: readonly Manifest[],
-  report: (manifest: Manifest, outcome: Applied) => void,
+  { validation, report, warn }: ApplyOptions,
 ): Promise<void> {
-  const known = manifests.map((manifest) => ({ manifest, kind: kindOf(kinds, manifest) }));
-  const place = ({ kind }: { kind: Kind }): number => {
-    const index = kindsFirst.indexOf(kind.kind);
+  const place = ({ object }: Manifest): number => {
+    const index = kindsFirst.indexOf(object.kind);
     return index < 0 ? kindsFirst.length : index;
   };
-  for (const { manifest, kind } of known.toSorted((a, b) => place(a) - place(b))) {
+  const problems: string[] = [];
+  for (const manifest of manifests.toSorted((a, b) => place(a) - place(b))) {
+    const { source, object } = manifest;
+    const warnOf = (message: string): void => {
+      warn(`${source}: ${object.kind} ${object.metadata.name}: ${message}`);
+    };
     try {
-      report(manifest, await apply(client, kind, manifest.object));
+      const kind = kindOf(kinds, manifest) ?? (await userDefined(client, manifest));
+      report(manifest, await apply(client, kind, object, { fieldValidation: validation, warn: warnOf }));
     } catch (error) {
-      if (!(error instanceof KubeError)) throw error;
-      throw new ManifestError(`${manifest.source}: ${error.message}`);
+      if (error instanceof KubeError) problems.push(`${source}: ${object.metadata.name}: ${error.message}`);
+      else if (error instanceof ManifestError) problems.push(error.message);
+      else throw error;
     }
   }
+  if (problems.length > 0) throw new ManifestError(problems.join('\n'));
 }
 
 /** The kind of a manifest, set to the version that it is written in. */
-function kindOf(kinds: readonly Kind[], { object, source }: Manifest): Kind {
-  const version = object.apiVersion.slice(object.apiVersion.indexOf('/') + 1);
+function kindOf(kinds: readonly Kind[], { object }: Manifest): Kind | undefined {
+  const version = versionOf(object);
   const kind = kinds.find(
     (candidate) => candidate.kind === object.kind && candidate.group === groupOf(object.apiVersion),
   );
-  if (kind?.versions.some(({ name, served }) => served && name === version) !== true) {
-    throw new ManifestError(
-      `${source}: no kind "${object.kind}" in version "${object.apiVersion}"; \`headgate up\` knows those that \`kubectl api-resources\` lists`,
-    );
-  }
-  return { ...kind, storageVersion: version };
+  const served = kind?.versions.some((candidate) => candidate.served && candidate.name === version) === true;
+  return served ? { ...kind, storageVersion: version } : undefined;
 }
 
-async function apply(client: KubeClient, kind: Kind, object: KubeObject): Promise<Applied> {
+const versionOf = ({ apiVersion }: KubeObject): string => apiVersion.slice(apiVersion.indexOf('/') + 1);
+
+/** A definition that was applied a moment ago may not be served yet. */
+const establishedWithinMs = 10_000;
+const establishedPollMs = 50;
+
+/** A kind that a CustomResourceDefinition of the user defines. @throws ManifestError when none does */
+async function userDefined(client: KubeClient, { object, source }: Manifest): Promise<Kind> {
+  const version = versionOf(object);
+  const end = performance.now() + establishedWithinMs;
+  for (;;) {
+    const { items } = await client.list(CustomResourceDefinition);
+    const found = items.find(
+      ({ spec }) => spec.group === groupOf(object.apiVersion) && spec.names.kind === object.kind,
+    );
+    const served = found?.spec.versions.some((candidate) => candidate.served && candidate.name === version);
+    if (found === undefined || served !== true) {
+      throw new ManifestError(
+        `${source}: no kind "${object.kind}" in version "${object.apiVersion}"; \`headgate up\` knows those that \`kubectl api-resources\` lists`,
+      );
+    }
+    const { spec, status } = found;
+    const isEstablished = status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True');
+    if (isEstablished === true || performance.now() > end) {
+      return defineKind({
+        group: spec.group,
+        kind: spec.names.kind,
+        plural: spec.names.plural,
+        namespaced: spec.scope === 'Namespaced',
+        storageVersion: version,
+        versions: [{ name: version, served: true, schema: {} }],
+      });
+    }
+    await delay(establishedPollMs);
+  }
+}
+
+async function apply(client: KubeClient, kind: Kind, object: KubeObject, options: WriteOptions): Promise<Applied> {
   const wanted = withNamespace(kind, object);
   const lastApplied = `${JSON.stringify(wanted)}\n`;
   const annotations = { ...wanted.metadata.annotations, [lastAppliedAnnotation]: lastApplied };
   const modified: KubeObject = { ...wanted, metadata: { ...wanted.metadata, annotations } };
   const current = await client.get(kind, wanted.metadata);
   if (current === undefined) {
-    await client.create(kind, modified);
+    await client.create(kind, modified, options);
     return 'created';
   }
   const patch = mergePatch(originalOf(current), modified, current);
   if (patch === undefined) return 'unchanged';
-  await client.patch(kind, wanted.metadata, { type: 'merge', body: patch });
+  await client.patch(kind, wanted.metadata, { type: 'merge', body: patch }, options);
   return 'configured';
 }
 

@@ -8,7 +8,7 @@ import { Gateway } from '../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { allKinds } from '../kinds/registry.ts';
 import { createInformerCache } from '../kube/cache.ts';
-import { KubeError } from '../kube/client.ts';
+import { KubeError, type FieldValidation } from '../kube/client.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { fixedCredentials } from '../kube/credentials.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
@@ -25,14 +25,20 @@ import { applyManifests } from './apply.ts';
 import { adminTokenFile, adminUrlFile, openDataDir } from './datadir.ts';
 import { declaredObjects } from './declared.ts';
 import type { DeclaredKind, Family } from './families/family.ts';
-import { readManifests } from './manifests.ts';
+import { buildKustomization } from './kustomize/build.ts';
+import { readManifests } from './manifests/read.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
 import { gatewayAddress, type GatewayAddress } from './summary.ts';
 
 export interface UpOptions {
-  /** Files and directories to apply. */
+  /** What to apply: files, directories, URLs, `-`; and directories with kustomizations. */
   files: readonly string[];
+  kustomizations: readonly string[];
+  /** Directories below `files`, too. */
+  recursive: boolean;
+  /** What is done about unknown fields in them. */
+  validation: FieldValidation;
   dataDir: string;
   /** 0: a free port, kept from run to run. */
   apiPort: number;
@@ -81,7 +87,8 @@ export async function startUp(options: UpOptions): Promise<Up> {
 async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promise<Up> {
   const { log, progress } = options;
   // What the user wrote is read first: a mistake there ends before anything starts.
-  const manifests = await readManifests(options.files);
+  const manifests = await readManifests(options.files, { recursive: options.recursive });
+  for (const directory of options.kustomizations) manifests.push(...(await buildKustomization(directory)));
   const catalog = await readCatalog(options.catalogFile);
   const dataDir = await openDataDir(options.dataDir);
   stack.defer(() => dataDir.release());
@@ -151,7 +158,13 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
 
   // First what takes longest by itself: while Pods start, the gateway and the controllers are loaded and started.
   if (manifests.length > 0) progress(`applying ${manifests.length} objects`);
-  await applyManifests(client, allKinds, manifests, () => undefined);
+  await applyManifests(client, allKinds, manifests, {
+    validation: options.validation,
+    report: () => undefined,
+    warn: (message) => {
+      progress(`Warning: ${message}`);
+    },
+  });
 
   progress('starting the gateway');
   const { startGateway } = await import('./gateway.ts');

@@ -9,6 +9,7 @@ import type { BackupFlags } from './backup.ts';
 import type { ExplainFlags } from './explain.ts';
 import type { ModelsFlags } from './models.ts';
 import type { UpFlags } from './up.ts';
+import type { FieldValidation } from '../kube/client.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 type LogLevel = (typeof logLevels)[number];
@@ -23,7 +24,19 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   const upCommand = program
     .command('up')
     .description('run everything in one process: Kubernetes API, controllers, node, gateway')
-    .option('-f, --file <path>', 'apply this file or directory of YAML; repeatable', collect, [])
+    .option(
+      '-f, --filename <path>',
+      'apply this file, directory or URL of YAML, or - for standard input; repeatable',
+      collect,
+      [],
+    )
+    .option('-k, --kustomize <directory>', 'apply this kustomization; repeatable', collect, [])
+    .option('-R, --recursive', 'directories below those of -f, too')
+    .addOption(
+      new Option('--validate <mode>', 'unknown fields: strict refuses, warn tells, ignore drops them')
+        .default('Strict', 'strict')
+        .argParser(fieldValidation),
+    )
     .option('--data-dir <dir>', 'where objects, logs and the kubeconfig are kept', '.headgate')
     .option('--api-port <port>', 'port of the Kubernetes API on 127.0.0.1; 0 picks a free one and keeps it', port, 0)
     .option('--catalog <file>', 'image catalog: which local command runs for which container image')
@@ -162,6 +175,20 @@ function gpus(text: string, before: NodeGpus[] = []): NodeGpus[] {
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** As kubectl spells it. */
+function fieldValidation(text: string): FieldValidation {
+  const modes: Readonly<Record<string, FieldValidation>> = {
+    strict: 'Strict',
+    true: 'Strict',
+    warn: 'Warn',
+    ignore: 'Ignore',
+    false: 'Ignore',
+  };
+  const mode = modes[text.toLowerCase()];
+  if (mode === undefined) throw new InvalidArgumentError('use strict, warn or ignore.');
+  return mode;
 }
 
 function port(text: string): number {

@@ -2,12 +2,16 @@ import path from 'node:path';
 import type { Level } from 'pino';
 import { loadFamilies } from '../app/families.ts';
 import { startUp, type Up } from '../app/up.ts';
+import type { FieldValidation } from '../kube/client.ts';
 import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
 import { table } from './table.ts';
 
 export interface UpFlags {
-  file: string[];
+  filename: string[];
+  kustomize: string[];
+  recursive?: boolean;
+  validate: FieldValidation;
   dataDir: string;
   apiPort: number;
   catalog?: string;
@@ -37,7 +41,10 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
   });
 
   const running = await startUp({
-    files: flags.file,
+    files: flags.filename,
+    kustomizations: flags.kustomize,
+    recursive: flags.recursive ?? false,
+    validation: flags.validate,
     dataDir: flags.dataDir,
     apiPort: flags.apiPort,
     ...(flags.catalog === undefined ? {} : { catalogFile: flags.catalog }),

@@ -9,11 +9,11 @@ export interface KubeClient {
   /** undefined when there is no such object. */
   get<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef): Promise<T | undefined>;
   list<T extends KubeObject>(kind: Kind<T>, options?: ListOptions): Promise<ObjectList<T>>;
-  create<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
+  create<T extends KubeObject>(kind: Kind<T>, object: T, options?: WriteOptions): Promise<T>;
   /** Replaces the object; with a resourceVersion in its metadata, only that version (else a 409 KubeError). */
   update<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>;
-  patch<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch): Promise<T>;
+  patch<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch, options?: WriteOptions): Promise<T>;
   /** Creates what has no place of its own but below an object, such as the `token` of a ServiceAccount; returns the answer. */
   createBelow<Answer>(kind: Kind, ref: ObjectRef, subresource: string, body: unknown): Promise<Answer>;
   /** The text below an object, such as a Pod's `log`; an answer beyond 8 MiB is refused. */
@@ -55,6 +55,15 @@ interface ApplyPatch {
   /** Takes fields over from other managers, which is a conflict (409) otherwise. */
   force?: boolean;
   subresource?: 'status';
+}
+
+/** What the API does about fields that it does not know: nothing, a warning, or an error. */
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+export interface WriteOptions {
+  fieldValidation?: FieldValidation;
+  /** Told each warning of the API. */
+  warn?: (message: string) => void;
 }
 
 export interface DeleteOptions {

@@ -12,6 +12,7 @@ import {
   type Patch,
   type WatchEvent,
   type WatchOptions,
+  type WriteOptions,
 } from './client.ts';
 import type { Credentials } from './credentials.ts';
 import { readLines } from './lines.ts';
@@ -91,12 +92,21 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
     if (response.statusCode < 300) return response;
     throw errorOf(response.statusCode, await response.body.text(), request);
   };
-  const call = async <T>(request: ApiRequest): Promise<T> => {
-    const response = await open(request);
+  const call = async <T>(request: ApiRequest, options: WriteOptions = {}): Promise<T> => {
+    const { fieldValidation, warn } = options;
+    const query = fieldValidation === undefined ? request.query : { ...request.query, fieldValidation };
+    const response = await open({ ...request, ...(query === undefined ? {} : { query }) });
+    if (warn !== undefined) for (const message of warningsIn(response.headers['warning'])) warn(message);
     return (await response.body.json()) as T;
   };
-  const write = <T extends KubeObject>(method: 'POST' | 'PUT', path: string, kind: Kind<T>, object: T): Promise<T> =>
-    call<T>({ method, path, body: { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind } });
+  const write = <T extends KubeObject>(
+    method: 'POST' | 'PUT',
+    path: string,
+    kind: Kind<T>,
+    object: T,
+    options?: WriteOptions,
+  ): Promise<T> =>
+    call<T>({ method, path, body: { ...object, apiVersion: apiVersionOf(kind), kind: kind.kind } }, options);
 
   const listPage = <T extends KubeObject>(kind: Kind<T>, selection: ListOptions, paging: Record<string, string>) =>
     call<ListBody<T>>({
@@ -156,20 +166,23 @@ export function createKubeClient(options: ConnectionOptions): KubeClient {
       }
     },
     list,
-    create: <T extends KubeObject>(kind: Kind<T>, object: T) =>
-      write('POST', collectionPath(kind, object.metadata.namespace), kind, object),
+    create: <T extends KubeObject>(kind: Kind<T>, object: T, writing?: WriteOptions) =>
+      write('POST', collectionPath(kind, object.metadata.namespace), kind, object, writing),
     update: <T extends KubeObject>(kind: Kind<T>, object: T) =>
       write('PUT', objectPath(kind, object.metadata), kind, object),
     updateStatus: <T extends KubeObject>(kind: Kind<T>, object: T) =>
       write('PUT', objectPath(kind, object.metadata, 'status'), kind, object),
-    patch: <T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch) =>
-      call<T>({
-        method: 'PATCH',
-        path: objectPath(kind, ref, patch.subresource),
-        ...(patch.type === 'apply' ? { query: applyQuery(patch) } : {}),
-        body: patch.body,
-        contentType: patchTypes[patch.type],
-      }),
+    patch: <T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch, writing?: WriteOptions) =>
+      call<T>(
+        {
+          method: 'PATCH',
+          path: objectPath(kind, ref, patch.subresource),
+          ...(patch.type === 'apply' ? { query: applyQuery(patch) } : {}),
+          body: patch.body,
+          contentType: patchTypes[patch.type],
+        },
+        writing,
+      ),
     createBelow: <Answer>(kind: Kind, ref: ObjectRef, subresource: string, body: unknown) =>
       call<Answer>({ method: 'POST', path: objectPath(kind, ref, subresource), body }),
     readBelow: async (kind, ref, subresource, query = {}) => {
@@ -232,6 +245,14 @@ function applyQuery({ fieldManager, force = false }: Extract<Patch, { type: 'app
 interface ListBody<T> {
   items: T[];
   metadata: { resourceVersion: string; continue?: string };
+}
+
+/** The texts of `Warning: 299 - "..."` headers (RFC 7234), as Kubernetes writes them. */
+function warningsIn(header: string | string[] | undefined): string[] {
+  const lines = header === undefined ? [] : [header].flat();
+  return lines.flatMap((line) =>
+    [...line.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text.replaceAll(/\\(.)/g, '$1')),
+  );
 }
 
 /** metav1.Status, as far as we read it. */
