@@ -113,7 +113,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     log,
   };
 
-  if (serviceAddresses !== undefined) reserveAddresses(store, serviceAddresses, log);
+  if (serviceAddresses !== undefined) await reserveAddresses(store, serviceAddresses, log);
   const customResources = startCustomResources({ store, resources, objects, log });
   const stopGarbage = startGarbageCollector({ store, resources, objects, log });
   const { caCertificate } = identity;

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Deployment } from '../kinds/apps/deployment.ts';
 import { isPodReady, type Pod } from '../kinds/core/pod.ts';
+import type { Service } from '../kinds/core/service.ts';
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import type { Condition, KubeObject } from '../kinds/object.ts';
 import { keyOf } from '../kinds/object.ts';
 import { matchesLabels } from '../kinds/labels.ts';
+import { addressAvailable } from '../local/serviceproxy.ts';
 import type { DeclaredObjects } from './declared.ts';
 
 /** What must settle before `headgate up` says that it is ready. */
@@ -16,6 +18,7 @@ export interface Cluster {
   httpRoutes: readonly HTTPRoute[];
   /** Objects of the families of resource APIs. */
   declared: readonly DeclaredObjects[];
+  services: readonly Service[];
 }
 
 /** One object that is not ready, and why in the words of its own status. */
@@ -32,6 +35,7 @@ export function pendingIn(cluster: Cluster): Pending[] {
     ),
     ...cluster.httpRoutes.flatMap(pendingRoute),
     ...cluster.declared.flatMap(pendingDeclared),
+    ...cluster.services.flatMap(pendingAddress),
   ];
 }
 
@@ -102,6 +106,13 @@ function pendingDeclared({ declared, objects }: DeclaredObjects): Pending[] {
     const reason = declared.pending(object);
     return reason === undefined ? [] : [{ object: `${declared.kind.kind} ${keyOf(object.metadata)}`, reason }];
   });
+}
+
+/** A Service at whose address another program answers. */
+function pendingAddress({ metadata, status }: Service): Pending[] {
+  const condition = status?.conditions?.find(({ type }) => type === addressAvailable);
+  if (condition?.status !== 'False') return [];
+  return [{ object: `Service ${keyOf(metadata)}`, reason: condition.message }];
 }
 
 function pendingCondition(

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { startApiServer, type MetricsSource, type PodAccess, type PodLogSource } from '../apiserver/server.ts';
 import { Deployment } from '../kinds/apps/deployment.ts';
 import { Pod } from '../kinds/core/pod.ts';
+import { Service } from '../kinds/core/service.ts';
 import { Gateway } from '../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { allKinds } from '../kinds/registry.ts';
@@ -222,6 +223,7 @@ async function observeCluster(
   const gateways = informers.informer(Gateway);
   const httpRoutes = informers.informer(HTTPRoute);
   for (const { kind } of declaredKinds) informers.informer(kind);
+  const services = informers.informer(Service);
   await informers.synced();
   return () => ({
     deployments: deployments.list(),
@@ -229,6 +231,7 @@ async function observeCluster(
     gateways: gateways.list(),
     httpRoutes: httpRoutes.list(),
     declared: declaredObjects(informers, declaredKinds),
+    services: services.list(),
   });
 }
 

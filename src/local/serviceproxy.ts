@@ -3,6 +3,8 @@ import type { ServicePort } from 'kubernetes-types/core/v1.js';
 import { Service } from '../kinds/core/service.ts';
 import { EndpointSlice } from '../kinds/discovery/endpointslice.ts';
 import { keyOf, refOf } from '../kinds/object.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { timestamp } from '../kinds/timestamp.ts';
 import { startController, watch } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { InformerCache } from '../kube/informer.ts';
@@ -42,11 +44,12 @@ interface PortProxy {
  * listened on, such as a port below 1024 without the right to it, is told by an event of the Service.
  */
 export function startServiceProxy(options: {
+  client: KubeClient;
   informers: InformerCache;
   events: EventRecorder;
   log: Log;
 }): ServiceProxy {
-  const { informers, events, log } = options;
+  const { client, informers, events, log } = options;
   const services = informers.informer(Service);
   const slices = informers.informer(EndpointSlice);
   const listening = new Map<string, Map<string, PortProxy>>();
@@ -70,7 +73,7 @@ export function startServiceProxy(options: {
       open.delete(id);
       await proxy.close();
     }
-    let refused = false;
+    const refused: string[] = [];
     for (const [id, port] of wanted) {
       if (service === undefined || open.has(id)) continue;
       const address = service.spec.clusterIP ?? '';
@@ -79,14 +82,15 @@ export function startServiceProxy(options: {
         open.set(id, result);
         continue;
       }
-      refused ||= result !== 'EACCES';
       const message = `cannot listen on ${address}:${String(port.port)} (${result}): the Service has endpoints, but its cluster IP does not answer on this port`;
       events.event(service, 'Warning', 'PortNotAvailable', message);
       log.info({ service: key, address, port: port.port, reason: result }, 'service port not available');
+      if (result !== 'EACCES') refused.push(`cannot listen on ${address}:${String(port.port)} (${result})`);
     }
     if (service === undefined) listening.delete(key);
+    else await tellAddress(client, service, refused);
     // A port that is taken may become free; a privileged one stays so.
-    return refused ? { requeueAfterMs: 30_000 } : undefined;
+    return refused.length > 0 ? { requeueAfterMs: retryMs } : undefined;
   };
 
   const controller = startController({
@@ -101,6 +105,29 @@ export function startServiceProxy(options: {
       await Promise.all([...listening.values()].flatMap((ports) => [...ports.values()].map((proxy) => proxy.close())));
     },
   };
+}
+
+/** False: another program has a port of the cluster IP, and answers who asks there. */
+export const addressAvailable = 'headgate.dev/AddressAvailable';
+const retryMs = 5_000;
+
+/** A Service that never had the trouble has no such condition. */
+async function tellAddress(client: KubeClient, service: Service, refused: readonly string[]): Promise<void> {
+  const conditions = service.status?.conditions ?? [];
+  const known = conditions.find(({ type }) => type === addressAvailable);
+  const available = refused.length === 0;
+  const message = available ? '' : `${refused.join('; ')}: another program answers there`;
+  if (known === undefined ? available : known.status === (available ? 'True' : 'False') && known.message === message)
+    return;
+  const condition = {
+    type: addressAvailable,
+    status: available ? 'True' : 'False',
+    reason: available ? 'Available' : 'PortNotAvailable',
+    message,
+    lastTransitionTime: timestamp(),
+  };
+  const body = { status: { conditions: [...conditions.filter((other) => other !== known), condition] } };
+  await client.patch(Service, service.metadata, { type: 'merge', body, subresource: 'status' });
 }
 
 function proxiedPorts(service: Service): ServicePort[] {

@@ -1,3 +1,4 @@
+import type { Service } from '../../src/kinds/core/service.ts';
 import type { PodStatus } from 'kubernetes-types/core/v1.js';
 import { expect, test } from 'vitest';
 import { airunway } from '../../src/app/families/airunway.ts';
@@ -39,6 +40,7 @@ const nothing: Cluster = {
   gateways: [],
   httpRoutes: [],
   declared: [],
+  services: [],
 };
 
 /** Objects of the first kind that a family declares. */
@@ -117,4 +119,31 @@ test.each<[NonNullable<AIMService['status']>, string]>([
   expect(pendingIn({ ...nothing, declared: of(aim, [service]) })).toEqual(
     reason === '' ? [] : [{ object: 'AIMService ml/chat', reason }],
   );
+});
+
+test('a Service at whose address another program answers is not ready', () => {
+  const service = (status: 'True' | 'False'): Service => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: {},
+    status: {
+      conditions: [
+        {
+          type: 'headgate.dev/AddressAvailable',
+          status,
+          reason: 'PortNotAvailable',
+          message: 'cannot listen on 127.10.100.1:8080 (EADDRINUSE): another program answers there',
+          lastTransitionTime: '2026-01-01T00:00:00Z',
+        },
+      ],
+    },
+  });
+  expect(pendingIn({ ...nothing, services: [service('True')] })).toEqual([]);
+  expect(pendingIn({ ...nothing, services: [service('False')] })).toEqual([
+    {
+      object: 'Service default/web',
+      reason: 'cannot listen on 127.10.100.1:8080 (EADDRINUSE): another program answers there',
+    },
+  ]);
 });

@@ -85,25 +85,41 @@ export function withAddress(service: StoredObject, address: string): StoredObjec
   return { ...service, spec: { ...objectAt(service, 'spec'), clusterIP: address, clusterIPs: [address] } };
 }
 
-/** After a restart: the addresses that stored Services have are taken, and those of deleted Services become free. */
-export function reserveAddresses(store: Store, addresses: ServiceAddresses, log: Log): void {
-  for (const service of store.list('/services')) {
+/**
+ * After a restart: the addresses that stored Services have are taken, and those of deleted Services become free. A Service whose
+ * address cannot be had, as it is of a network that others have now, gets another one: at the old one others might answer.
+ */
+export async function reserveAddresses(store: Store, addresses: ServiceAddresses, log: Log): Promise<void> {
+  const homeless = store.list('/services').filter((service) => {
     const address = clusterAddress(service);
-    if (address === undefined) continue;
-    try {
-      addresses.allocate(address);
-    } catch (error) {
-      log.warn(
-        { service: keyOf(service.metadata), address, error },
-        'cluster IP of a stored Service cannot be reserved',
+    return address !== undefined && !reserved(addresses, address);
+  });
+  await Promise.all(
+    homeless.map(async (service) => {
+      const key = keyOf(service.metadata);
+      const address = addresses.allocate();
+      await store.write('/services', key, (newest) =>
+        newest === undefined
+          ? { action: 'keep', object: service }
+          : { action: 'put', object: withAddress(newest, address) },
       );
-    }
-  }
+      log.warn({ service: key, from: clusterAddress(service), to: address }, 'Service moved to another cluster IP');
+    }),
+  );
   store.history.subscribe((event) => {
     if (event.resource !== '/services' || event.type !== 'DELETED') return;
     const address = clusterAddress(event.object);
     if (address !== undefined) addresses.release(address);
   });
+}
+
+function reserved(addresses: ServiceAddresses, address: string): boolean {
+  try {
+    addresses.allocate(address);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function clusterAddress(service: StoredObject): string | undefined {
