@@ -21,7 +21,10 @@ const settings = JSON.parse(readFileSync(at('memory.json'), 'utf8'));
 const [nodeOptions, environment] =
   args[0] === 'up' ? [settings.nodeOptions, { ...settings.environment, ...process.env }] : [[], process.env];
 
-if (major > 22 || (major === 22 && minor >= 18)) {
+if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+  // Any Node can say it, at once.
+  console.log(JSON.parse(readFileSync(at('../package.json'), 'utf8')).version);
+} else if (major > 22 || (major === 22 && minor >= 18)) {
   const handedOver = process.env.HEADGATE_HANDED_OVER === '1';
   // The channel to the older Node would not outlive the replacement; that one has given the options.
   if (!handedOver && nodeOptions.some((option) => !process.execArgv.includes(option)) && canReplaceItself()) {

@@ -4,15 +4,15 @@ import type { Family, FamilyEntry } from './families/family.ts';
 
 /** Every family of resource APIs that Headgate has controllers for: adding one is a file and an entry here. */
 const entries: readonly FamilyEntry[] = [
-  { name: 'aim', load: async () => (await import('./families/aim.ts')).aim },
-  { name: 'aigateway', load: async () => (await import('./families/aigateway.ts')).aigateway },
+  { name: 'aim', loader: () => async () => (await import('./families/aim.ts')).aim },
+  { name: 'aigateway', loader: () => async () => (await import('./families/aigateway.ts')).aigateway },
   {
     name: 'airunway',
     addFlags: addAirunwayFlags,
-    load: async (flags) => {
+    loader: (flags) => {
       // A command has the flags that addFlags gave it.
       const settings = airunwaySettings(flags as AirunwayFlags);
-      return (await import('./families/airunway.ts')).airunway(settings);
+      return async () => (await import('./families/airunway.ts')).airunway(settings);
     },
   },
 ];
@@ -25,10 +25,12 @@ export function addFamilyFlags(command: Command, port: (text: string) => number)
 }
 
 /**
- * The families of these names, as the flags of a command say.
+ * Reads the flags of a command, and says how to load the families of these names: it takes a while, so not before they are
+ * wanted.
  *
  * @throws Error for flags that do not fit together
  */
-export async function loadFamilies(flags: object, names = familyNames): Promise<Family[]> {
-  return Promise.all(entries.filter(({ name }) => names.includes(name)).map(({ load }) => load(flags)));
+export function familyLoader(flags: object, names = familyNames): () => Promise<Family[]> {
+  const loaders = entries.filter(({ name }) => names.includes(name)).map(({ loader }) => loader(flags));
+  return () => Promise.all(loaders.map((load) => load()));
 }

@@ -17,6 +17,7 @@ import { apiEnvironment } from '../local/apienvironment.ts';
 import { requireParts } from '../llamacpp/runtime.ts';
 import { createCatalog, parseCatalog, type Catalog } from '../local/catalog.ts';
 import { defaultGpus, offerText, type NodeGpus } from '../local/gpus.ts';
+import { inProcessImages } from '../local/inprocess.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -51,8 +52,8 @@ export interface UpOptions {
   debugHeaders: boolean;
   /** Run the built-in programs of each Pod in a process of its own. */
   isolatePods: boolean;
-  /** The families of resource APIs, as the flags say. */
-  families: readonly Family[];
+  /** Loads the families of resource APIs, as the flags say. */
+  families: () => Promise<readonly Family[]>;
   version: string;
   log: Log;
   /** Told what is being done, in words for the user. */
@@ -134,9 +135,9 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   const informers = createInformerCache(client, log);
   stack.defer(() => informers.stop());
 
-  const parts = options.families.flatMap(({ name, createPart }) =>
-    createPart === undefined ? [] : [{ name, ...createPart(log) }],
-  );
+  // Not before they are wanted, which is when the node has begun, or a Pod of an earlier run stands for one of them.
+  let loading: ReturnType<typeof loadFamilies> | undefined;
+  const loaded = () => (loading ??= loadFamilies(options.families, log));
   const gpus = options.gpus ?? defaultGpus;
   const gpuText = gpus.map(offerText).join('; ');
   progress(`starting the node on ${network.cidr}${gpuText === '' ? '' : ` with simulated GPUs: ${gpuText}`}`);
@@ -146,7 +147,8 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     dataDir: dataDir.path,
     network,
     catalog,
-    parts: new Map(parts.map(({ image, part }) => [image, part])),
+    partOf: async (image) =>
+      image.startsWith(inProcessImages) ? (await loaded()).parts.find((one) => one.image === image)?.part : undefined,
     gpus,
     entry: { execPath: process.execPath, args: [commandLine()] },
     isolatePods: options.isolatePods,
@@ -169,11 +171,13 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
 
   progress('starting the gateway');
   const { startGateway } = await import('./gateway.ts');
+  const { families, parts } = await loaded();
   const adminToken = path.join(dataDir.path, adminTokenFile);
   stack.defer(() => rm(adminToken, { force: true }));
   const gateway = await startGateway(
     {
       ...options,
+      families,
       client,
       informers,
       addresses: network.gateways,
@@ -193,7 +197,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
 
   const cluster = await observeCluster(
     informers,
-    options.families.flatMap(({ declared }) => declared),
+    families.flatMap(({ declared }) => declared),
   );
 
   return {
@@ -206,6 +210,14 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     gateways: () => cluster().gateways.map((object) => gatewayAddress(object, gateway.portOf)),
     stop: () => stack.disposeAsync(),
   };
+}
+
+async function loadFamilies(load: UpOptions['families'], log: Log) {
+  const families = await load();
+  const parts = families.flatMap(({ name, createPart }) =>
+    createPart === undefined ? [] : [{ name, ...createPart(log) }],
+  );
+  return { families, parts };
 }
 
 /** The file that a node runs as `headgate`, from a checkout or from the bundle. */

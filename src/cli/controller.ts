@@ -1,6 +1,6 @@
 import { pino, type Level } from 'pino';
 import { startControllerProcess } from '../app/controllerprocess.ts';
-import { loadFamilies } from '../app/families.ts';
+import { familyLoader } from '../app/families.ts';
 import { createLog } from '../telemetry/log.ts';
 
 export interface ControllerFlags {
@@ -29,7 +29,7 @@ export async function controller(flags: ControllerFlags, version: string): Promi
   const running = await startControllerProcess({
     kubeconfig: flags.kubeconfig,
     env: process.env,
-    families: await loadFamilies(flags, flags.controllers),
+    families: await familyLoader(flags, flags.controllers)(),
     leaseNamespace: flags.leaderElect ? flags.leaseNamespace : undefined,
     address: flags.bindAddress,
     port: flags.port,

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Level } from 'pino';
-import { loadFamilies } from '../app/families.ts';
+import { familyLoader } from '../app/families.ts';
 import { startUp, type Up } from '../app/up.ts';
 import type { FieldValidation } from '../kube/client.ts';
 import type { NodeGpus } from '../local/gpus.ts';
@@ -28,7 +28,7 @@ const patienceMs = 60_000;
 /** Runs `headgate up` until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function up(flags: UpFlags, version: string): Promise<void> {
   const started = performance.now();
-  const families = await loadFamilies(flags);
+  const families = familyLoader(flags);
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     const onSignal = (): void => {

@@ -11,6 +11,9 @@ export interface InProcessPart {
   output(): PassThrough;
 }
 
+/** Images of containers that stand for parts begin so. */
+export const inProcessImages = 'headgate.dev/in-process/';
+
 /** The container that stands for a part: it runs until it is stopped. */
 export function startInProcess(part: InProcessPart, log: ContainerLog): RunningProcess {
   const output = part.output();

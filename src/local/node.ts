@@ -41,8 +41,8 @@ export interface NodeOptions {
   dataDir: string;
   network: LoopbackNetwork;
   catalog: Catalog;
-  /** Parts of this process that have Pods, by the image of their containers. */
-  parts?: ReadonlyMap<string, InProcessPart>;
+  /** The part of this process that a container of this image stands for; none unless given. */
+  partOf?: (image: string) => Promise<InProcessPart | undefined>;
   /** How built-in programs are started. */
   entry: Entry;
   /** Run the built-in programs of each Pod in a process of its own; otherwise each is a thread of one process. */
@@ -112,7 +112,7 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     addresses: network.pods,
     hostIP: network.node,
     catalog,
-    parts: options.parts ?? new Map(),
+    partOf: options.partOf ?? (() => Promise.resolve(undefined)),
     entry,
     shims: createShims({
       entry,

@@ -37,8 +37,8 @@ export interface PodNode {
   addresses: AddressPool;
   hostIP: string;
   catalog: Catalog;
-  /** Parts of this process that containers stand for, by image. */
-  parts: ReadonlyMap<string, InProcessPart>;
+  /** The part of this process that a container of this image stands for. */
+  partOf: (image: string) => Promise<InProcessPart | undefined>;
   entry: Entry;
   /** Runs built-in programs. */
   shims: Shims;
@@ -292,8 +292,8 @@ export class PodWorker {
   }
 
   async #prepare(container: Container): Promise<PreparedContainer> {
-    const { catalog, entry, baseEnv, parts } = this.#node;
-    const part = parts.get(container.image ?? '');
+    const { catalog, entry, baseEnv, partOf } = this.#node;
+    const part = await partOf(container.image ?? '');
     if (part !== undefined) return { launch: { type: 'part', part, env: {}, dropped: [] }, mounts: [] };
     const program = isAimDiscovery(container) ? 'aim' : catalog.find(container.image ?? '', requestedModel(container));
     if (program === undefined) throw new NotInCatalog(imageNotInCatalog(container.image ?? ''));

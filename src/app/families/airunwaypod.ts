@@ -1,11 +1,12 @@
 import { Deployment } from '../../kinds/apps/deployment.ts';
 import { Namespace } from '../../kinds/core/namespace.ts';
 import { apiVersionOf } from '../../kinds/kind.ts';
+import { inProcessImages } from '../../local/inprocess.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ensureObject } from '../ensureobject.ts';
 
 /** Image of the container that stands for the controllers of KubeAIRunway in this process. */
-export const airunwayImage = 'headgate.dev/in-process/kubeairunway-controller';
+export const airunwayImage = `${inProcessImages}kubeairunway-controller`;
 
 const name = 'kubeairunway-controller';
 const namespace = 'kubeairunway-system';

@@ -34,11 +34,11 @@ export interface FamilyEntry {
   /** Options of `headgate up` and `headgate controller`. */
   readonly addFlags?: (command: Command, port: (text: string) => number) => void;
   /**
-   * The family as the flags of a command say.
+   * Reads the flags of a command, and says how to load the family as they want it.
    *
    * @throws Error for flags that do not fit together
    */
-  readonly load: (flags: object) => Promise<Family>;
+  readonly loader: (flags: object) => () => Promise<Family>;
 }
 
 export interface FamilyPart {
