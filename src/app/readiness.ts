@@ -55,13 +55,21 @@ export async function whenReady(
   while (!signal.aborted) {
     const pending = pendingIn(cluster());
     if (pending.length === 0 && served()) return true;
-    const waiting = pending.length === 0 ? ['the gateway'] : pending.map(({ object }) => object);
-    const now = `waiting for ${waiting.join(', ')}`;
+    const now = `waiting for ${pending.length === 0 ? 'the gateway' : firstOf(pending.map(({ object }) => object))}`;
     if (now !== reported) progress(now);
     reported = now;
     await delay(pollMs, undefined, { signal }).catch(() => undefined);
   }
   return false;
+}
+
+const namesShown = 3;
+
+/** The first few of what may be thousands, and how many more there are. */
+export function firstOf(names: readonly string[]): string {
+  const more = names.length - namesShown;
+  const shown = names.slice(0, namesShown).join(', ');
+  return more > 0 ? `${names.length} objects: ${shown} and ${more} more` : shown;
 }
 
 function pendingDeployment(deployment: Deployment, pods: readonly Pod[]): Pending[] {

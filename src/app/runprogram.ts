@@ -1,10 +1,10 @@
 import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
-import { pino, type DestinationStream } from 'pino';
+import type { DestinationStream } from 'pino';
 import { FlagError } from '../flags/goflags.ts';
 import { terminate, terminatedCode, type ThreadData } from '../local/shim/messages.ts';
 import { ConfigError } from '../picker/config/parameters.ts';
-import { createLog } from '../telemetry/log.ts';
+import { createLog, logDestination } from '../telemetry/log.ts';
 import { isProgram, programs, type ProgramName, type Running } from './programs.ts';
 
 /** A program that does not finish its requests in time is ended anyway; a Pod with less grace is killed before. */
@@ -25,7 +25,7 @@ export async function runInProcess(name: ProgramName, argv: readonly string[]): 
     };
     process.stdin.resume().on('end', onGone).on('error', onGone);
   }
-  await run(name, argv, pino.destination({ dest: 1, sync: true }), end);
+  await run(name, argv, logDestination(1), end);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end.close(signal, drainTimeoutMs));
 }
 

@@ -18,6 +18,7 @@ import { requireParts } from '../llamacpp/runtime.ts';
 import { createCatalog, parseCatalog, type Catalog } from '../local/catalog.ts';
 import { defaultGpus, offerText, type NodeGpus } from '../local/gpus.ts';
 import { inProcessImages } from '../local/inprocess.ts';
+import { requestedModel } from '../local/requestedmodel.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -58,6 +59,8 @@ export interface UpOptions {
   log: Log;
   /** Told what is being done, in words for the user. */
   progress: (message: string) => void;
+  /** Told what the API warns of. */
+  warn: (message: string) => void;
 }
 
 export interface Up {
@@ -68,6 +71,8 @@ export interface Up {
   ready(signal: AbortSignal): Promise<boolean>;
   pending(): Pending[];
   models(): ServedModel[];
+  /** Answers of some Pods are made up: no model runs in them. */
+  simulated(): boolean;
   gateways(): GatewayAddress[];
   /** Prometheus metrics of the gateway. */
   readonly metricsUrl: string;
@@ -164,9 +169,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   await applyManifests(client, allKinds, manifests, {
     validation: options.validation,
     report: () => undefined,
-    warn: (message) => {
-      progress(`Warning: ${message}`);
-    },
+    warn: options.warn,
   });
 
   progress('starting the gateway');
@@ -207,6 +210,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
     pending: () => pendingIn(cluster()),
     metricsUrl: `${gateway.adminUrl}/metrics`,
     models: () => gateway.models(),
+    simulated: () => cluster().pods.some((pod) => isSimulated(pod, catalog)),
     gateways: () => cluster().gateways.map((object) => gatewayAddress(object, gateway.portOf)),
     stop: () => stack.disposeAsync(),
   };
@@ -218,6 +222,14 @@ async function loadFamilies(load: UpOptions['families'], log: Log) {
     createPart === undefined ? [] : [{ name, ...createPart(log) }],
   );
   return { families, parts };
+}
+
+const simulations: ReadonlySet<unknown> = new Set(['simulator', 'aim', 'testupstream', 'upstream']);
+
+function isSimulated({ spec }: Pod, catalog: Catalog): boolean {
+  return (spec?.containers ?? []).some((container) =>
+    simulations.has(catalog.find(container.image ?? '', requestedModel(container))),
+  );
 }
 
 /** The file that a node runs as `headgate`, from a checkout or from the bundle. */

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { foreignControllers, headgateController } from '../controllers/gateway/controllernames.ts';
 import { parseGpus, type NodeGpus } from '../local/gpus.ts';
@@ -9,6 +9,9 @@ import type { BackupFlags } from './backup.ts';
 import type { ExplainFlags } from './explain.ts';
 import type { ModelsFlags } from './models.ts';
 import type { UpFlags } from './up.ts';
+import { helpedPrograms, programHelp } from './programhelp.ts';
+import type { RequestsFlags } from './requests.ts';
+import type { Shell } from './completion.ts';
 import type { FieldValidation } from '../kube/client.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -19,7 +22,13 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   const program = new Command('headgate')
     .description('Inference gateway and control plane: declare models and routes, get one OpenAI-compatible endpoint.')
     .version(packageJson.version)
-    .showHelpAfterError();
+    .showHelpAfterError('Use --help for the commands and flags there are.');
+  const named = argv[2] === 'help' ? argv[3] : argv[2];
+  const help = named === undefined ? undefined : await programHelp(named);
+  if (help !== undefined) {
+    process.stdout.write(help);
+    return;
+  }
 
   const upCommand = program
     .command('up')
@@ -96,9 +105,18 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   withAdmin(program.command('models'))
     .description('list the models that a running `headgate up` serves: what serves them, endpoints, URL for clients')
     .addOption(outputOption(['json', 'yaml']))
+    .option('-w, --watch', 'print them again whenever they change')
     .action(async (flags: ModelsFlags) => {
       const { models } = await import('./models.ts');
       await models(flags);
+    });
+
+  withAdmin(program.command('requests'))
+    .description('print the requests of a running `headgate up` as they end')
+    .addOption(new Option('-o, --output <format>', 'json: a line of JSON each').choices(['json']))
+    .action(async (flags: RequestsFlags) => {
+      const { requests } = await import('./requests.ts');
+      await requests(flags);
     });
 
   withAdmin(program.command('chat'))
@@ -140,6 +158,20 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .action(async (file: string, flags: BackupFlags) => {
       const { runRestore } = await import('./backup.ts');
       await runRestore(file, flags);
+    });
+
+  // Run by main.ts; here for the list of commands.
+  for (const [name, { description }] of Object.entries(helpedPrograms)) {
+    program.command(`${name} [flags...]`).description(description);
+  }
+
+  program
+    .command('completion')
+    .description('print the script that completes commands and flags in a shell')
+    .addArgument(new Argument('<shell>', 'which').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => {
+      const { completion } = await import('./completion.ts');
+      process.stdout.write(await completion(shell, program));
     });
 
   try {

@@ -1,7 +1,7 @@
-import { pino, type Level } from 'pino';
+import type { Level } from 'pino';
 import { startControllerProcess } from '../app/controllerprocess.ts';
 import { familyLoader } from '../app/families.ts';
-import { createLog } from '../telemetry/log.ts';
+import { createLog, logDestination } from '../telemetry/log.ts';
 
 export interface ControllerFlags {
   kubeconfig?: string;
@@ -34,7 +34,7 @@ export async function controller(flags: ControllerFlags, version: string): Promi
     address: flags.bindAddress,
     port: flags.port,
     version,
-    log: createLog({ level: flags.logLevel, destination: pino.destination({ dest: 1, sync: true }) }),
+    log: createLog({ level: flags.logLevel, destination: logDestination(1) }),
   });
   console.log(`Metrics and health at ${running.metricsUrl}, the API by ${running.source}`);
   try {

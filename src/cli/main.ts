@@ -14,7 +14,7 @@ if (!isMainThread) {
 } else if (name === 'shim') {
   const { runShim } = await import('../local/shim/process.ts');
   runShim();
-} else if (isProgram(name)) {
+} else if (isProgram(name) && !args.some((word) => word === '--help' || word === '-h')) {
   const { runInProcess } = await import('../app/runprogram.ts');
   await runInProcess(name, args);
 } else {

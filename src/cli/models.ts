@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { ModelList, ServedModel } from '../admin/resources.ts';
 import { askAdmin, type AdminFlags } from './admin.ts';
@@ -5,14 +6,28 @@ import { table } from './table.ts';
 
 export interface ModelsFlags extends AdminFlags {
   output?: 'json' | 'yaml';
+  watch?: boolean;
 }
+
+const watchMs = 1_000;
 
 /** Prints what the Gateways of a running `headgate up` serve, and where. */
 export async function models(flags: ModelsFlags): Promise<void> {
-  const served = await servedModels(flags);
-  if (flags.output === 'json') console.log(JSON.stringify(served, undefined, 2));
-  else if (flags.output === 'yaml') process.stdout.write(stringify(served, { lineWidth: 0 }));
-  else console.log(served.length === 0 ? 'No models are served.' : describe(served));
+  let printed: string | undefined;
+  for (;;) {
+    const served = await servedModels(flags);
+    const text = textOf(served, flags);
+    if (text !== printed) console.log(text);
+    printed = text;
+    if (flags.watch !== true) return;
+    await delay(watchMs);
+  }
+}
+
+function textOf(served: readonly ServedModel[], { output }: ModelsFlags): string {
+  if (output === 'json') return JSON.stringify(served, undefined, 2);
+  if (output === 'yaml') return stringify(served, { lineWidth: 0 }).trimEnd();
+  return served.length === 0 ? 'No models are served.' : describe(served);
 }
 
 export async function servedModels(flags: AdminFlags): Promise<readonly ServedModel[]> {

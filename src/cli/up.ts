@@ -5,6 +5,7 @@ import { startUp, type Up } from '../app/up.ts';
 import type { FieldValidation } from '../kube/client.ts';
 import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
+import { createProgress, paint } from './progress.ts';
 import { table } from './table.ts';
 
 export interface UpFlags {
@@ -28,6 +29,7 @@ const patienceMs = 60_000;
 /** Runs `headgate up` until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function up(flags: UpFlags, version: string): Promise<void> {
   const started = performance.now();
+  const progress = createProgress(process.stdout);
   const families = familyLoader(flags);
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => {
@@ -56,18 +58,25 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     version,
     log: createLog({ level: flags.logLevel }),
     progress: (message) => {
-      console.log(`  ${message}`);
+      progress.doing(message);
     },
+    warn: (message) => {
+      progress.warn(message);
+    },
+  }).catch((error: unknown) => {
+    progress.done();
+    throw error;
   });
 
   try {
     const impatience = setTimeout(() => {
-      console.log(stillWaiting(running));
+      progress.say(stillWaiting(running));
     }, patienceMs);
     const ready = running.ready(stopping.signal).finally(() => {
       clearTimeout(impatience);
     });
-    if (await Promise.race([ready, stopped.then(() => false)])) console.log(announcement(running, started));
+    if (await Promise.race([ready, stopped.then(() => false)])) progress.say(announcement(running, started));
+    else progress.done();
     await stopped;
     console.log('Stopping: finishing requests and ending local processes ...');
   } finally {
@@ -75,28 +84,49 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
   }
 }
 
+/** Of what is not ready. */
+const linesShown = 10;
+
 function stillWaiting(running: Up): string {
-  const lines = running.pending().map(({ object, reason }) => `  ${object}: ${reason}`);
-  return [`Not ready after ${patienceMs / 1000} s, still waiting for:`, ...lines, kubeconfigLine(running)].join('\n');
+  const pending = running.pending();
+  const lines = pending.slice(0, linesShown).map(({ object, reason }) => `  ${object}: ${reason}`);
+  const more = pending.length - lines.length;
+  return [
+    `Not ready after ${patienceMs / 1000} s, still waiting for ${pending.length} objects:`,
+    ...lines,
+    ...(more > 0 ? [`  and ${more} more`] : []),
+    kubeconfigLine(running),
+  ].join('\n');
 }
 
 function announcement(running: Up, started: number): string {
   const models = running.models();
   const gateways = running.gateways();
+  const ready = `Ready in ${((performance.now() - started) / 1000).toFixed(1)} s`;
   const sections = [
-    `Ready in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    paint('green', ready, process.stdout.isTTY),
     `Kubernetes API  ${running.apiUrl}\nMetrics         ${running.metricsUrl}\n${kubeconfigLine(running)}`,
   ];
   if (models.length > 0) {
-    const rows = models.map(({ model = '?', route, backend, endpoints }) => [model, route, backend, endpoints]);
-    sections.push(table(['MODEL', 'ROUTE', 'BACKEND', 'ENDPOINTS'], rows));
+    const rows = models
+      .slice(0, modelsShown)
+      .map(({ model = '?', route, backend, endpoints }) => [model, route, backend, endpoints]);
+    const more = models.length - rows.length;
+    const rest = more > 0 ? `\nand ${more} more: headgate models` : '';
+    sections.push(`${table(['MODEL', 'ROUTE', 'BACKEND', 'ENDPOINTS'], rows)}${rest}`);
   }
   for (const { key, url, problem } of gateways) {
     sections.push(`Gateway ${key}  ${url ?? problem ?? 'has no address yet'}`);
   }
+  if (running.simulated()) {
+    sections.push('Answers are simulated: no model runs here (docs/models-and-chat.md says how one does).');
+  }
   sections.push(nextStep(running));
   return sections.join('\n\n');
 }
+
+/** Of what may be thousands. */
+const modelsShown = 20;
 
 function kubeconfigLine(running: Up): string {
   return `export KUBECONFIG=${path.resolve(running.kubeconfig)}`;

@@ -14,6 +14,8 @@ export interface Flag<V> {
   default: V;
   /** Turns the text into a value. Throws FlagError with what was expected; the flag's name is added by the caller. */
   parse(text: string): V;
+  /** What the value is, for the help: `duration`, `whole number`. */
+  type?: string;
   /** Needs no value; `--flag=false` turns it off. */
   boolean?: true;
   /** Takes every following argument up to the next flag, and may be given more than once. */
@@ -88,11 +90,16 @@ function parseValue(name: string, flag: Flag<unknown>, text: string): unknown {
   }
 }
 
-export const stringFlag = (fallback: string): Flag<string> => ({ default: fallback, parse: (text) => text });
+export const stringFlag = (fallback: string): Flag<string> => ({
+  default: fallback,
+  type: 'text',
+  parse: (text) => text,
+});
 
 export function oneOfFlag<const V extends string>(values: readonly V[], fallback: V): Flag<V> {
   return {
     default: fallback,
+    type: values.join('|'),
     parse(text) {
       const value = values.find((candidate) => candidate === text);
       if (value === undefined) throw new FlagError(`one of ${values.join(', ')} expected`);
@@ -103,6 +110,7 @@ export function oneOfFlag<const V extends string>(values: readonly V[], fallback
 
 export const booleanFlag = (fallback: boolean): Flag<boolean> => ({
   default: fallback,
+  type: 'true|false',
   boolean: true,
   parse(text) {
     // The spellings of Go's strconv.ParseBool.
@@ -119,6 +127,7 @@ interface Range {
 
 export const integerFlag = (fallback: number, range: Range = {}): Flag<number> => ({
   default: fallback,
+  type: 'whole number',
   parse(text) {
     if (!/^[+-]?\d+$/.test(text)) throw new FlagError('a whole number expected');
     return inRange(Number(text), range);
@@ -127,6 +136,7 @@ export const integerFlag = (fallback: number, range: Range = {}): Flag<number> =
 
 export const numberFlag = (fallback: number, range: Range = {}): Flag<number> => ({
   default: fallback,
+  type: 'number',
   parse(text) {
     if (text.trim() === '' || !Number.isFinite(Number(text))) throw new FlagError('a number expected');
     return inRange(Number(text), range);
@@ -136,6 +146,7 @@ export const numberFlag = (fallback: number, range: Range = {}): Flag<number> =>
 /** Milliseconds from a Go duration (`50ms`, `1m30s`, `1.5h`), or from a whole number where `integerUnitMs` gives its unit. */
 export const durationFlag = (fallbackMs: number, integerUnitMs?: number): Flag<number> => ({
   default: fallbackMs,
+  type: 'duration',
   parse(text) {
     if (integerUnitMs !== undefined && /^\d+$/.test(text)) return Number(text) * integerUnitMs;
     const ms = parseGoDuration(text);
@@ -147,6 +158,7 @@ export const durationFlag = (fallbackMs: number, integerUnitMs?: number): Flag<n
 /** A list: repeated, comma-separated, or several arguments in a row. */
 export const listFlag = <V>(parseOne: (text: string) => V, split: (text: string) => string[] = commas): Flag<V[]> => ({
   default: [],
+  type: 'list',
   parse: (text) => split(text).map(parseOne),
   join: (previous, next) => [...previous, ...next],
 });
@@ -156,6 +168,25 @@ const commas = (text: string): string[] =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+
+/** A line for each flag: its name, what its value is, its default. */
+export function flagHelp(table: FlagTable): string {
+  const rows = Object.entries(table).map(([name, { type = 'value', default: fallback }]) => {
+    const shown = defaultText(fallback, type);
+    return [`  --${name}`, type, shown === '' ? '' : `default ${shown}`] as const;
+  });
+  const width = (column: 0 | 1): number => Math.max(...rows.map((row) => row[column].length));
+  const [names, types] = [width(0), width(1)];
+  return rows
+    .map(([name, type, fallback]) => `${name.padEnd(names)}  ${type.padEnd(types)}  ${fallback}`.trimEnd())
+    .join('\n');
+}
+
+function defaultText(value: unknown, type: string): string {
+  if (Array.isArray(value)) return value.map(String).join(',');
+  if (typeof value === 'number') return type === 'duration' ? `${value}ms` : String(value);
+  return typeof value === 'string' || typeof value === 'boolean' ? String(value) : '';
+}
 
 function inRange(value: number, { min = -Infinity, max = Infinity }: Range): number {
   if (value < min || value > max) {

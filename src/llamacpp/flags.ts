@@ -5,7 +5,7 @@ import { dropWithoutEffect, namedModel } from '../llm/server/vllmflags.ts';
 
 /** The command line: that of vLLM as far as it means something here, with what names the file behind the model. */
 
-const flags = {
+export const llamaFlags = {
   // Ours; the catalog gives them.
   gguf: stringFlag(''),
   runtime: stringFlag(''),
@@ -60,7 +60,7 @@ const mostSequences = 8;
  */
 export function readConfig(argv: readonly string[], env: Env): { config: LlamaCppConfig; notes: readonly string[] } {
   const { kept, ignored } = dropWithoutEffect(namedModel(argv));
-  const { values, given } = parseFlags(kept, flags);
+  const { values, given } = parseFlags(kept, llamaFlags);
   if (values.gguf === '') throw new FlagError('flag --gguf is required: the GGUF file of the model');
   const model = nonEmpty(values.model) ?? nonEmpty(env['AIM_MODEL_ID']);
   if (model === undefined) throw new FlagError('flag --model is required: the name under which requests ask for it');
