@@ -290,8 +290,10 @@ function progressReport(
       (counts.availableReplicas ?? 0) > (status.availableReplicas ?? 0) ||
       (counts.replicas ?? 0) - (counts.updatedReplicas ?? 0) < (status.replicas ?? 0) - (status.updatedReplicas ?? 0));
   const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? 600) * 1000;
-  const since = Date.parse(before?.lastUpdateTime ?? '') || now.getTime();
-  const late = !advanced && create === undefined && now.getTime() - since >= deadlineMs;
+  // What was said of another rollout does not count against this one: a Deployment may have been complete for days.
+  const ofThisOne = before?.message?.includes(`"${name}"`) === true && before.reason !== 'NewReplicaSetAvailable';
+  const since = (ofThisOne ? Date.parse(before.lastUpdateTime ?? '') : 0) || now.getTime();
+  const late = ofThisOne && !advanced && create === undefined && now.getTime() - since >= deadlineMs;
   if (
     before?.reason === 'NewReplicaSetAvailable' &&
     create === undefined &&
@@ -303,7 +305,7 @@ function progressReport(
       return { report: { status: 'True', reason: before.reason, message: before.message }, advanced: false };
     }
   }
-  if (late || (before?.reason === 'ProgressDeadlineExceeded' && !advanced && create === undefined)) {
+  if (late || (ofThisOne && before.reason === 'ProgressDeadlineExceeded' && !advanced && create === undefined)) {
     const message = `ReplicaSet "${name}" has timed out progressing.`;
     return { report: { status: 'False', reason: 'ProgressDeadlineExceeded', message }, advanced: false };
   }

@@ -1,17 +1,16 @@
-import { isDeepStrictEqual } from 'node:util';
 import { Deployment } from '../kinds/apps/deployment.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { Service } from '../kinds/core/service.ts';
-import type { Kind } from '../kinds/kind.ts';
 import { InferenceService, type InferenceServiceStatus } from '../kinds/kserve/inferenceservice.ts';
 import { ClusterServingRuntime, ServingRuntime } from '../kinds/kserve/servingruntime.ts';
-import { keyOf, refOf, type KubeObject } from '../kinds/object.ts';
-import { KubeError, type KubeClient } from '../kube/client.ts';
-import { startController, watch, type Controller } from '../kube/controller.ts';
-import type { EventRecorder } from '../kube/events.ts';
+import { keyOf } from '../kinds/object.ts';
+import { KubeError } from '../kube/client.ts';
+import { watch, type Watch } from '../kube/controller.ts';
 import type { InformerCache } from '../kube/informer.ts';
-import { controllerOf, isControlledBy } from '../kube/owners.ts';
-import type { Log } from '../telemetry/log.ts';
+import { isControlledBy } from '../kube/owners.ts';
+import { asOnTheWire, child } from '../reconcile/children.ts';
+import type { WriteFailure } from '../reconcile/failures.ts';
+import type { Definition, Plan, PlannedEvent, Reader } from '../reconcile/pass.ts';
 import {
   planInferenceService,
   predictorName,
@@ -19,121 +18,103 @@ import {
   type InferenceServiceView,
 } from './inferenceserviceplan.ts';
 
-const fieldManager = 'headgate-inferenceservice';
+const byService = 'inferenceservice';
 
 /**
  * Runs InferenceServices as KServe in its Standard mode would: a Deployment and a Service `NAME-predictor`. It is part of the
  * embedded node; on a cluster KServe itself does this.
  */
-export function startInferenceServiceController(options: {
-  client: KubeClient;
-  informers: InformerCache;
-  events: EventRecorder;
-  log: Log;
-}): Controller {
-  const { client, informers, events, log } = options;
-  const services = informers.informer(InferenceService);
-  const runtimes = informers.informer(ServingRuntime);
-  const clusterRuntimes = informers.informer(ClusterServingRuntime);
-  const deployments = informers.informer(Deployment);
-  const kubeServices = informers.informer(Service);
-  const pods = informers.informer(Pod);
+export function inferenceServiceDefinition(
+  informers: InformerCache,
+  now: () => Date,
+): Definition<InferenceService, InferenceServiceView> {
+  informers.informer(Pod).addIndex(byService, ({ metadata }) => {
+    const name = metadata.labels?.[serviceLabel];
+    return name === undefined ? [] : [keyOf({ namespace: metadata.namespace, name })];
+  });
+  return {
+    name: 'inferenceservice',
+    manager: 'headgate-inferenceservice',
+    force: true,
+    kind: InferenceService,
+    owns: [Deployment, Service],
+    reads: [ServingRuntime, ClusterServingRuntime, Pod],
+    watches: watchesOf(informers),
+    observe: (service, read) => observe(service, read, now()),
+    plan: passOf,
+  };
+}
 
+function watchesOf(informers: InformerCache): Watch[] {
+  const services = informers.informer(InferenceService);
+  /** Those that a runtime may concern. A service may lack a spec: its kind allows it. */
   const modelServices = (namespace?: string): string[] =>
     services
       .list(namespace)
-      .flatMap(({ metadata, spec }) => (spec.predictor.model === undefined ? [] : [keyOf(metadata)]));
-  const ownerKeys = ({ object }: { object: KubeObject }): string[] => {
-    const owner = controllerOf(object);
-    if (owner?.kind !== InferenceService.kind) return [];
-    return [keyOf({ namespace: object.metadata.namespace, name: owner.name })];
-  };
-  const apply = async <T extends KubeObject>(kind: Kind<T>, current: T | undefined, wanted: T): Promise<void> => {
-    if (current !== undefined && contains(current, wanted)) return;
-    await client.patch(kind, wanted.metadata, { type: 'apply', fieldManager, force: true, body: wanted });
-  };
-
-  return startController({
-    name: 'inferenceservice',
-    log,
-    watches: [
-      watch(services, ({ object, deleted }) => (deleted ? [] : [keyOf(object.metadata)])),
-      watch(runtimes, ({ object }) => modelServices(object.metadata.namespace)),
-      watch(clusterRuntimes, () => modelServices()),
-      watch(deployments, ownerKeys),
-      watch(kubeServices, ownerKeys),
-      watch(pods, ({ object: { metadata } }) => {
-        const name = metadata.labels?.[serviceLabel];
-        return name === undefined ? [] : [keyOf({ namespace: metadata.namespace, name })];
-      }),
-    ],
-    reconcile: async (key) => {
-      const ref = refOf(key);
-      const service = services.get(ref);
-      // A service without a spec has nothing to say; its kind allows it.
-      if ((service?.spec as unknown) === undefined || service === undefined) return;
-      if (service.metadata.deletionTimestamp !== undefined) return;
-      const childRef = { namespace: ref.namespace, name: predictorName(service) };
-      const deployment = deployments.get(childRef);
-      const view: InferenceServiceView = {
-        runtimes: [...runtimes.list(ref.namespace), ...clusterRuntimes.list()],
-        deployment: deployment !== undefined && isControlledBy(deployment, service) ? deployment : undefined,
-        pods: pods.list(ref.namespace).filter(({ metadata }) => metadata.labels?.[serviceLabel] === ref.name),
-        now: new Date(),
-      };
-      const wanted = planInferenceService(service, view);
-      let refused: KubeError | undefined;
-      try {
-        if (wanted.children !== undefined) {
-          await apply(Deployment, deployment, wanted.children.deployment);
-          await apply(Service, kubeServices.get(childRef), wanted.children.service);
-        }
-      } catch (error) {
-        if (!(error instanceof KubeError && error.code === 422)) throw error;
-        refused = error;
-      }
-      const plan =
-        refused === undefined ? wanted : planInferenceService(service, { ...view, refusal: refused.message });
-      // As the API keeps it: without fields that are undefined.
-      const status = JSON.parse(JSON.stringify(plan.status)) as InferenceServiceStatus;
-      if (!isDeepStrictEqual(status, service.status)) {
-        await client.updateStatus(InferenceService, { ...service, status });
-        reportReady(events, service, plan.status);
-      }
-      // An old Deployment of the same name may be on its way out: tried again.
-      if (refused !== undefined) throw refused;
-    },
-  });
+      .filter((service) => hasSpec(service) && service.spec.predictor.model !== undefined)
+      .map(({ metadata }) => keyOf(metadata));
+  return [
+    watch(informers.informer(ServingRuntime), ({ object }) => modelServices(object.metadata.namespace)),
+    watch(informers.informer(ClusterServingRuntime), () => modelServices()),
+    watch(informers.informer(Pod), ({ object: { metadata } }) => {
+      const name = metadata.labels?.[serviceLabel];
+      return name === undefined ? [] : [keyOf({ namespace: metadata.namespace, name })];
+    }),
+  ];
 }
 
-function reportReady(events: EventRecorder, service: InferenceService, next: InferenceService['status']): void {
+const hasSpec = ({ spec }: InferenceService): boolean => (spec as unknown) !== undefined;
+
+function observe(service: InferenceService, read: Reader, now: Date): InferenceServiceView {
+  const { namespace } = service.metadata;
+  const deployment = read.get(Deployment, { namespace, name: predictorName(service) });
+  return {
+    runtimes: [...read.list(ServingRuntime, namespace), ...read.list(ClusterServingRuntime)],
+    deployment: deployment !== undefined && isControlledBy(deployment, service) ? deployment : undefined,
+    pods: read.byIndex(Pod, byService, keyOf(service.metadata)),
+    now,
+  };
+}
+
+function passOf(service: InferenceService, view: InferenceServiceView): Plan<InferenceService> {
+  // A service without a spec has nothing to say.
+  if (!hasSpec(service)) return { apply: [], status: () => ({ status: service.status ?? {}, events: [] }) };
+  const wanted = planInferenceService(service, view);
+  const { children } = wanted;
+  return {
+    apply:
+      children === undefined
+        ? []
+        : [child(Deployment, children.deployment, { owned: true }), child(Service, children.service, { owned: true })],
+    status: (failures) => {
+      const refusal = refusalIn(failures);
+      const { status } = refusal === undefined ? wanted : planInferenceService(service, { ...view, refusal });
+      return { status: asOnTheWire(status), events: readiness(service, status) };
+    },
+  };
+}
+
+/** Why the API does not take the children: an old Deployment of the same name may be on its way out, so it is tried again. */
+function refusalIn(failures: readonly WriteFailure[]): string | undefined {
+  return failures.find(({ error }) => error instanceof KubeError && error.code === 422)?.error.message;
+}
+
+function readiness(service: InferenceService, next: InferenceServiceStatus): PlannedEvent[] {
+  const events: PlannedEvent[] = [];
   const readyIn = (status: InferenceService['status']) => status?.conditions?.find(({ type }) => type === 'Ready');
   const before = readyIn(service.status);
   const after = readyIn(next);
+  const { name } = service.metadata;
   if (after?.status === 'True' && before?.status !== 'True') {
-    events.event(service, 'Normal', 'InferenceServiceReady', `InferenceService [${service.metadata.name}] is Ready`);
+    events.push({ type: 'Normal', reason: 'InferenceServiceReady', message: `InferenceService [${name}] is Ready` });
   } else if (after?.status === 'False' && before?.status === 'True') {
-    const message = `InferenceService [${service.metadata.name}] is no longer Ready: ${after.message ?? ''}`;
-    events.event(service, 'Warning', 'InferenceServiceNotReady', message);
+    const message = `InferenceService [${name}] is no longer Ready: ${after.message ?? ''}`;
+    events.push({ type: 'Warning', reason: 'InferenceServiceNotReady', message });
   }
-  const failure = next?.modelStatus?.lastFailureInfo;
+  const failure = next.modelStatus?.lastFailureInfo;
   const known = service.status?.modelStatus?.lastFailureInfo;
   if (failure?.reason !== undefined && (failure.reason !== known?.reason || failure.message !== known.message)) {
-    events.event(service, 'Warning', failure.reason, failure.message ?? '');
+    events.push({ type: 'Warning', reason: failure.reason, message: failure.message ?? '' });
   }
-}
-
-/** Whether an object has all that is wanted of it; the API adds defaults, and others add labels. */
-function contains(current: unknown, wanted: unknown): boolean {
-  if (Array.isArray(wanted)) {
-    return (
-      Array.isArray(current) &&
-      current.length === wanted.length &&
-      wanted.every((entry, i) => contains(current[i] as unknown, entry))
-    );
-  }
-  if (typeof wanted !== 'object' || wanted === null) return current === wanted || String(current) === String(wanted);
-  if (typeof current !== 'object' || current === null) return Object.keys(wanted).length === 0;
-  const present = new Map<string, unknown>(Object.entries(current));
-  return Object.entries(wanted).every(([field, value]) => value === undefined || contains(present.get(field), value));
+  return events;
 }

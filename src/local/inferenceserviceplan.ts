@@ -16,7 +16,6 @@ import { timestamp } from '../kinds/timestamp.ts';
 /** What an InferenceService becomes, as KServe's Standard mode (RawDeployment) does it. Pure functions of what is there. */
 
 export const serviceLabel = `${apiGroup}/inferenceservice`;
-const generationAnnotation = 'headgate.dev/inferenceservice-generation';
 const servingContainer = 'kserve-container';
 const defaultPort = 8080;
 
@@ -238,8 +237,7 @@ function childrenOf(service: InferenceService, template: Template): { deployment
     deployment: {
       apiVersion: apiVersionOf(Deployment),
       kind: Deployment.kind,
-      // With each generation it is applied anew, which takes away what the service no longer wants.
-      metadata: { ...metadata, annotations: { [generationAnnotation]: String(service.metadata.generation ?? 0) } },
+      metadata,
       spec: {
         replicas: service.spec.predictor.minReplicas ?? 1,
         selector: { matchLabels: { app: appLabel(service) } },

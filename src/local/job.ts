@@ -1,15 +1,10 @@
 import type { JobCondition, JobStatus } from 'kubernetes-types/batch/v1.js';
 import { Job } from '../kinds/batch/job.ts';
 import { Pod } from '../kinds/core/pod.ts';
-import { keyOf, refOf } from '../kinds/object.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { startController, watch, type Controller } from '../kube/controller.ts';
-import type { EventRecorder } from '../kube/events.ts';
-import type { InformerCache } from '../kube/informer.ts';
-import { controllerOf, isControlledBy } from '../kube/owners.ts';
-import type { Log } from '../telemetry/log.ts';
-import { isActive, podFromTemplate, readySince } from './podtemplate.ts';
 import { timestamp } from '../kinds/timestamp.ts';
+import type { Definition, Plan, PlannedEvent } from '../reconcile/pass.ts';
+import { podEvents, podsToCreate, podsToRemove } from './podsof.ts';
+import { isActive, nameSuffix, podFromTemplate, readySince } from './podtemplate.ts';
 
 export interface JobPlan {
   create: number;
@@ -139,75 +134,52 @@ function finishedStatus(
   };
 }
 
-/** Runs every Job's Pods to completion. */
-export function startJobController(options: {
-  client: KubeClient;
-  informers: InformerCache;
-  podsOf: (ownerUid: string) => readonly Pod[];
-  events: EventRecorder;
-  log: Log;
-  backOff?: JobBackOff;
-}): Controller {
-  const { client, informers, podsOf, events, log, backOff } = options;
-  const jobs = informers.informer(Job);
-
-  const reconcile = async (key: string): Promise<{ requeueAfterMs: number } | undefined> => {
-    const ref = refOf(key);
-    const job = jobs.get(ref);
-    if (job === undefined) return undefined;
-    let plan = planJob(job, podsOf(job.metadata.uid ?? ''), new Date(), backOff);
-    if (plan.create > 0 || plan.remove.length > 0) {
-      // The cache may lag behind what the last pass did; acting on it would create Pods twice.
-      const { items } = await client.list(Pod, { namespace: ref.namespace });
-      plan = planJob(
-        job,
-        items.filter((pod) => isControlledBy(pod, job)),
-        new Date(),
-        backOff,
-      );
-    }
-    if (plan.expired) {
-      await client.delete(Job, ref, { propagationPolicy: 'Background' });
-      return undefined;
-    }
-    const labels = { 'batch.kubernetes.io/job-name': job.metadata.name, 'job-name': job.metadata.name };
-    for (let i = 0; i < plan.create; i++) {
-      const pod = await client.create(Pod, podFromTemplate({ kind: Job, object: job }, job.spec.template, labels));
-      events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
-    }
-    for (const pod of plan.remove) await client.delete(Pod, pod.metadata);
-    await writeStatus(client, events, job, plan.status);
-    return plan.recheckAfterMs === undefined ? undefined : { requeueAfterMs: plan.recheckAfterMs };
-  };
-
-  return startController({
-    name: 'job',
-    log,
-    watches: [
-      watch(jobs, ({ object, deleted }) => (deleted ? [] : [keyOf(object.metadata)])),
-      watch(informers.informer(Pod), ({ object }) => {
-        const owner = controllerOf(object);
-        return owner?.kind === Job.kind ? [keyOf({ namespace: object.metadata.namespace, name: owner.name })] : [];
-      }),
-    ],
-    reconcile,
-  });
+interface Observed {
+  readonly pods: readonly Pod[];
+  readonly now: Date;
+  /** Makes the names of new Pods unique. */
+  readonly suffix: () => string;
 }
 
-async function writeStatus(client: KubeClient, events: EventRecorder, job: Job, status: JobStatus): Promise<void> {
-  const text = (value: JobStatus): string =>
-    JSON.stringify([
-      value.startTime,
-      value.active ?? 0,
-      value.ready ?? 0,
-      value.succeeded ?? 0,
-      value.failed ?? 0,
-      value.conditions ?? [],
-    ]);
-  if (text(job.status ?? {}) === text(status)) return;
-  await client.patch(Job, job.metadata, { type: 'merge', body: { status }, subresource: 'status' });
-  if (finishedAt(job.status ?? {}) !== undefined) return;
+/** Runs every Job's Pods to completion. */
+export function jobDefinition(now: () => Date, backOff: JobBackOff = jobBackOff): Definition<Job, Observed> {
+  return {
+    name: 'job',
+    manager: 'job-controller',
+    kind: Job,
+    owns: [Pod],
+    reads: [],
+    workers: 4,
+    observe: (job, read) => ({ pods: read.owned(Pod, job), now: now(), suffix: nameSuffix }),
+    plan: (job, { pods, now: time, suffix }) => passOf(job, planJob(job, pods, time, backOff), suffix),
+  };
+}
+
+function passOf(job: Job, plan: JobPlan, suffix: () => string): Plan<Job> {
+  const { status } = plan;
+  if (plan.expired) {
+    return {
+      apply: [],
+      remove: [{ kind: Job, ref: job.metadata, propagationPolicy: 'Background' }],
+      status: () => ({ status, events: [] }),
+    };
+  }
+  const labels = { 'batch.kubernetes.io/job-name': job.metadata.name, 'job-name': job.metadata.name };
+  const created = Array.from({ length: plan.create }, () =>
+    podFromTemplate({ kind: Job, object: job }, job.spec.template, suffix(), labels),
+  );
+  return {
+    apply: podsToCreate(created),
+    remove: podsToRemove(plan.remove),
+    requeueAfterMs: plan.recheckAfterMs,
+    status: (failures) => ({ status, events: [...podEvents(created, [], failures), ...endOf(job, status)] }),
+  };
+}
+
+/** Told once, when it has ended. */
+function endOf(job: Job, status: JobStatus): PlannedEvent[] {
+  if (finishedAt(job.status ?? {}) !== undefined || finishedAt(status) === undefined) return [];
   const end = status.conditions?.at(-1);
-  if (end?.type === 'Complete') events.event(job, 'Normal', 'Completed', 'Job completed');
-  if (end?.type === 'Failed') events.event(job, 'Warning', end.reason ?? 'Failed', end.message ?? '');
+  if (end?.type === 'Complete') return [{ type: 'Normal', reason: 'Completed', message: 'Job completed' }];
+  return [{ type: 'Warning', reason: end?.reason ?? 'Failed', message: end?.message ?? '' }];
 }

@@ -9,14 +9,15 @@ import { StorageClass } from '../kinds/storage/storageclass.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import type { InformerCache } from '../kube/informer.ts';
+import { createControllerEnvironment, startDefinition } from '../reconcile/pass.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Catalog } from './catalog.ts';
 import type { LiveLogs } from './containerlog.ts';
 import { kubeletBackOff, type RestartBackOff } from './containerrunner.ts';
-import { startDeploymentController } from './deployment.ts';
+import { deploymentDefinition } from './deployment.ts';
 import { startEndpointSliceController } from './endpointslices.ts';
-import { startInferenceServiceController } from './inferenceservice.ts';
-import { startJobController, type JobBackOff } from './job.ts';
+import { inferenceServiceDefinition } from './inferenceservice.ts';
+import { jobDefinition, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
 import type { InProcessPart } from './inprocess.ts';
 import type { Entry } from './launch.ts';
@@ -30,7 +31,7 @@ import { createPodLogSource, type PodLogSource } from './logs.ts';
 import type { LoopbackNetwork } from './network.ts';
 import { nodeNames, nodeObject, registerNodes } from './nodeobject.ts';
 import { ensureStandardClass, startVolumeControllers } from './persistentvolumes.ts';
-import { indexPodsByOwner, startReplicaSetController } from './replicaset.ts';
+import { replicaSetDefinition } from './replicaset.ts';
 import { startScheduler } from './scheduler.ts';
 import { startServiceProxy } from './serviceproxy.ts';
 import { reportStoppedPods } from './stoppedpods.ts';
@@ -92,7 +93,6 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
   const pods = informers.informer(Pod);
   const kinds = [Node, ConfigMap, Secret, PersistentVolumeClaim, PersistentVolume, StorageClass];
   for (const kind of kinds) informers.informer(kind);
-  const podsOf = indexPodsByOwner(informers);
   await registerNodes(
     client,
     names.map((name, i) => nodeObject(name, network.node, new Date(), gpus[i])),
@@ -133,15 +133,19 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     log,
   });
   const shared = { client, informers, events, log };
+  const environment = createControllerEnvironment({ client, informers, log });
+  const workloads = await Promise.all([
+    startDefinition(environment, replicaSetDefinition(environment.now)),
+    startDefinition(environment, deploymentDefinition(environment.now)),
+    startDefinition(environment, inferenceServiceDefinition(informers, environment.now)),
+    startDefinition(environment, jobDefinition(environment.now, backOff?.job)),
+  ]);
   const controllers = [
     startScheduler({ ...shared, nodeNames: names }),
     startVolumeControllers({ ...shared, directory: join(dataDir, 'volumes') }),
-    startReplicaSetController({ ...shared, podsOf }),
-    startDeploymentController(shared),
-    startInferenceServiceController(shared),
-    startJobController({ ...shared, podsOf, ...(backOff?.job === undefined ? {} : { backOff: backOff.job }) }),
     startEndpointSliceController(shared),
     startServiceProxy(shared),
+    ...workloads,
   ];
 
   const podAccess = createPodAccess({

@@ -42,10 +42,11 @@ function canonicalJson(value: unknown): string {
   );
 }
 
-/** A Pod made from an owner's template. Names are cut so that they stay valid host names. */
+/** A Pod made from an owner's template; the suffix tells it from others. Names are cut so that they stay valid host names. */
 export function podFromTemplate(
   owner: { kind: Kind; object: KubeObject },
   template: PodTemplateSpec | undefined,
+  suffix: string,
   labels: Readonly<Record<string, string>> = {},
 ): Pod {
   const { name, namespace } = owner.object.metadata;
@@ -55,7 +56,7 @@ export function podFromTemplate(
     apiVersion: apiVersionOf(Pod),
     kind: Pod.kind,
     metadata: {
-      name: `${name.slice(0, 57)}-${nameSuffix()}`,
+      name: `${name.slice(0, 57)}-${suffix}`,
       ...(namespace === undefined ? {} : { namespace }),
       labels: { ...template?.metadata?.labels, ...labels },
       ...(template?.metadata?.annotations === undefined ? {} : { annotations: template.metadata.annotations }),

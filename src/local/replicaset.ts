@@ -1,14 +1,11 @@
 import type { ReplicaSetStatus } from 'kubernetes-types/apps/v1.js';
 import { ReplicaSet } from '../kinds/apps/replicaset.ts';
 import { Pod } from '../kinds/core/pod.ts';
-import { keyOf, refOf } from '../kinds/object.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { startController, watch, type Controller } from '../kube/controller.ts';
-import type { EventRecorder } from '../kube/events.ts';
-import type { InformerCache } from '../kube/informer.ts';
-import { controllerOf, isControlledBy } from '../kube/owners.ts';
-import type { Log } from '../telemetry/log.ts';
-import { isActive, podFromTemplate, readySince } from './podtemplate.ts';
+import { timestamp } from '../kinds/timestamp.ts';
+import type { WriteFailure } from '../reconcile/failures.ts';
+import type { Definition, Plan } from '../reconcile/pass.ts';
+import { podEvents, podsToCreate, podsToRemove } from './podsof.ts';
+import { isActive, nameSuffix, podFromTemplate, readySince } from './podtemplate.ts';
 
 export interface ReplicaSetPlan {
   /** How many Pods to create. */
@@ -59,80 +56,61 @@ const created = (pod: Pod): number => Date.parse(pod.metadata.creationTimestamp 
 
 /** No more than this many Pods are created in one pass; the rest follows in the next. */
 const maxBurst = 500;
-const podsByOwner = 'controller-uid';
 
-export function indexPodsByOwner(informers: InformerCache): (owner: string) => readonly Pod[] {
-  const pods = informers.informer(Pod);
-  pods.addIndex(podsByOwner, (pod) => {
-    const uid = controllerOf(pod)?.uid;
-    return uid === undefined ? [] : [uid];
-  });
-  return (owner) => pods.byIndex(podsByOwner, owner);
+interface Observed {
+  readonly pods: readonly Pod[];
+  readonly now: Date;
+  /** Makes the names of new Pods unique. */
+  readonly suffix: () => string;
 }
 
 /** Keeps as many Pods of each ReplicaSet as it declares. Pods are found by their controller reference; none are adopted. */
-export function startReplicaSetController(options: {
-  client: KubeClient;
-  informers: InformerCache;
-  podsOf: (ownerUid: string) => readonly Pod[];
-  events: EventRecorder;
-  log: Log;
-}): Controller {
-  const { client, informers, podsOf, events, log } = options;
-  const sets = informers.informer(ReplicaSet);
-
-  const reconcile = async (key: string): Promise<{ requeueAfterMs: number } | undefined> => {
-    const ref = refOf(key);
-    const set = sets.get(ref);
-    if (set === undefined) return undefined;
-    let plan = planReplicaSet(set, podsOf(set.metadata.uid ?? ''), new Date());
-    if (plan.create > 0 || plan.remove.length > 0) {
-      // The cache may lag behind what the last pass did; acting on it would create Pods twice.
-      const { items } = await client.list(Pod, { namespace: ref.namespace });
-      const owned = items.filter((pod) => isControlledBy(pod, set));
-      plan = planReplicaSet(set, owned, new Date());
-    }
-    for (let i = 0; i < Math.min(plan.create, maxBurst); i++) {
-      const pod = await client.create(Pod, podFromTemplate({ kind: ReplicaSet, object: set }, set.spec.template));
-      events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
-    }
-    for (const pod of plan.remove) {
-      await client.delete(Pod, pod.metadata, pod.metadata.uid === undefined ? {} : { uid: pod.metadata.uid });
-      events.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
-    }
-    await writeStatus(client, set, plan.status);
-    return plan.recheckAfterMs === undefined ? undefined : { requeueAfterMs: plan.recheckAfterMs };
-  };
-
-  return startController({
+export function replicaSetDefinition(now: () => Date): Definition<ReplicaSet, Observed> {
+  return {
     name: 'replicaset',
-    log,
-    watches: [
-      watch(sets, ({ object, deleted }) => (deleted ? [] : [keyOf(object.metadata)])),
-      watch(informers.informer(Pod), ({ object, previous }) => [
-        ...ownerKeys(object),
-        ...(previous === undefined ? [] : ownerKeys(previous)),
-      ]),
-    ],
-    reconcile,
-  });
+    manager: 'replicaset-controller',
+    kind: ReplicaSet,
+    owns: [Pod],
+    reads: [],
+    workers: 4,
+    observe: (set, read) => ({ pods: read.owned(Pod, set), now: now(), suffix: nameSuffix }),
+    plan: passOf,
+  };
 }
 
-function ownerKeys(pod: Pod): string[] {
-  const owner = controllerOf(pod);
-  if (owner?.kind !== ReplicaSet.kind) return [];
-  return [keyOf({ namespace: pod.metadata.namespace, name: owner.name })];
+function passOf(set: ReplicaSet, { pods, now, suffix }: Observed): Plan<ReplicaSet> {
+  const plan = planReplicaSet(set, pods, now);
+  const created = Array.from({ length: Math.min(plan.create, maxBurst) }, () =>
+    podFromTemplate({ kind: ReplicaSet, object: set }, set.spec.template, suffix()),
+  );
+  return {
+    apply: podsToCreate(created),
+    remove: podsToRemove(plan.remove),
+    requeueAfterMs: plan.recheckAfterMs,
+    status: (failures, at) => ({
+      status: withFailure(set, plan.status, failures, at),
+      events: podEvents(created, plan.remove, failures),
+    }),
+  };
 }
 
-async function writeStatus(client: KubeClient, set: ReplicaSet, status: ReplicaSetStatus): Promise<void> {
-  const current: Partial<ReplicaSetStatus> = set.status ?? {};
-  const fields = [
-    'replicas',
-    'fullyLabeledReplicas',
-    'readyReplicas',
-    'availableReplicas',
-    'observedGeneration',
-  ] as const;
-  if (fields.every((field) => current[field] === status[field])) return;
-  await client.patch(ReplicaSet, set.metadata, { type: 'merge', body: { status }, subresource: 'status' });
+/** The condition that Kubernetes gives a ReplicaSet whose Pods are refused. */
+function withFailure(
+  set: ReplicaSet,
+  status: ReplicaSetStatus,
+  failures: readonly WriteFailure[],
+  now: Date,
+): ReplicaSetStatus {
+  const others = (set.status?.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure');
+  const [failure] = failures;
+  if (failure === undefined) return others.length === 0 ? status : { ...status, conditions: others };
+  const before = set.status?.conditions?.find(({ type }) => type === 'ReplicaFailure');
+  const condition = {
+    type: 'ReplicaFailure',
+    status: 'True',
+    reason: failure.action === 'delete' ? 'FailedDelete' : 'FailedCreate',
+    message: failure.error.message,
+    lastTransitionTime: before?.lastTransitionTime ?? timestamp(now),
+  };
+  return { ...status, conditions: [...others, condition] };
 }

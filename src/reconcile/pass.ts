@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind } from '../kinds/kind.ts';
-import { keyOf, refOf, type Condition, type KubeObject, type ObjectRef } from '../kinds/object.ts';
+import { keyOf, refOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
 import { isGone, type KubeClient } from '../kube/client.ts';
 import {
   RetryError,
@@ -35,7 +35,7 @@ import { removeChild, writeChild, writeStatus, type Writer } from './writer.ts';
 
 export type PlannedObject = KubeObject & {
   spec?: unknown;
-  status?: { conditions?: Condition[] };
+  status?: object;
 };
 
 /** Something to be told of an object. */
@@ -117,7 +117,7 @@ export interface ControllerEnvironment {
   readonly log: Log;
   /** Where jobs of cluster-scoped objects run. */
   readonly operatorNamespace: string;
-  now(): Date;
+  readonly now: () => Date;
 }
 
 /** `operatorNamespace` is `default` unless given. */

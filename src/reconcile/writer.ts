@@ -133,7 +133,7 @@ export async function writeStatus<T extends KubeObject & { status?: unknown }>(
 ): Promise<void> {
   const key = keyOf(object.metadata);
   const wanted: unknown = asOnTheWire(status);
-  if (settled.isSettled(key, wanted, object.status)) return;
+  if (settled.isSettled(key, wanted, object.status ?? {})) return;
   const result = await writes.write(kind, object.metadata, () => client.updateStatus(kind, { ...object, status }));
   if (isDeepStrictEqual(wanted, result.status)) settled.forget(key);
   else settled.wrote(key, wanted, result.status);

@@ -211,3 +211,20 @@ test('a rollout without progress exceeds its deadline', () => {
     reason: 'ProgressDeadlineExceeded',
   });
 });
+
+test('a Deployment that was complete long ago does not exceed its deadline when it is rolled out again', () => {
+  const rollout = new Rollout(deployment('app:1', { progressDeadlineSeconds: 60 }));
+  rollout.settle();
+  expect(progressing(rollout.object.status)).toMatchObject({ status: 'True', reason: 'NewReplicaSetAvailable' });
+  const before = rollout.object.status;
+  rollout.update(deployment('app:2', { progressDeadlineSeconds: 60 }));
+  rollout.step();
+  const late = new Date(now.getTime() + 3_600_000);
+  // The new ReplicaSet is there, and the status that says so has not reached the cache.
+  const outdated = { ...rollout.object, ...(before === undefined ? {} : { status: before }) };
+  const { status, recheckAfterMs } = planDeployment(outdated, rollout.sets, late);
+  expect(progressing(status)).toMatchObject({ status: 'True', reason: 'ReplicaSetUpdated' });
+  expect(recheckAfterMs).toBe(60_000);
+});
+
+const progressing = (status: Deployment['status']) => status?.conditions?.find(({ type }) => type === 'Progressing');

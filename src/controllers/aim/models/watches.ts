@@ -1,6 +1,6 @@
 import { Secret } from '../../../kinds/core/secret.ts';
 import type { Kind } from '../../../kinds/kind.ts';
-import { keyOf, type KubeObject, type ObjectRef } from '../../../kinds/object.ts';
+import { type Condition, keyOf, type KubeObject, type ObjectRef } from '../../../kinds/object.ts';
 import { watch, type Watch } from '../../../kube/controller.ts';
 import type { InformerCache } from '../../../kube/informer.ts';
 import type { ControllerEnvironment, PlannedObject } from '../../../reconcile/pass.ts';
@@ -13,12 +13,12 @@ import type { TemplateState } from '../templates/aggregate.ts';
 /** The fields that matter here, which the kinds of both generations have. */
 export interface ModelLike extends PlannedObject {
   spec?: { image: string; imagePullSecrets?: { name?: string }[]; runtimeConfigName?: string };
-  status?: { status?: string } & NonNullable<PlannedObject['status']>;
+  status?: { status?: string; conditions?: Condition[] };
 }
 
 export interface TemplateLike extends PlannedObject {
   spec?: { modelName: string; runtimeConfigName?: string };
-  status?: { status?: string } & NonNullable<PlannedObject['status']>;
+  status?: { status?: string; conditions?: Condition[] };
 }
 
 const byModelName = 'aim-model-name';
