@@ -57,6 +57,9 @@ export class NotInCatalog extends Error {
 const firstRetryMs = 1_000;
 const lastRetryMs = 60_000;
 
+/** Reasons for which a container cannot be started as long as this node runs: neither the catalog nor what it can do changes. */
+const neverStarts: ReadonlySet<string> = new Set(['ImageNotInCatalog', 'UnsupportedCommand']);
+
 /**
  * Runs one container of a Pod: starts it, probes it, and starts it again as the restart policy says. All it knows is in
  * `record`, which it alone changes.
@@ -150,6 +153,10 @@ export class ContainerRunner {
               ? error.reason
               : 'CreateContainerError';
         const message = error instanceof Error ? error.message : String(error);
+        if (this.#policy === 'Never' && neverStarts.has(reason)) {
+          this.#failToStart(reason, message);
+          return undefined;
+        }
         const { waiting } = this.record.state;
         if (waiting?.reason !== reason || waiting.message !== message) {
           this.#update({ state: { waiting: { reason, message } } });
@@ -159,6 +166,15 @@ export class ContainerRunner {
       }
     }
     return undefined;
+  }
+
+  /** The container has ended without a run: its Pod, and with it a Job, is not to wait for what never comes. */
+  #failToStart(reason: string, message: string): void {
+    const at = timestamp(new Date());
+    // The code that container runtimes give one that cannot be started.
+    this.#update({ state: { terminated: { exitCode: 128, reason, message, startedAt: at, finishedAt: at } } });
+    this.#host.event('Warning', reason === 'ImageNotInCatalog' ? reason : 'Failed', message);
+    this.#release();
   }
 
   /** One run from start to end; how long it lasted, in ms. */

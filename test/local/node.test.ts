@@ -367,6 +367,28 @@ test('a Job runs to completion, and one that keeps failing is given up', async (
   expect((await api.get(Job, { namespace: 'default', name: 'bad' }))?.status).toMatchObject({ failed: 2, active: 0 });
 });
 
+test('a Job whose container can never start fails, and its Pod says why', async () => {
+  const job: Job = {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'unknown', namespace: 'default' },
+    spec: {
+      backoffLimit: 0,
+      template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'acme/unknown:7' }] } },
+    },
+  };
+  await api.create(Job, job);
+  const status = async () => (await api.get(Job, { namespace: 'default', name: 'unknown' }))?.status;
+  await expect.poll(async () => (await status())?.conditions?.at(-1)?.type, until).toBe('Failed');
+  const [pod] = await pods();
+  expect(pod?.status?.phase).toBe('Failed');
+  expect(pod?.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({
+    exitCode: 128,
+    reason: 'ImageNotInCatalog',
+    message: expect.stringContaining('images: ["acme/unknown"]') as string,
+  });
+});
+
 test('after a restart of the node the same Pods run again, and no process outlives the node', async () => {
   await api.create(Deployment, deployment('web', 1, serverContainer()));
   await expect.poll(() => available('web'), until).toBe(1);

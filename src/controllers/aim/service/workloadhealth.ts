@@ -47,8 +47,8 @@ export function podsHealth(
 ): Health {
   const { events = [], logOf = () => undefined } = options;
   for (const pod of pods) {
-    const pull = imagePullProblem(pod);
-    if (pull !== undefined) return { failures: [pull] };
+    const problem = imagePullProblem(pod) ?? neverStarting(pod);
+    if (problem !== undefined) return { failures: [problem] };
   }
   if (pods.some((pod) => pod.status?.phase === 'Succeeded' || isPodReady(pod))) {
     return { state: 'Ready', reason: 'PodsReady', message: 'pods are ready' };
@@ -73,6 +73,18 @@ function imagePullProblem(pod: Pod): Failure | undefined {
     .find((state) => state?.reason === 'ErrImagePull' || state?.reason === 'ImagePullBackOff');
   if (waiting === undefined) return undefined;
   return imagePullFailure(waiting.message ?? waiting.reason ?? '');
+}
+
+/** What the embedded node says of containers that it cannot run at all, whether it waits for another image or has given up. */
+const neverStarts = new Set(['ImageNotInCatalog', 'UnsupportedCommand']);
+
+function neverStarting(pod: Pod): Failure | undefined {
+  const containers = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  for (const { state } of containers) {
+    const { reason = '', message } = state?.waiting ?? state?.terminated ?? {};
+    if (neverStarts.has(reason)) return invalidSpec(reason, message ?? `pod ${pod.metadata.name} cannot start`);
+  }
+  return undefined;
 }
 
 function podFailure(pod: Pod, log: string | undefined): Failure {

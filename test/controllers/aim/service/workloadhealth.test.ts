@@ -54,6 +54,23 @@ describe('pods (aim.md 3.6)', () => {
       'CreateContainerConfigError',
     ],
     [
+      'an image that the node has no program for',
+      [pod(waiting('ImageNotInCatalog', 'map it'))],
+      'InvalidSpec',
+      'ImageNotInCatalog',
+    ],
+    [
+      'a command that the node cannot run, given up',
+      [
+        pod({
+          phase: 'Failed',
+          containerStatuses: container({ terminated: { exitCode: 128, reason: 'UnsupportedCommand', message: 'no' } }),
+        }),
+      ],
+      'InvalidSpec',
+      'UnsupportedCommand',
+    ],
+    [
       'out of memory',
       [pod({ phase: 'Failed', containerStatuses: container({ terminated: { exitCode: 137, reason: 'OOMKilled' } }) })],
       'ResourceExhaustion',
