@@ -28,7 +28,7 @@ import { explainObject } from './explainobject.ts';
 import type { Family } from './families/family.ts';
 import { listModels } from './modellist.ts';
 import { followObjects, pickerKnowledge, updatePicker } from './pickers.ts';
-import { createSockets } from './sockets.ts';
+import { createSockets, type SharedAddress } from './sockets.ts';
 import { originOf } from './summary.ts';
 
 export interface GatewayOptions {
@@ -36,6 +36,8 @@ export interface GatewayOptions {
   informers: InformerCache;
   /** Addresses that Gateways may listen on. */
   addresses: AddressPool;
+  /** Where Gateways listen instead. */
+  listen?: SharedAddress | undefined;
   /** Where the metrics and the admin API are served. */
   nodeAddress: string;
   /** Opens the admin API to programs of this user. */
@@ -104,6 +106,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     },
     bind: (key, listen) => dataPlane.bind(key, listen),
     unbind: (key) => dataPlane.unbind(key),
+    shared: options.listen,
     log,
   });
   let table: RouteTable = { generation: 0, gateways: new Map() };

@@ -16,7 +16,16 @@ export interface SocketOptions {
   release(address: string): void;
   bind(gatewayKey: string, sockets: BindRequest): Promise<readonly BindResult[]>;
   unbind(gatewayKey: string): Promise<void>;
+  /** All Gateways listen on this address, each port on one of its own, instead of on addresses of their own. */
+  shared?: SharedAddress | undefined;
   log: Log;
+}
+
+export interface SharedAddress {
+  /** What is listened on: an address of this machine, or all of them. */
+  readonly address: string;
+  /** Where clients reach it. */
+  readonly reachedAt: readonly string[];
 }
 
 export interface BindRequest {
@@ -51,7 +60,7 @@ export function createSockets(options: SocketOptions): Sockets {
     if (gone === undefined) return;
     bound.delete(key);
     await options.unbind(key);
-    options.release(gone.address);
+    if (options.shared === undefined) options.release(gone.address);
   };
 
   const ensure = async (demand: GatewaySockets): Promise<Bound> => {
@@ -59,10 +68,11 @@ export function createSockets(options: SocketOptions): Sockets {
     const known = bound.get(demand.key);
     if (known?.ports === ports.join()) return known;
     const tried: string[] = [];
-    let address = known?.address ?? options.allocate(demand.preferredAddress);
+    const { shared } = options;
+    let address = shared?.address ?? known?.address ?? options.allocate(demand.preferredAddress);
     let results = await bindPorts(options, demand.key, address, ports);
     // A new Gateway can move to an address where nobody else is; one that clients already know stays.
-    while (known === undefined && inUse(results) && tried.length < addressAttempts) {
+    while (shared === undefined && known === undefined && inUse(results) && tried.length < addressAttempts) {
       tried.push(address);
       await options.unbind(demand.key);
       address = options.allocate();
@@ -84,44 +94,61 @@ export function createSockets(options: SocketOptions): Sockets {
       const wanted = new Set(gateways.map(({ key }) => key));
       for (const key of bound.keys()) if (!wanted.has(key)) await release(key);
       const programmed = new Map<string, ProgrammedGateway>();
-      for (const demand of gateways) programmed.set(demand.key, describe(demand, await ensure(demand)));
+      for (const demand of gateways) {
+        programmed.set(demand.key, describe(demand, await ensure(demand), options.shared?.reachedAt));
+      }
       return programmed;
     },
   };
 }
 
-/** Binds the declared ports, and those that the system refuses 8000 higher. */
+/** How often ports of a shared address are tried; each that is taken is one of another Gateway or process. */
+const portAttempts = 100;
+
+/** Binds the declared ports, and those that the system refuses 8000 higher; on a shared address those that are taken at the next free port. */
 async function bindPorts(
   options: SocketOptions,
   key: string,
   address: string,
   ports: readonly number[],
 ): Promise<readonly BindResult[]> {
-  const declared = ports.map((port) => ({ port, bindPort: port }));
-  const results = await options.bind(key, { address, listeners: declared });
-  const refused = results.filter(({ error }) => error === 'EACCES').map(({ port }) => port);
-  if (refused.length === 0) return results;
+  const places = new Map(ports.map((port) => [port, port]));
   const taken = new Set(ports);
-  const moved = new Map(refused.map((port) => [port, unprivilegedPort(port, taken)]));
-  return options.bind(key, {
-    address,
-    listeners: ports.map((port) => ({ port, bindPort: moved.get(port) ?? port })),
-  });
+  for (let attempt = 1; ; attempt += 1) {
+    const listeners = [...places].map(([port, bindPort]) => ({ port, bindPort }));
+    const results = await options.bind(key, { address, listeners });
+    const moving = results.filter(
+      ({ error }) => error === 'EACCES' || (error === 'EADDRINUSE' && options.shared !== undefined),
+    );
+    if (moving.length === 0 || attempt === portAttempts) return results;
+    for (const { port, error } of moving) {
+      const from = places.get(port) ?? port;
+      places.set(port, nextPort(from, error === 'EACCES' ? unprivilegedOffset : 1, taken));
+    }
+  }
 }
 
-/** 8000 higher, and again where another listener of the Gateway is: 80 and 8080 become 16080 and 8080. */
-function unprivilegedPort(port: number, taken: Set<number>): number {
-  let moved = port + unprivilegedOffset;
-  while (taken.has(moved)) moved += unprivilegedOffset;
+/** Higher by a step, and again where another listener of the Gateway is: 80 and 8080 become 16080 and 8080. */
+function nextPort(port: number, step: number, taken: Set<number>): number {
+  let moved = port + step;
+  while (taken.has(moved)) moved += step;
+  if (moved > highestPort) moved = 0;
   taken.add(moved);
   return moved;
 }
+
+/** Beyond it the system chooses. */
+const highestPort = 65_535;
 
 function inUse(results: readonly BindResult[]): boolean {
   return results.some(({ error }) => error === 'EADDRINUSE');
 }
 
-function describe(demand: GatewaySockets, { address, results }: Bound): ProgrammedGateway {
+function describe(
+  demand: GatewaySockets,
+  { address, results }: Bound,
+  addresses: readonly string[] = [address],
+): ProgrammedGateway {
   const listeners = new Map<string, ProgrammedListener>();
   for (const { name, port } of demand.listeners) {
     const result = results.find((candidate) => candidate.port === port);
@@ -132,5 +159,5 @@ function describe(demand: GatewaySockets, { address, results }: Bound): Programm
         : { ok: true, boundPort: result.boundPort },
     );
   }
-  return { addresses: [address], listeners };
+  return { addresses, listeners };
 }

@@ -30,6 +30,7 @@ import { declaredObjects } from './declared.ts';
 import type { DeclaredKind, Family } from './families/family.ts';
 import { buildKustomization } from './kustomize/build.ts';
 import { readManifests } from './manifests/read.ts';
+import type { SharedAddress } from './sockets.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
 import { gatewayAddress, type GatewayAddress } from './summary.ts';
@@ -51,6 +52,8 @@ export interface UpOptions {
   /** Controller names of the GatewayClasses to act for. */
   claimedControllers: readonly string[];
   debugHeaders: boolean;
+  /** Where all Gateways listen, instead of on loopback addresses of their own. */
+  listen?: SharedAddress | undefined;
   /** Run the built-in programs of each Pod in a process of its own. */
   isolatePods: boolean;
   /** Loads the families of resource APIs, as the flags say. */

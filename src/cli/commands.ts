@@ -9,6 +9,8 @@ import type { BackupFlags } from './backup.ts';
 import type { ExplainFlags } from './explain.ts';
 import type { ModelsFlags } from './models.ts';
 import type { UpFlags } from './up.ts';
+import { sharedAddress } from '../app/sharedaddress.ts';
+import type { SharedAddress } from '../app/sockets.ts';
 import { helpedPrograms, programHelp } from './programhelp.ts';
 import type { RequestsFlags } from './requests.ts';
 import type { Shell } from './completion.ts';
@@ -63,6 +65,11 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     .option(
       '--isolate-pods',
       'run the built-in programs of each Pod in a process of its own, not each in a thread of one process',
+    )
+    .option(
+      '--listen <address>',
+      'Gateways listen here, for containers and other machines: 0.0.0.0, ::1, localhost or an address of this machine; each declared port at a free one (default: loopback addresses of their own)',
+      listenAddress,
     )
     .option('--debug-headers', 'answer requests that carry "x-headgate-debug: true" with the route and endpoint taken')
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn');
@@ -204,6 +211,14 @@ const collect = (value: string, previous: string[]): string[] => [...previous, v
 function gpus(text: string, before: NodeGpus[] = []): NodeGpus[] {
   try {
     return [...before, ...parseGpus(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function listenAddress(text: string): SharedAddress {
+  try {
+    return sharedAddress(text);
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }

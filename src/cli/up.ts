@@ -5,6 +5,8 @@ import { startUp, type Up } from '../app/up.ts';
 import type { FieldValidation } from '../kube/client.ts';
 import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
+import { isOutside } from '../app/sharedaddress.ts';
+import type { SharedAddress } from '../app/sockets.ts';
 import { createProgress, paint } from './progress.ts';
 import { table } from './table.ts';
 
@@ -19,6 +21,7 @@ export interface UpFlags {
   gpus?: NodeGpus[];
   gatewayControllers: string[];
   debugHeaders?: boolean;
+  listen?: SharedAddress;
   isolatePods?: boolean;
   logLevel: Level | 'silent';
 }
@@ -53,6 +56,7 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     ...(flags.gpus === undefined ? {} : { gpus: flags.gpus }),
     claimedControllers: flags.gatewayControllers,
     debugHeaders: flags.debugHeaders ?? false,
+    listen: flags.listen,
     isolatePods: flags.isolatePods ?? false,
     families,
     version,
@@ -75,8 +79,10 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     const ready = running.ready(stopping.signal).finally(() => {
       clearTimeout(impatience);
     });
-    if (await Promise.race([ready, stopped.then(() => false)])) progress.say(announcement(running, started));
-    else progress.done();
+    if (await Promise.race([ready, stopped.then(() => false)])) {
+      progress.say(announcement(running, started));
+      if (flags.listen !== undefined && isOutside(flags.listen)) progress.warn(openToAll(flags.listen));
+    } else progress.done();
     await stopped;
     console.log('Stopping: finishing requests and ending local processes ...');
   } finally {
@@ -127,6 +133,10 @@ function announcement(running: Up, started: number): string {
 
 /** Of what may be thousands. */
 const modelsShown = 20;
+
+function openToAll({ address }: SharedAddress): string {
+  return `Gateways listen on ${address}: whoever reaches this machine may use the models, unless a policy asks for credentials.`;
+}
 
 function kubeconfigLine(running: Up): string {
   return `export KUBECONFIG=${path.resolve(running.kubeconfig)}`;

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import { createSockets, type BindRequest, type BindResult } from '../../src/app/sockets.ts';
+import { isOutside, sharedAddress } from '../../src/app/sharedaddress.ts';
+import { createSockets, type BindRequest, type BindResult, type SharedAddress } from '../../src/app/sockets.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** A system that refuses ports below 1024 to users other than root, and where other processes hold some sockets. */
-function system(options: { root: boolean; taken?: readonly string[] }) {
+function system(options: { root: boolean; taken?: readonly string[]; exclusive?: boolean; shared?: SharedAddress }) {
   const open = new Map<string, BindRequest>();
   const held: string[] = [];
   let next = 1;
@@ -21,7 +22,9 @@ function system(options: { root: boolean; taken?: readonly string[] }) {
       return Promise.resolve(
         request.listeners.map(({ port, bindPort }): BindResult => {
           if (bindPort < 1024 && !options.root) return { port, boundPort: 0, error: 'EACCES' };
-          if (options.taken?.includes(`${request.address}:${bindPort}`) === true)
+          const others = [...open].filter(([other]) => other !== key).flatMap(([, { listeners }]) => listeners);
+          const held = options.exclusive === true && others.some((listener) => listener.bindPort === bindPort);
+          if (held || options.taken?.includes(`${request.address}:${bindPort}`) === true)
             return { port, boundPort: 0, error: 'EADDRINUSE' };
           return { port, boundPort: bindPort };
         }),
@@ -31,6 +34,7 @@ function system(options: { root: boolean; taken?: readonly string[] }) {
       open.delete(key);
       return Promise.resolve();
     },
+    shared: options.shared,
     log: createLog({ level: 'silent' }),
   });
   return { sockets, open, held };
@@ -81,4 +85,47 @@ it('keeps the address when listeners change, reports a port it cannot have, and 
   await sockets.program([]);
   expect([...open.keys()]).toEqual([]);
   expect(held).toEqual([]);
+});
+
+it('gives each port of an address that all share a place of its own, and keeps it', async () => {
+  const shared = { address: '0.0.0.0', reachedAt: ['127.0.0.1', '192.0.2.7'] };
+  const { sockets, held } = system({ root: false, taken: ['0.0.0.0:8080'], shared });
+  const demands = [http, { key: 'default/other', listeners: [{ name: 'http', port: 9000 }] }];
+  const programmed = await sockets.program(demands);
+  const web = programmed.get('default/web');
+  expect(web?.addresses).toEqual(['127.0.0.1', '192.0.2.7']);
+  expect(web?.listeners.get('http')).toEqual({ ok: true, boundPort: 8081 });
+  expect(programmed.get('default/other')?.listeners.get('http')).toEqual({ ok: true, boundPort: 9000 });
+  expect((await sockets.program(demands)).get('default/web')?.listeners.get('http')).toEqual({
+    ok: true,
+    boundPort: 8081,
+  });
+  await sockets.program([]);
+  expect(held).toEqual([]);
+});
+
+it('gives two Gateways of one address two ports', async () => {
+  const shared = { address: '127.0.0.1', reachedAt: ['127.0.0.1'] };
+  const { sockets } = system({ root: true, exclusive: true, shared });
+  const programmed = await sockets.program([http, { ...http, key: 'default/other' }]);
+  const ports = [...programmed.values()].map(({ listeners }) => listeners.get('http'));
+  expect(ports).toEqual([
+    { ok: true, boundPort: 80 },
+    { ok: true, boundPort: 81 },
+  ]);
+});
+
+it.each([
+  ['localhost', '127.0.0.1', false],
+  ['::1', '::1', false],
+  ['0.0.0.0', '0.0.0.0', true],
+])('takes --listen %s', (given, address, outside) => {
+  const shared = sharedAddress(given);
+  expect(shared.address).toBe(address);
+  expect(shared.reachedAt[0]).toBe(address === '0.0.0.0' ? '127.0.0.1' : address);
+  expect(isOutside(shared)).toBe(outside);
+});
+
+it('refuses to listen on a name', () => {
+  expect(() => sharedAddress('example.com')).toThrow(/--listen example\.com: use an IP address/);
 });
