@@ -81,7 +81,7 @@ const widget = (spec: unknown, name = 'w') => ({
 const cases: [problem: string, spec: unknown, message: string][] = [
   ['required', {}, 'Widget.test.example "w" is invalid: spec.name: Required value'],
   ['type', { name: 5 }, 'spec.name: Invalid value: "number": spec.name in body must be of type string: "number"'],
-  ['null', { name: null }, 'spec.name in body must be of type string: "null"'],
+  ['null', { name: null }, 'spec.name: Required value'],
   ['minLength', { name: 'a' }, 'spec.name: Invalid value: "a": spec.name in body should be at least 2 chars long'],
   ['maxLength', { name: 'abcdef' }, 'spec.name: Too long: may not be more than 5 bytes'],
   ['pattern', { name: 'A1' }, 'spec.name: Invalid value: "A1": spec.name in body should match \'^[a-z]+$\''],

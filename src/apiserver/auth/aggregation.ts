@@ -29,29 +29,35 @@ export function startRoleAggregation({ store, resources, objects, log }: Depende
   let again = false;
 
   const aggregate = async () => {
-    do {
-      again = false;
-      for (const role of all()) {
-        if (role.aggregationRule === undefined) continue;
-        const rules = aggregatedRules(role, all());
-        if (equalJson(rules, role.rules ?? [])) continue;
-        const change = (current: StoredObject): StoredObject => ({ ...current, rules });
-        await objects.update(roles, role.metadata, change, { dryRun: false }).catch((error: unknown) => {
-          // The role went meanwhile.
-          if (!(error instanceof ApiError)) throw error;
-        });
+    for (const role of all()) {
+      if (role.aggregationRule === undefined) continue;
+      const rules = aggregatedRules(role, all());
+      if (equalJson(rules, role.rules ?? [])) continue;
+      const change = (current: StoredObject): StoredObject => ({ ...current, rules });
+      await objects.update(roles, role.metadata, change, { dryRun: false }).catch((error: unknown) => {
+        // The role went meanwhile.
+        if (!(error instanceof ApiError)) throw error;
+      });
+    }
+  };
+  const run = async () => {
+    // Roles that come together are looked at together.
+    await Promise.resolve();
+    try {
+      while (again) {
+        again = false;
+        await aggregate();
       }
-    } while (again);
+    } catch (error) {
+      log.error({ error }, 'aggregation of ClusterRoles failed');
+    } finally {
+      // In the same step as the last look at `again`: a change that comes later starts anew.
+      running = undefined;
+    }
   };
   const schedule = () => {
     again = true;
-    running ??= aggregate()
-      .catch((error: unknown) => {
-        log.error({ error }, 'aggregation of ClusterRoles failed');
-      })
-      .finally(() => {
-        running = undefined;
-      });
+    running ??= run();
   };
   schedule();
   return store.history.subscribe((event) => {
