@@ -7,10 +7,11 @@ import { Pod } from '../kinds/core/pod.ts';
 import { Secret } from '../kinds/core/secret.ts';
 import type { KubeObject } from '../kinds/object.ts';
 import type { Change, InformerCache } from '../kube/informer.ts';
+import { watchListings } from './leaving.ts';
 import type { ContainerRunner } from './containerrunner.ts';
 import { PodWorker, type PodNode } from './podworker.ts';
 
-export interface KubeletOptions extends Omit<PodNode, 'sources' | 'podDir'> {
+export interface KubeletOptions extends Omit<PodNode, 'sources' | 'podDir' | 'whenUnlisted'> {
   informers: InformerCache;
   nodeNames: readonly string[];
   podsDir: string;
@@ -41,6 +42,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const node: PodNode = {
     ...options,
     podDir: (uid) => join(podsDir, uid),
+    whenUnlisted: watchListings(informers),
     sources: (namespace) => ({
       configMap: (name) => configMaps.get({ namespace, name }),
       secret: (name) => secrets.get({ namespace, name }),

@@ -57,7 +57,7 @@ export interface NodeOptions {
   log: Log;
   /** Kubernetes' own waits unless given. */
   backOff?: { restart?: RestartBackOff; job?: JobBackOff };
-  /** How long a ready Pod that is deleted goes on before SIGTERM; 500 ms unless given. */
+  /** How long a ready Pod that is deleted goes on before SIGTERM when no EndpointSlice offers it any more; 500 ms unless given. */
   leaveMs?: number;
 }
 

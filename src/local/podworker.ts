@@ -27,6 +27,7 @@ import type { PodTokens } from './podtokens.ts';
 import { requestedModel } from './requestedmodel.ts';
 import { initialRecords, podStatusOf, restartPolicyOf, type ContainerRecord } from './podstatus.ts';
 import { startProcess, type RunningProcess } from './process.ts';
+import type { WhenUnlisted } from './leaving.ts';
 import type { Shims } from './shim/client.ts';
 import { containerMounts, rewritePath, writeVolumes } from './volumes.ts';
 import { timestamp } from '../kinds/timestamp.ts';
@@ -50,7 +51,9 @@ export interface PodNode {
   liveLogs: LiveLogs;
   tokens: PodTokens;
   backOff: RestartBackOff;
-  /** How long a ready Pod that is deleted is left alone, so that nobody sends it requests any more when it is told to end. */
+  /** Waits until no EndpointSlice offers a Pod. */
+  whenUnlisted: WhenUnlisted;
+  /** How long it is left alone after that, so that nobody sends it requests any more when it is told to end. */
   leaveMs: number;
   events: EventRecorder;
   log: Log;
@@ -197,12 +200,17 @@ export class PodWorker {
     await this.#cleanUp();
   }
 
-  /** Gives routes, and clients that watch EndpointSlices, time to forget a Pod that serves; how long that took of its grace. */
+  /**
+   * Gives routes, and clients that watch EndpointSlices, time to forget a Pod that serves: counted from when no slice offers it
+   * any more, however busy the machine is. How long that took of its grace.
+   */
   async #leave(graceMs: number): Promise<number> {
     if (!this.#main.every(({ record }) => record.ready)) return 0;
-    const leaveMs = Math.min(this.#node.leaveMs, graceMs);
-    await delay(leaveMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
-    return leaveMs;
+    const started = performance.now();
+    const over = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(graceMs)]);
+    await this.#node.whenUnlisted(this.uid, over);
+    await delay(this.#node.leaveMs, undefined, { signal: over }).catch(() => undefined);
+    return Math.min(performance.now() - started, graceMs);
   }
 
   async #stopContainers(graceMs: number): Promise<void> {
