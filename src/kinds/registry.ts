@@ -16,6 +16,7 @@ import { kinds as events } from './events/index.ts';
 import { kinds as gateway } from './gateway/index.ts';
 import { kinds as inference } from './inference/index.ts';
 import type { Kind } from './kind.ts';
+import { kinds as keda } from './keda/index.ts';
 import { kinds as kserve } from './kserve/index.ts';
 import { kinds as metrics } from './metrics/index.ts';
 import { kinds as rbac } from './rbac/index.ts';
@@ -42,6 +43,7 @@ export const allKinds: readonly Kind[] = [
   ...aigateway,
   ...envoygateway,
   ...kserve,
+  ...keda,
   ...aim,
   ...airunway,
 ];

@@ -1,6 +1,7 @@
 import { Deployment } from '../kinds/apps/deployment.ts';
 import { Pod } from '../kinds/core/pod.ts';
 import { Service } from '../kinds/core/service.ts';
+import { ScaledObject } from '../kinds/keda/scaledobject.ts';
 import { InferenceService, type InferenceServiceStatus } from '../kinds/kserve/inferenceservice.ts';
 import { ClusterServingRuntime, ServingRuntime } from '../kinds/kserve/servingruntime.ts';
 import { keyOf } from '../kinds/object.ts';
@@ -8,7 +9,7 @@ import { KubeError } from '../kube/client.ts';
 import { watch, type Watch } from '../kube/controller.ts';
 import type { InformerCache } from '../kube/informer.ts';
 import { isControlledBy } from '../kube/owners.ts';
-import { asOnTheWire, child } from '../reconcile/children.ts';
+import { asOnTheWire, child, type Removal } from '../reconcile/children.ts';
 import type { WriteFailure } from '../reconcile/failures.ts';
 import type { Definition, Plan, PlannedEvent, Reader } from '../reconcile/pass.ts';
 import {
@@ -37,7 +38,7 @@ export function inferenceServiceDefinition(
     manager: 'headgate-inferenceservice',
     force: true,
     kind: InferenceService,
-    owns: [Deployment, Service],
+    owns: [Deployment, Service, ScaledObject],
     reads: [ServingRuntime, ClusterServingRuntime, Pod],
     watches: watchesOf(informers),
     observe: (service, read) => observe(service, read, now()),
@@ -68,7 +69,9 @@ const hasSpec = ({ spec }: InferenceService): boolean => (spec as unknown) !== u
 function observe(service: InferenceService, read: Reader, now: Date): InferenceServiceView {
   const { namespace } = service.metadata;
   const deployment = read.get(Deployment, { namespace, name: predictorName(service) });
+  const scaled = read.get(ScaledObject, { namespace, name: predictorName(service) });
   return {
+    scaledObject: scaled !== undefined && isControlledBy(scaled, service) ? scaled : undefined,
     runtimes: [...read.list(ServingRuntime, namespace), ...read.list(ClusterServingRuntime)],
     deployment: deployment !== undefined && isControlledBy(deployment, service) ? deployment : undefined,
     pods: read.byIndex(Pod, byService, keyOf(service.metadata)),
@@ -85,13 +88,25 @@ function passOf(service: InferenceService, view: InferenceServiceView): Plan<Inf
     apply:
       children === undefined
         ? []
-        : [child(Deployment, children.deployment, { owned: true }), child(Service, children.service, { owned: true })],
+        : [
+            child(Deployment, children.deployment, { owned: true }),
+            child(Service, children.service, { owned: true }),
+            ...(children.scaledObject === undefined
+              ? []
+              : [child(ScaledObject, children.scaledObject, { owned: true })]),
+          ],
+    remove: children?.scaledObject === undefined ? outdated(view) : [],
     status: (failures) => {
       const refusal = refusalIn(failures);
       const { status } = refusal === undefined ? wanted : planInferenceService(service, { ...view, refusal });
       return { status: asOnTheWire(status), events: readiness(service, status) };
     },
   };
+}
+
+/** One that was made while KEDA was to scale the service. */
+function outdated({ scaledObject }: InferenceServiceView): Removal[] {
+  return scaledObject === undefined ? [] : [{ kind: ScaledObject, ref: scaledObject.metadata }];
 }
 
 /** Why the API does not take the children: an old Deployment of the same name may be on its way out, so it is tried again. */

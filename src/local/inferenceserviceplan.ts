@@ -2,6 +2,7 @@ import type { Container, PodSpec } from 'kubernetes-types/core/v1.js';
 import { Deployment } from '../kinds/apps/deployment.ts';
 import type { Pod } from '../kinds/core/pod.ts';
 import { Service } from '../kinds/core/service.ts';
+import { ScaledObject } from '../kinds/keda/scaledobject.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
 import { apiGroup } from '../kinds/kserve/fields.ts';
 import {
@@ -24,6 +25,8 @@ export interface InferenceServiceView {
   runtimes: readonly ServingRuntime[];
   /** The Deployment that is there. */
   deployment: Deployment | undefined;
+  /** The ScaledObject that is there. */
+  scaledObject?: ScaledObject | undefined;
   /** The pods of the predictor. */
   pods: readonly Pod[];
   now: Date;
@@ -33,8 +36,15 @@ export interface InferenceServiceView {
 
 export interface InferenceServicePlan {
   /** Absent when the specification cannot be run; the status says why. */
-  children: { deployment: Deployment; service: Service } | undefined;
+  children: Children | undefined;
   status: InferenceServiceStatus;
+}
+
+interface Children {
+  deployment: Deployment;
+  service: Service;
+  /** Where KEDA is to scale the predictor. */
+  scaledObject?: ScaledObject;
 }
 
 interface Failure {
@@ -224,7 +234,7 @@ function appLabel(service: InferenceService): string {
   return `isvc.${predictorName(service)}`;
 }
 
-function childrenOf(service: InferenceService, template: Template): { deployment: Deployment; service: Service } {
+function childrenOf(service: InferenceService, template: Template): Children {
   const { namespace } = service.metadata;
   const metadata = {
     name: predictorName(service),
@@ -252,6 +262,28 @@ function childrenOf(service: InferenceService, template: Template): { deployment
         selector: { app: appLabel(service) },
         ports: [{ name: 'http', port: 80, targetPort: port, protocol: 'TCP' }],
       },
+    },
+    ...(service.metadata.annotations?.[autoscalerClass] === 'keda' && {
+      scaledObject: scaledObjectOf(service, metadata),
+    }),
+  };
+}
+
+const autoscalerClass = `${apiGroup}/autoscalerClass`;
+
+/** As KServe makes it: bounds and metrics of the predictor; without metrics it goes by the use of CPU. */
+function scaledObjectOf(service: InferenceService, metadata: Deployment['metadata']): ScaledObject {
+  const { minReplicas = 1, maxReplicas, autoScaling } = service.spec.predictor;
+  const metrics = (autoScaling as { metrics?: unknown[] } | undefined)?.metrics ?? [];
+  return {
+    apiVersion: apiVersionOf(ScaledObject),
+    kind: ScaledObject.kind,
+    metadata,
+    spec: {
+      scaleTargetRef: { apiVersion: apiVersionOf(Deployment), kind: Deployment.kind, name: predictorName(service) },
+      minReplicaCount: minReplicas,
+      maxReplicaCount: maxReplicas ?? minReplicas,
+      triggers: metrics.length === 0 ? [{ type: 'cpu' }] : metrics.map(() => ({ type: 'external' })),
     },
   };
 }

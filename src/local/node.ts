@@ -16,6 +16,7 @@ import type { LiveLogs } from './containerlog.ts';
 import { kubeletBackOff, type RestartBackOff } from './containerrunner.ts';
 import { deploymentDefinition } from './deployment.ts';
 import { startEndpointSliceController } from './endpointslices.ts';
+import { autoscalerDefinition } from './horizontalpodautoscaler.ts';
 import { inferenceServiceDefinition } from './inferenceservice.ts';
 import { jobDefinition, type JobBackOff } from './job.ts';
 import { startKubelet } from './kubelet.ts';
@@ -32,6 +33,7 @@ import type { LoopbackNetwork } from './network.ts';
 import { nodeNames, nodeObject, registerNodes } from './nodeobject.ts';
 import { ensureStandardClass, startVolumeControllers } from './persistentvolumes.ts';
 import { replicaSetDefinition } from './replicaset.ts';
+import { scaledObjectDefinition } from './scaledobject.ts';
 import { startScheduler } from './scheduler.ts';
 import { startServiceProxy } from './serviceproxy.ts';
 import { reportStoppedPods } from './stoppedpods.ts';
@@ -139,6 +141,8 @@ export async function startNode(options: NodeOptions): Promise<LocalNode> {
     startDefinition(environment, deploymentDefinition(environment.now)),
     startDefinition(environment, inferenceServiceDefinition(informers, environment.now)),
     startDefinition(environment, jobDefinition(environment.now, backOff?.job)),
+    startDefinition(environment, scaledObjectDefinition()),
+    startDefinition(environment, autoscalerDefinition(informers)),
   ]);
   const controllers = [
     startScheduler({ ...shared, nodeNames: names }),

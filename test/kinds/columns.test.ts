@@ -32,6 +32,7 @@ const columns: Readonly<Record<string, string>> = {
   'backendtrafficpolicies.gateway.envoyproxy.io': 'Name, Accepted, Age',
   'inferenceservices.serving.kserve.io':
     'Name, URL, Ready, Prev, Latest, PrevRolledoutRevision, LatestReadyRevision, Age',
+  'scaledobjects.keda.sh': 'Name, ScaleTargetKind, ScaleTargetName, Min, Max, Ready, Active, Age',
   'servingruntimes.serving.kserve.io': 'Name, Disabled, ModelType, Containers, Age',
   'clusterservingruntimes.serving.kserve.io': 'Name, Disabled, ModelType, Containers, Age',
   'modeldeployments.kubeairunway.ai': 'Name, Phase, Provider, Engine, Replicas, Age',
@@ -98,6 +99,7 @@ test('short names and categories are those users know', () => {
     'clienttrafficpolicies.gateway.envoyproxy.io': ['ctp', 'envoy-gateway'],
     'backendtrafficpolicies.gateway.envoyproxy.io': ['btp', 'envoy-gateway'],
     'inferenceservices.serving.kserve.io': ['isvc'],
+    'scaledobjects.keda.sh': ['so'],
     'aimservices.aim.eai.amd.com': ['aimsvc', 'aim', 'all'],
     'aimmodels.aim.eai.amd.com': ['aimmdl', 'aim', 'all'],
     'aimclustermodels.aim.eai.amd.com': ['aimclmdl', 'aim', 'all'],

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Deployment } from '../../src/kinds/apps/deployment.ts';
+import { HorizontalPodAutoscaler } from '../../src/kinds/autoscaling/horizontalpodautoscaler.ts';
 import { Node } from '../../src/kinds/core/node.ts';
 import { isPodReady, Pod } from '../../src/kinds/core/pod.ts';
 import { Service } from '../../src/kinds/core/service.ts';
+import { ScaledObject } from '../../src/kinds/keda/scaledobject.ts';
 import { InferenceService } from '../../src/kinds/kserve/inferenceservice.ts';
 import { parseGpus } from '../../src/local/gpus.ts';
 import { startLocalCluster, type LocalCluster } from './cluster.ts';
@@ -73,6 +75,39 @@ test('an InferenceService runs, answers, scales and goes with all it made', asyn
     expect(await api.get(Deployment, ref('chat-predictor'))).toBeUndefined();
     expect(await api.get(Service, ref('chat-predictor'))).toBeUndefined();
     expect(await podsOf('chat')).toEqual([]);
+  }, patience);
+});
+
+test('a service that KEDA is to scale gets its autoscaler and as many replicas as it must have', async () => {
+  const { api } = cluster;
+  const scaled = service('auto', 0);
+  await api.create(InferenceService, {
+    ...scaled,
+    metadata: {
+      ...ref('auto'),
+      labels: { 'example.com/of': 'auto' },
+      annotations: { 'serving.kserve.io/autoscalerClass': 'keda' },
+    },
+    spec: { predictor: { ...scaled.spec.predictor, minReplicas: 2, maxReplicas: 4 } },
+  });
+  await becomesReady('auto');
+  await vi.waitFor(async () => {
+    const object = await api.get(ScaledObject, ref('auto-predictor'));
+    expect(object?.status).toMatchObject({ hpaName: 'keda-hpa-auto-predictor', scaleTargetKind: 'apps/v1.Deployment' });
+    const autoscaler = await api.get(HorizontalPodAutoscaler, ref('keda-hpa-auto-predictor'));
+    expect(autoscaler?.metadata.labels).toMatchObject({ 'example.com/of': 'auto' });
+    expect(autoscaler?.spec).toMatchObject({ minReplicas: 2, maxReplicas: 4 });
+    expect(autoscaler?.status).toMatchObject({ currentReplicas: 2, desiredReplicas: 2 });
+    const conditions = autoscaler?.status?.conditions?.map(({ type, status }) => `${type} ${status}`);
+    expect(conditions).toEqual(['AbleToScale True', 'ScalingActive True', 'ScalingLimited False']);
+  }, patience);
+  expect(await podsOf('auto')).toHaveLength(2);
+
+  const metadata = { annotations: { 'serving.kserve.io/autoscalerClass': 'none' } };
+  await api.patch(InferenceService, ref('auto'), { type: 'merge', body: { metadata } });
+  await vi.waitFor(async () => {
+    expect(await api.get(ScaledObject, ref('auto-predictor'))).toBeUndefined();
+    expect(await api.get(HorizontalPodAutoscaler, ref('keda-hpa-auto-predictor'))).toBeUndefined();
   }, patience);
 });
 
