@@ -3,6 +3,7 @@ import type { ObjectExplanation } from './explanations.ts';
 import { explainRequest, type ExplainSources } from './explainrequest.ts';
 import type { RequestStream } from './requests.ts';
 import { resource, type AskedRequest, type Question, type ServedModel } from './resources.ts';
+import { tableData } from './tabledata.ts';
 import { errorReply, jsonReply, type AdminReply, type AdminRoute } from './server.ts';
 
 export interface ObjectRefOf {
@@ -32,6 +33,7 @@ export function adminRoutes(sources: AdminSources): AdminRoute[] {
   });
   return [
     get('models', () => jsonReply(resource('ModelList', { items: sources.models() }))),
+    get('table', () => jsonReply(resource('RouteTable', { table: tableData(sources.table()) }))),
     get('decisions', () => jsonReply(resource('DecisionList', { items: sources.decisions.latest() }))),
     get('requests', () => sources.requests),
     { method: 'POST', path: `${root}/explain`, handle: ({ body }) => explain(sources, body) },

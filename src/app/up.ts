@@ -32,6 +32,7 @@ import { buildKustomization } from './kustomize/build.ts';
 import { readManifests } from './manifests/read.ts';
 import type { SharedAddress } from './sockets.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
+import { preferring } from './preferredgroups.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
 import { gatewayAddress, type GatewayAddress } from './summary.ts';
 
@@ -52,6 +53,8 @@ export interface UpOptions {
   /** Controller names of the GatewayClasses to act for. */
   claimedControllers: readonly string[];
   debugHeaders: boolean;
+  /** API groups whose kinds short names mean where several groups have them. */
+  preferredGroups: readonly string[];
   /** Where all Gateways listen, instead of on loopback addresses of their own. */
   listen?: SharedAddress | undefined;
   /** Run the built-in programs of each Pod in a process of its own. */
@@ -100,6 +103,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   const manifests = await readManifests(options.files, { recursive: options.recursive });
   for (const directory of options.kustomizations) manifests.push(...(await buildKustomization(directory)));
   const catalog = await readCatalog(options.catalogFile);
+  const kinds = preferring(allKinds, options.preferredGroups);
   const dataDir = await openDataDir(options.dataDir);
   stack.defer(() => dataDir.release());
   const network = await claimNetwork({ dataDir: dataDir.path });
@@ -125,7 +129,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   };
   const api = await startApiServer({
     dataDir: dataDir.path,
-    kinds: allKinds,
+    kinds,
     port: options.apiPort,
     serviceAddresses: network.services,
     podLogs,

@@ -56,12 +56,10 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       'GPUs that the node pretends to have, such as MI300X:8 or H100:4, a node for each; repeatable; none for no GPUs (default: MI300X, more than enough)',
       gpus,
     )
-    .option(
-      '--gateway-controllers <names>',
-      'GatewayClass controller names to act for, separated by commas',
-      (text: string) => text.split(',').map((name) => name.trim()),
-      [headgateController, ...foreignControllers],
-    )
+    .option('--gateway-controllers <names>', 'GatewayClass controller names to act for, separated by commas', names, [
+      headgateController,
+      ...foreignControllers,
+    ])
     .option(
       '--isolate-pods',
       'run the built-in programs of each Pod in a process of its own, not each in a thread of one process',
@@ -70,6 +68,12 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       '--listen <address>',
       'Gateways listen here, for containers and other machines: 0.0.0.0, ::1, localhost or an address of this machine; each declared port at a free one (default: loopback addresses of their own)',
       listenAddress,
+    )
+    .option(
+      '--prefer-group <groups>',
+      'API groups, separated by commas, whose kinds short names such as aimservice mean (default: the older groups)',
+      names,
+      [],
     )
     .option('--debug-headers', 'answer requests that carry "x-headgate-debug: true" with the route and endpoint taken')
     .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn');
@@ -205,6 +209,8 @@ function outputOption(formats: readonly string[]): Option {
 }
 
 const faults = [TypeError, ReferenceError, RangeError, SyntaxError];
+
+const names = (text: string): string[] => text.split(',').map((name) => name.trim());
 
 const collect = (value: string, previous: string[]): string[] => [...previous, value];
 

@@ -22,6 +22,7 @@ export interface UpFlags {
   gatewayControllers: string[];
   debugHeaders?: boolean;
   listen?: SharedAddress;
+  preferGroup: string[];
   isolatePods?: boolean;
   logLevel: Level | 'silent';
 }
@@ -57,6 +58,7 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     claimedControllers: flags.gatewayControllers,
     debugHeaders: flags.debugHeaders ?? false,
     listen: flags.listen,
+    preferredGroups: flags.preferGroup,
     isolatePods: flags.isolatePods ?? false,
     families,
     version,
