@@ -47,6 +47,6 @@ spec:
       filters: ['RequestRedirect'],
       backends: [],
     },
-    { path: { type: 'PathPrefix', value: '/' }, route: 'default/r', backends: [{ priority: 0, weight: 1 }] },
+    { host: 'a.example', route: 'default/r', backends: [{ priority: 0, weight: 1 }] },
   ]);
 });
