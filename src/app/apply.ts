@@ -37,8 +37,8 @@ export async function applyManifests(
     const index = kindsFirst.indexOf(object.kind);
     return index < 0 ? kindsFirst.length : index;
   };
-  const problems: string[] = [];
-  for (const manifest of manifests.toSorted((a, b) => place(a) - place(b))) {
+  const problems = new Map<Manifest, string>();
+  const applyOne = async (manifest: Manifest): Promise<void> => {
     const { source, object } = manifest;
     const warnOf = (message: string): void => {
       warn(`${source}: ${object.kind} ${object.metadata.name}: ${message}`);
@@ -47,12 +47,39 @@ export async function applyManifests(
       const kind = kindOf(kinds, manifest) ?? (await userDefined(client, manifest));
       report(manifest, await apply(client, kind, object, { fieldValidation: validation, warn: warnOf }));
     } catch (error) {
-      if (error instanceof KubeError) problems.push(`${source}: ${object.metadata.name}: ${error.message}`);
-      else if (error instanceof ManifestError) problems.push(error.message);
+      if (error instanceof KubeError) problems.set(manifest, `${source}: ${object.metadata.name}: ${error.message}`);
+      else if (error instanceof ManifestError) problems.set(manifest, error.message);
       else throw error;
     }
+  };
+  const groups = [...Map.groupBy(manifests, place)].toSorted(([a], [b]) => a - b);
+  for (const [, group] of groups) {
+    for (const wave of wavesOf(group)) await Promise.all(wave.map(applyOne));
   }
-  if (problems.length > 0) throw new ManifestError(problems.join('\n'));
+  const inOrder = manifests.flatMap((manifest) => problems.get(manifest) ?? []);
+  if (inOrder.length > 0) throw new ManifestError(inOrder.join('\n'));
+}
+
+/** Objects that are written together wait for the disk once. */
+const atOnce = 16;
+
+/** Manifests in waves of different objects: what says the same object once more comes later. */
+function wavesOf(manifests: readonly Manifest[]): Manifest[][] {
+  const waves: Manifest[][] = [];
+  let seen = new Set<string>();
+  for (const manifest of manifests) {
+    const { apiVersion, kind, metadata } = manifest.object;
+    const key = [groupOf(apiVersion), kind, metadata.namespace ?? 'default', metadata.name].join('/');
+    const wave = waves.at(-1);
+    if (wave === undefined || wave.length === atOnce || seen.has(key)) {
+      waves.push([manifest]);
+      seen = new Set([key]);
+    } else {
+      wave.push(manifest);
+      seen.add(key);
+    }
+  }
+  return waves;
 }
 
 /** The kind of a manifest, set to the version that it is written in. */
