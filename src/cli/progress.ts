@@ -33,7 +33,7 @@ export function createProgress(screen: Screen, now: () => number = () => perform
     doing(message) {
       if (terminal) {
         clear();
-        screen.write(dim(cut(`  ${message}`, (screen.columns ?? 80) - 1), terminal));
+        screen.write(dim(cut(`  ${message}`, widthOf(screen) - 1), terminal));
         shown = true;
         return;
       }
@@ -52,6 +52,11 @@ export function createProgress(screen: Screen, now: () => number = () => perform
     },
     done: clear,
   };
+}
+
+/** A terminal that does not tell its width has none of 0. */
+function widthOf({ columns = 0 }: Screen): number {
+  return columns > 0 ? columns : 80;
 }
 
 function cut(text: string, width: number): string {

@@ -5,10 +5,10 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-function screen(isTTY: boolean) {
+function screen(isTTY: boolean, columns = 20) {
   const written: string[] = [];
   let clock = 0;
-  const progress = createProgress({ isTTY, columns: 20, write: (text) => written.push(text) }, () => clock);
+  const progress = createProgress({ isTTY, columns, write: (text) => written.push(text) }, () => clock);
   return {
     progress,
     text: () => written.join(''),
@@ -26,6 +26,13 @@ describe('progress', () => {
     progress.doing('waiting for 1000 objects and more');
     progress.say('Ready');
     expect(text()).toBe('  starting\r\u001B[K  waiting for 1000…\r\u001B[KReady\n');
+  });
+
+  it('shows a message where the terminal does not tell its width', () => {
+    vi.stubEnv('NO_COLOR', '1');
+    const { progress, text } = screen(true, 0);
+    progress.doing('starting');
+    expect(text()).toBe('  starting');
   });
 
   it('is in colour on a terminal, unless NO_COLOR is set', () => {
