@@ -33,6 +33,7 @@ import { readManifests } from './manifests/read.ts';
 import type { SharedAddress } from './sockets.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
 import { preferring } from './preferredgroups.ts';
+import { untilQuiet } from './quiet.ts';
 import { pendingIn, whenReady, type Cluster, type Pending } from './readiness.ts';
 import { gatewayAddress, type GatewayAddress } from './summary.ts';
 
@@ -96,6 +97,9 @@ export async function startUp(options: UpOptions): Promise<Up> {
     throw error;
   }
 }
+
+/** Pods of what was applied have so long to start before the gateway is loaded, which takes the processor for half a second. */
+const podsFirstMs = 2_000;
 
 async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promise<Up> {
   const { log, progress } = options;
@@ -180,6 +184,7 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   });
 
   progress('starting the gateway');
+  await untilQuiet(podsFirstMs);
   const { startGateway } = await import('./gateway.ts');
   const { families, parts } = await loaded();
   const adminToken = path.join(dataDir.path, adminTokenFile);
