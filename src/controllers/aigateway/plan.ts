@@ -49,7 +49,7 @@ export function planRoute(observed: RouteObservation): RoutePlan {
   const backendRefs = checked.map((refs) =>
     refs.map(({ declared, backend }) => httpBackendRef(namespace, declared, backend)),
   );
-  const problem = problems[0]?.message ?? missingGateway(observed) ?? unsupportedField(route);
+  const problem = problems[0]?.message ?? missingGateway(observed) ?? unattached(observed) ?? unsupportedField(route);
   return {
     filters,
     httpRoute: generatedHTTPRoute(route, backendRefs),
@@ -96,6 +96,29 @@ function missingGateway({ route, ...observed }: RouteObservation): string | unde
     }
   }
   return undefined;
+}
+
+/** Why no Gateway serves the route, though all it names is there: what its HTTPRoute, as it is now, was told. */
+function unattached({ route, httpRoute }: RouteObservation): string | undefined {
+  if ((route.spec.parentRefs ?? []).length === 0) {
+    return 'spec.parentRefs names no Gateway: the route is attached to none, and nothing is served';
+  }
+  const verdicts = attachmentsOf(httpRoute);
+  const refused = verdicts.find(({ status }) => status === 'False');
+  if (refused === undefined || verdicts.some(({ status }) => status === 'True')) return undefined;
+  return `HTTPRoute ${keyOf(route.metadata)} is attached nowhere: ${refused.gateway}: ${refused.reason}: ${refused.message}`;
+}
+
+/** What each Gateway says of an HTTPRoute as it is now. */
+export function attachmentsOf(httpRoute: HTTPRoute | undefined) {
+  return (httpRoute?.status?.parents ?? []).flatMap(({ parentRef, conditions }) =>
+    conditions
+      .filter(
+        ({ type, observedGeneration }) =>
+          type === 'Accepted' && (observedGeneration ?? 0) >= (httpRoute?.metadata.generation ?? 0),
+      )
+      .map(({ status, reason, message }) => ({ gateway: `Gateway ${parentRef.name}`, status, reason, message })),
+  );
 }
 
 function unsupportedField({ spec }: AIGatewayRoute): string | undefined {

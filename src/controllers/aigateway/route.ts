@@ -11,7 +11,7 @@ import type { Change, InformerCache } from '../../kube/informer.ts';
 import { lookupOf, noResources, type Lookup } from '../../routing/resources.ts';
 import { child } from '../../reconcile/children.ts';
 import type { Definition, Plan, Reader } from '../../reconcile/pass.ts';
-import { planRoute, type RouteObservation } from './plan.ts';
+import { attachmentsOf, planRoute, type RouteObservation } from './plan.ts';
 import { policiesOf, targetKeysOf } from './policies.ts';
 import { refusalIn, statusOf } from './verdict.ts';
 
@@ -86,7 +86,7 @@ function routeWatches(informers: InformerCache): Watch[] {
   return [
     // By name: an HTTPRoute that somebody else made, in the way of ours, is news, too.
     watch(informers.informer(HTTPRoute), (change) =>
-      onlyStatusChanged(change) || routes.get(change.object.metadata) === undefined
+      (onlyStatusChanged(change) && sameAttachments(change)) || routes.get(change.object.metadata) === undefined
         ? []
         : [keyOf(change.object.metadata)],
     ),
@@ -115,6 +115,10 @@ function onlyStatusChanged({ object, previous, deleted }: Change<KubeObject>): b
       metadata.deletionTimestamp,
     ]);
   return object.metadata.generation !== undefined && declared(object) === declared(previous);
+}
+
+function sameAttachments({ object, previous }: Change<HTTPRoute>): boolean {
+  return JSON.stringify(attachmentsOf(object)) === JSON.stringify(attachmentsOf(previous));
 }
 
 function backendRefsOf({ metadata, spec }: AIGatewayRoute): ObjectRef[] {

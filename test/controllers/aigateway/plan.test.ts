@@ -4,6 +4,7 @@ import type { AIGatewayRoute } from '../../../src/kinds/aigateway/aigatewayroute
 import type { AIServiceBackend } from '../../../src/kinds/aigateway/aiservicebackend.ts';
 import type { BackendSecurityPolicy } from '../../../src/kinds/aigateway/backendsecuritypolicy.ts';
 import type { Gateway } from '../../../src/kinds/gateway/gateway.ts';
+import type { HTTPRoute } from '../../../src/kinds/gateway/httproute.ts';
 import { lookupOf, noResources, type RouteResources } from '../../../src/routing/resources.ts';
 
 type Spec = AIGatewayRoute['spec'];
@@ -168,6 +169,59 @@ describe('the verdict on an AIGatewayRoute', () => {
     expect(verdict.accepted).toBe(false);
     expect(verdict.message).toContain(message);
     expect(httpRoute !== undefined).toBe(written);
+  });
+});
+
+describe('the verdict on a route that no Gateway serves', () => {
+  const rules = [{ backendRefs: [{ name: 'one' }] }];
+  const told = (generation: number, ...statuses: ('True' | 'False')[]): HTTPRoute => {
+    const made = plan({ rules }).httpRoute;
+    if (made === undefined) throw new Error('no HTTPRoute');
+    return {
+      ...made,
+      metadata: { ...made.metadata, generation: 2 },
+      status: {
+        parents: statuses.map((status) => ({
+          parentRef: { name: 'gw' },
+          controllerName: 'c',
+          conditions: [
+            {
+              type: 'Accepted',
+              status,
+              reason: 'NotAllowedByListeners',
+              message: 'no listener takes it',
+              observedGeneration: generation,
+              lastTransitionTime: '2026-01-01T00:00:00Z',
+            },
+          ],
+        })),
+      },
+    };
+  };
+  const verdict = (httpRoute: HTTPRoute | undefined, spec: Partial<Spec> = {}) =>
+    planRoute({
+      route: ai({ rules, ...spec }),
+      lookup: lookupOf({ ...noResources, aiServiceBackends: [backend('one')] }),
+      httpRoute,
+      gateway: () => gw,
+    }).verdict;
+
+  it('is that of its HTTPRoute as it is now', () => {
+    expect(verdict(told(2, 'False'))).toEqual({
+      accepted: false,
+      message: 'HTTPRoute default/r is attached nowhere: Gateway gw: NotAllowedByListeners: no listener takes it',
+    });
+    expect(verdict(told(2, 'False', 'True')).accepted).toBe(true);
+    // Nobody has looked at what it is now.
+    expect(verdict(told(1, 'False')).accepted).toBe(true);
+    expect(verdict(undefined).accepted).toBe(true);
+  });
+
+  it('is no where it names no Gateway', () => {
+    expect(verdict(undefined, { parentRefs: [] })).toMatchObject({
+      accepted: false,
+      message: expect.stringContaining('spec.parentRefs names no Gateway') as string,
+    });
   });
 });
 
