@@ -233,7 +233,8 @@ function createPass<T extends PlannedObject, Observed>(
       delayMs === 0 ? undefined : delayMs,
       done.unserved.size > 0 ? unservedRetryMs : undefined,
     ].filter((ms) => ms !== undefined);
-    return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
+    // Never at once: a plan that always wants another pass would leave no time for anything else in the process.
+    return waits.length === 0 ? {} : { requeueAfterMs: Math.max(1, Math.min(...waits)) };
   };
 }
 

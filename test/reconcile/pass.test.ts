@@ -145,7 +145,7 @@ it('sees what it has made before its cache does: never more is made than wanted'
   const running = await run(namespace, (object, maps) => ({
     apply: maps.length < 5 ? [map(namespace, `made-${String(made++)}`, {}, 'create')] : [],
     // One pass right after the other: the watch cannot keep up with all of them.
-    requeueAfterMs: 1,
+    requeueAfterMs: 0,
     status: () => kept(object),
   }));
   await client.create(Deployment, parent(namespace));
@@ -165,7 +165,7 @@ it('warns of nothing while its objects go with their namespace', async () => {
     () => ({
       // Something new in every pass, also when the namespace takes nothing new any more.
       apply: [map(namespace, `map-${String(passes++)}`, {}, 'create')],
-      requeueAfterMs: 1,
+      requeueAfterMs: 0,
       status: () => ({ status: { observedGeneration: passes }, events: [] }),
     }),
     { finalizer: { name: 'example.com/test' } },
