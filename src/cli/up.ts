@@ -129,6 +129,7 @@ function announcement(running: Up, started: number): string {
   if (running.simulated()) {
     sections.push('Answers are simulated: no model runs here (docs/models-and-chat.md says how one does).');
   }
+  sections.push('Whoever may create or enter Pods runs commands as you do: RBAC ends there (docs/embedded-node.md).');
   sections.push(nextStep(running));
   return sections.join('\n\n');
 }

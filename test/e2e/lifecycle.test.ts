@@ -30,6 +30,7 @@ describe('headgate up', () => {
     expect(output).toContain(`export KUBECONFIG=${headgate.kubeconfig}\n`);
     expect(output).toMatch(/^MODEL +ROUTE +BACKEND +ENDPOINTS$/m);
     expect(output).toMatch(/^mistral:latest +default\/\S+ +InferencePool default\/mistral +3$/m);
+    expect(output).toMatch(/^Whoever may create or enter Pods runs commands as you do: RBAC ends there/m);
     const url = /^Gateway default\/\S+ +(http:\S+)$/m.exec(output)?.[1] ?? '';
     expect(output).toMatch(new RegExp(`^ {2}curl ${url}/v1/chat/completions `, 'm'));
     expect((await chat(url, 'mistral:latest')).status).toBe(200);
