@@ -128,12 +128,25 @@ describe.skipIf(skipped !== undefined)(`a real model behind the Gateway (${skipp
     const common = { endpoints: 1, gateway: 'default/inference-gateway', url };
     const source = { apiVersion: 'kubeairunway.ai/v1alpha1', kind: 'ModelDeployment', namespace: 'default' };
     expect(listed).toEqual([
-      { ...common, model: real, route: 'default/smollm2', source: { ...source, name: 'smollm2' } },
-      { ...common, model: simulated, route: 'default/qwen3', source: { ...source, name: 'qwen3' } },
+      {
+        ...common,
+        model: real,
+        route: 'default/smollm2',
+        backend: 'InferencePool default/smollm2',
+        source: { ...source, name: 'smollm2' },
+      },
+      {
+        ...common,
+        model: simulated,
+        route: 'default/qwen3',
+        backend: 'InferencePool default/qwen3',
+        source: { ...source, name: 'qwen3' },
+      },
       {
         ...common,
         model: behindPath,
         route: expect.stringMatching(/^ml-team\/qwen-chat-/) as string,
+        backend: expect.stringMatching(/^ml-team\/qwen-chat-.*-predictor$/) as string,
         source: { apiVersion: 'aim.eai.amd.com/v1alpha1', kind: 'AIMService', namespace: 'ml-team', name: 'qwen-chat' },
         url: url.replace('/v1', '/ml-team/qwen-chat/v1'),
       },
