@@ -114,7 +114,7 @@ describe('a definition', () => {
   test.each([
     ['Knot', { pattern: '^(a+)+$' }],
     ['Tangle', { 'x-kubernetes-validations': [{ rule: "self.matches('^(a+)+$')" }] }],
-  ])('ends patterns that take exponential time: %s', async (kind, more) => {
+  ])('matches in linear time what takes others exponential time: %s', async (kind, more) => {
     const plural = `${kind.toLowerCase()}s`;
     const schema = specSchema({ text: { type: 'string', maxLength: 100, ...more } });
     await api.call('POST', definitions, { body: definition(kind, [{ schema }]) });
@@ -127,7 +127,8 @@ describe('a definition', () => {
     expect((await create('bad', 'aab')).status).toBe(422);
     const slow = await create('slow', `${'a'.repeat(60)}b`);
     expect(slow.status).toBe(422);
-    expect(JSON.stringify(slow.body)).toContain('takes too long');
+    // Refused for what it is, and not for the time that it took.
+    expect(JSON.stringify(slow.body)).toMatch(/should match|failed rule/);
     expect((await create('after', 'aaa')).status).toBe(201);
   });
 

@@ -1,11 +1,14 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import type { MatchCondition } from 'kubernetes-types/admissionregistration/v1.js';
 import { beginRule, countedList, countStep, listFunction, resetBudget, stepFunction } from '../schema/celbudget.ts';
+import { registerTextFunctions } from '../schema/celtext.ts';
 import { boundedProgram } from '../schema/celenvironment.ts';
 
 /** The CEL conditions that narrow down which writes a webhook is asked about. They see `request`, `object` and `oldObject`. */
 
-const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
+const environment = registerTextFunctions(
+  new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false }),
+)
   .registerVariable('request', 'dyn')
   .registerVariable('object', 'dyn')
   .registerVariable('oldObject', 'dyn')

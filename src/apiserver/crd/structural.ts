@@ -1,6 +1,7 @@
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import { isObject, listAt, objectAt, stringAt, type JsonObject } from '../json.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required, type FieldError } from '../status.ts';
+import { compilePattern } from '../schema/patterns.ts';
 import { checkValue } from '../schema/values.ts';
 import { checkSchemaRules } from './rules.ts';
 
@@ -94,7 +95,7 @@ function checkPattern(schema: JsonObject, path: string, errors: FieldError[]): v
   const pattern = stringAt(schema, 'pattern');
   if (pattern === undefined || pattern === '') return;
   try {
-    new RegExp(pattern);
+    compilePattern(pattern);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     errors.push(invalidValue(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: ${why}`));

@@ -1,6 +1,16 @@
 import { Environment, Optional, serialize, type ASTNode, type ParseResult } from '@marcbachmann/cel-js';
 import { isIP } from 'node:net';
-import { countedList, countStep, listFunction, stepFunction, withCountedSteps } from './celbudget.ts';
+import {
+  chargePattern,
+  chargeText,
+  countedList,
+  countStep,
+  listFunction,
+  stepFunction,
+  withCountedSteps,
+} from './celbudget.ts';
+import { registerTextFunctions } from './celtext.ts';
+import { compilePattern } from './patterns.ts';
 import { compareQuantities, isQuantity, Quantity } from './quantity.ts';
 
 /**
@@ -8,7 +18,9 @@ import { compareQuantities, isQuantity, Quantity } from './quantity.ts';
  * the field use. A rule that calls anything else does not compile, and its CustomResourceDefinition is refused.
  */
 
-const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
+const environment = registerTextFunctions(
+  new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false }),
+)
   .registerVariable('self', 'dyn')
   .registerVariable('oldSelf', 'dyn')
   .registerFunction(`${stepFunction}(): bool`, countStep)
@@ -17,16 +29,22 @@ const environment = new Environment({ enableOptionalTypes: true, homogeneousAggr
   .registerFunction('isIP(string): bool', (text: string) => isIP(text) !== 0)
   .registerFunction('isCIDR(string): bool', isCidr)
   .registerFunction('string.charAt(int): string', (text: string, index: bigint) => text.charAt(Number(index)))
-  .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) =>
-    text.replaceAll(from, () => to),
-  )
-  .registerFunction('string.reverse(): string', (text: string) => Array.from(text).toReversed().join(''))
-  .registerFunction('string.find(string): string', (text: string, pattern: string) =>
-    String(new RegExp(pattern, 'u').exec(text)?.[0] ?? ''),
-  )
-  .registerFunction('string.findAll(string): list', (text: string, pattern: string) =>
-    [...text.matchAll(new RegExp(pattern, 'gu'))].map(([found]) => found),
-  )
+  .registerFunction('string.replace(string, string): string', (text: string, from: string, to: string) => {
+    chargeText(text);
+    return text.replaceAll(from, () => to);
+  })
+  .registerFunction('string.reverse(): string', (text: string) => {
+    chargeText(text);
+    return Array.from(text).toReversed().join('');
+  })
+  .registerFunction('string.find(string): string', (text: string, pattern: string) => {
+    chargePattern(text, pattern);
+    return compilePattern(pattern).find(text) ?? '';
+  })
+  .registerFunction('string.findAll(string): list', (text: string, pattern: string) => {
+    chargePattern(text, pattern);
+    return compilePattern(pattern).findAll(text);
+  })
   .registerFunction('string.format(list): string', format)
   .registerFunction('list.isSorted(): bool', (list: readonly (string | bigint | number)[]) =>
     list.every((item, index) => index === 0 || (list[index - 1] ?? item) <= item),

@@ -2,12 +2,11 @@ import { apiVersionOf, type Kind, type KindVersion } from '../../kinds/kind.ts';
 import { modelSchema } from '../../kinds/kubernetes/models.ts';
 import { structuralSchemaOf, type StructuralSchema } from '../../kinds/structural.ts';
 import type { JsonObject } from '../json.ts';
-import { badRequest, invalidValue, type FieldError } from '../status.ts';
+import { badRequest, type FieldError } from '../status.ts';
 import type { StoredObject } from '../store/object.ts';
 import { checkRules } from './cel.ts';
 import { checkLists } from './lists.ts';
 import { checkMetadata } from './metadata.ts';
-import { hasSlowPatterns, withinPatternTime } from './patterntime.ts';
 import { ratcheted } from './ratcheting.ts';
 import { applySchema } from './structure.ts';
 import { checkValue } from './values.ts';
@@ -39,7 +38,6 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
   };
   const words = kind.builtin ? 'builtin' : 'custom';
   const apiVersion = apiVersionOf(kind, version.name);
-  let slow: boolean | undefined;
 
   return {
     structural,
@@ -59,11 +57,7 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
         metadata: { name: typeof name === 'string' ? name : '', ...otherMetadata },
       };
     },
-    validate(object, previous) {
-      slow ??= !kind.builtin && hasSlowPatterns(structural);
-      if (!slow) return validate(object, previous);
-      return withinPatternTime(() => validate(object, previous)) ?? [outOfTime];
-    },
+    validate,
   };
 
   function validate(object: StoredObject, previous: StoredObject | undefined): FieldError[] {
@@ -82,8 +76,6 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
     return errors;
   }
 }
-
-const outOfTime = invalidValue('', 'object', 'matching the patterns of its schema and rules takes too long');
 
 /** Lists that had entries twice before are excused altogether, as in Kubernetes. */
 function hadListErrors(schema: StructuralSchema, previous: StoredObject | undefined): boolean {

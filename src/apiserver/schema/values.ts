@@ -1,6 +1,7 @@
 import type { StructuralSchema } from '../../kinds/structural.ts';
 import { equalJson, isObject, type JsonObject } from '../json.ts';
 import { invalidValue, notSupported, required, shown, type FieldError } from '../status.ts';
+import { compilePattern } from './patterns.ts';
 
 /**
  * Checks values against the JSON Schema keywords of a schema, in the words of kube-apiserver. Unknown fields and defaults
@@ -124,8 +125,6 @@ const formats: Readonly<Record<string, (text: string) => boolean>> = {
   quantity: (text) => /^[+-]?(\d+|\d+\.\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/.test(text),
 };
 
-const patterns = new WeakMap<ValueSchema, RegExp>();
-
 function checkString(schema: ValueSchema, value: string, { field, errors }: Place): void {
   const { maxLength, minLength, pattern, format } = schema;
   const length = maxLength === undefined && minLength === undefined ? 0 : charactersIn(value);
@@ -135,20 +134,12 @@ function checkString(schema: ValueSchema, value: string, { field, errors }: Plac
   if (minLength !== undefined && length < minLength) {
     errors.push(invalidValue(field, value, `${field} in body should be at least ${minLength} chars long`));
   }
-  if (pattern !== undefined && !patternOf(schema, pattern).test(value)) {
+  if (pattern !== undefined && !compilePattern(pattern).test(value)) {
     errors.push(invalidValue(field, value, `${field} in body should match '${pattern}'`));
   }
   if (format !== undefined && Object.hasOwn(formats, format) && formats[format]?.(value) === false) {
     errors.push(invalidValue(field, value, formatMessage(`${field} in body`, format, value)));
   }
-}
-
-function patternOf(schema: ValueSchema, pattern: string): RegExp {
-  const known = patterns.get(schema);
-  if (known !== undefined) return known;
-  const compiled = new RegExp(pattern);
-  patterns.set(schema, compiled);
-  return compiled;
 }
 
 /** A pair of surrogates is one. */
