@@ -5,7 +5,15 @@ import { findLlmEndpoint, type LlmEndpoint } from '../llm/endpoints.ts';
 import { JsonScan } from '../llm/scan.ts';
 import type { Picker, PickRequest } from '../picker/picker.ts';
 import { explainRoute, hostOf, selectListener } from '../routing/match.ts';
-import type { GatewayTable, ListenerTable, RouteRule, RouteTable, Tier, WeightedBackend } from '../routing/table.ts';
+import {
+  resolveTarget,
+  type GatewayTable,
+  type ListenerTable,
+  type RouteRule,
+  type RouteTable,
+  type Tier,
+  type WeightedBackend,
+} from '../routing/table.ts';
 import type { BackendExplanation, ListenerExplanation, RequestExplanation } from './explanations.ts';
 import type { AskedRequest } from './resources.ts';
 
@@ -41,7 +49,7 @@ export function explainRequest(sources: ExplainSources, asked: AskedRequest): Re
       const answer = listener.readsModel ? ownAnswer(gateway, api, read) : undefined;
       if (answer !== undefined) return { ...place, answer, answered: !answer.startsWith('4'), tried: [], backends: [] };
       const model = listener.readsModel && 'model' in read ? read.model : undefined;
-      return { ...place, ...explainListener(listener, host, incoming, model, sources.picker) };
+      return { ...place, ...explainListener(listener, host, incoming, model, sources) };
     }),
   );
   const { method, path } = incoming;
@@ -125,7 +133,7 @@ function explainListener(
   host: string,
   incoming: Incoming,
   model: string | undefined,
-  picker: Pick<Picker, 'explain'>,
+  sources: ExplainSources,
 ): Pick<ListenerExplanation, 'rule' | 'answer' | 'answered' | 'tried' | 'backends'> {
   const { method, path, query, header } = incoming;
   const { candidates, matched } = explainRoute([listener], { host, path, query, method, model, header });
@@ -136,7 +144,7 @@ function explainListener(
   const { rule } = matched;
   const answer = ruleAnswer(rule);
   const backends = rule.tiers.flatMap((tier) =>
-    tier.backends.map((backend) => explainBackend(backend, tier, pickRequest(incoming, model), picker)),
+    tier.backends.map((backend) => explainBackend(backend, tier, pickRequest(incoming, model), sources)),
   );
   return {
     rule: rule.id,
@@ -162,11 +170,12 @@ function ruleAnswer({ filters, tiers }: RouteRule): { readonly text: string; rea
 }
 
 function explainBackend(
-  { id, weight, target }: WeightedBackend,
+  { id, weight, target: declared }: WeightedBackend,
   { priority, totalWeight }: Tier,
   request: PickRequest,
-  picker: Pick<Picker, 'explain'>,
+  { table, picker }: ExplainSources,
 ): BackendExplanation {
+  const target = resolveTarget(table(), declared);
   const share = totalWeight === 0 ? 0 : weight / totalWeight;
   const facts = { id, priority, share };
   if (target.type === 'invalid') return { ...facts, target: id, endpoints: [], usable: false, note: target.message };

@@ -20,7 +20,7 @@ import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
 import { createHttpRender } from '../picker/tokens/httprender.ts';
 import { readerOf } from '../reconcile/pass.ts';
-import type { ListenerTable, RouteTable } from '../routing/table.ts';
+import { noRoutes, type ListenerTable, type RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
 import { modelOf } from './declared.ts';
@@ -109,7 +109,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     shared: options.listen,
     log,
   });
-  let table: RouteTable = { generation: 0, gateways: new Map() };
+  let table: RouteTable = noRoutes;
   const controllers = await startControllers({
     client,
     informers,
@@ -122,9 +122,9 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     familyLogs: options.familyLogs,
     node: { catalog: options.catalog, gpuModels: options.gpuModels },
     version: options.version,
-    publish: (next, pools, pickers) => {
+    publish: (next) => {
       table = next;
-      updatePicker(picker, pools, pickers);
+      updatePicker(picker, next.pools);
       dataPlane.apply(next);
     },
     program: (gateways) => sockets.program(gateways),

@@ -102,7 +102,7 @@ function describe(
     source: sourceOf(rule, sources),
     route: `${rule.route.namespace}/${rule.route.name}`,
     backend: backendsOf(rule),
-    endpoints: endpointsOf(rule),
+    endpoints: endpointsOf(sources.table, rule),
     gateway: gateway.key,
     ...(origin === undefined ? {} : { url: `${origin}${basePath(match)}` }),
     ...(host === '' ? {} : { host }),

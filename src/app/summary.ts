@@ -1,6 +1,12 @@
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 import { keyOf } from '../kinds/object.ts';
-import type { BackendTarget, RouteRule, WeightedBackend } from '../routing/table.ts';
+import {
+  resolveTarget,
+  type ResolvedTarget,
+  type RouteRule,
+  type RouteTable,
+  type WeightedBackend,
+} from '../routing/table.ts';
 
 /** The backends that a rule spreads requests over, with their share or priority where there are several. */
 export function backendsOf(rule: RouteRule): string {
@@ -27,12 +33,17 @@ function nameOf({ id, target }: WeightedBackend): string {
 }
 
 /** Endpoints that could answer requests of this rule now. */
-export function endpointsOf({ tiers }: RouteRule): number {
-  return tiers.flatMap(({ backends }) => backends).reduce((sum, { target }) => sum + endpointCount(target), 0);
+export function endpointsOf(table: RouteTable, { tiers }: RouteRule): number {
+  return tiers
+    .flatMap(({ backends }) => backends)
+    .reduce((sum, { target }) => sum + endpointCount(resolveTarget(table, target)), 0);
 }
 
-function endpointCount(target: BackendTarget): number {
-  return target.type === 'invalid' ? 0 : target.endpoints.length;
+function endpointCount(target: ResolvedTarget): number {
+  if (target.type === 'invalid') return 0;
+  // Without a picker a pool that fails closed answers nothing (epp.md 2.4).
+  const closed = target.type === 'pool' && target.picker?.type === 'none' && target.failureMode === 'FailClose';
+  return closed ? 0 : target.endpoints.length;
 }
 
 /** Where a Gateway can be reached. */

@@ -2,7 +2,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Picker } from '../picker/picker.ts';
-import type { RouteTable } from '../routing/table.ts';
+import { noRoutes, type RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createForeignPickers } from './foreignpicker.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -111,7 +111,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     defaultIdleTimeoutMs: options.defaultIdleTimeoutMs ?? 300_000,
     pickTimeoutMs: options.pickTimeoutMs ?? 300_000,
   };
-  let table: RouteTable = { generation: 0, gateways: new Map() };
+  let table: RouteTable = noRoutes;
   const sockets = new Set<GatewaySocket>();
   // One change of a gateway's sockets at a time: a second one must see what the first has done.
   const changes = new Map<string, Promise<unknown>>();
@@ -122,7 +122,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     const listeners = (gateway?.listeners ?? []).filter(
       (listener) => listener.port === port && listener.protocol === 'HTTP',
     );
-    return { generation: table.generation, gateway, port, listeners };
+    return { table, gateway, port, listeners };
   };
 
   const open = async (gatewayKey: string, address: string, port: number, bindPort: number): Promise<GatewaySocket> => {
@@ -203,9 +203,10 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 
   return {
     apply(next) {
+      const sameRules = next.gateways === table.gateways;
       table = next;
       for (const socket of sockets) socket.view = viewOf(socket.gatewayKey, socket.port);
-      metrics.keepOnly(idsIn(next));
+      if (!sameRules) metrics.keepOnly(idsIn(next));
       foreignPickers.keepOnly(next);
     },
     bind: (gatewayKey, listen) => inTurn(gatewayKey, () => rebind(gatewayKey, listen)),

@@ -3,10 +3,20 @@
  * can have been processed: the endpoint refused the connection, did not take it in time, or there is none.
  */
 import { drops } from '../picker/decision.ts';
-import type { Endpoint, RouteRule, Tier, WeightedBackend } from '../routing/table.ts';
+import {
+  resolveTarget,
+  type Endpoint,
+  type EndpointSet,
+  type Pool,
+  type ResolvedTarget,
+  type RouteRule,
+  type RouteTable,
+  type Tier,
+  type WeightedBackend,
+} from '../routing/table.ts';
 import { isRefusal, type PickChanges, type PoolChoice, type PoolPick, type Refusal } from './poolchoice.ts';
 import { choosePoolEndpoints, refusalOf, type PoolPickContext, type PoolRequest } from './poolpick.ts';
-import type { UpstreamProtocol, Upstreams } from './upstreams.ts';
+import type { Upstreams } from './upstreams.ts';
 
 /** Connections tried for one request, over all endpoints and backends. */
 export const maxConnectAttempts = 6;
@@ -72,7 +82,7 @@ export function orderEndpoints(
 
 export interface Place {
   readonly backend: WeightedBackend;
-  readonly protocol: UpstreamProtocol;
+  readonly target: EndpointSet | Pool;
   readonly endpoint: Endpoint;
   /** What the picker of a pool changes of the request. */
   readonly changes: PickChanges | undefined;
@@ -93,9 +103,11 @@ export class TargetWalk {
   /** Places handed out. */
   attempts = 0;
   readonly #rule: RouteRule;
+  readonly #table: RouteTable;
   readonly #context: WalkContext;
   readonly #request: PoolRequest;
   readonly #resume: () => void;
+  #target: ResolvedTarget | undefined;
   #pick: PoolPick | undefined;
   #waiting = false;
   #refusal: Refusal | undefined;
@@ -105,8 +117,9 @@ export class TargetWalk {
   #tried: WeightedBackend[] | undefined;
 
   /** `resume`: after `next` said to wait, it can be called again. */
-  constructor(rule: RouteRule, context: WalkContext, request: PoolRequest, resume: () => void) {
+  constructor(rule: RouteRule, table: RouteTable, context: WalkContext, request: PoolRequest, resume: () => void) {
     this.#rule = rule;
+    this.#table = table;
     this.#context = context;
     this.#request = request;
     this.#resume = resume;
@@ -124,16 +137,16 @@ export class TargetWalk {
       if (this.#waiting) return waiting;
       if (this.#refusal !== undefined) return this.#refusal;
       if (backend === undefined) return nowhere(500, 'no backend of this route can be chosen');
-      const { target } = backend;
-      if (target.type === 'invalid') {
-        return nowhere(500, `a backend of this route is not usable: ${target.message}`);
+      const target = this.#target;
+      if (target === undefined || target.type === 'invalid') {
+        return nowhere(500, `a backend of this route is not usable: ${target?.message ?? backend.id}`);
       }
       const endpoint = this.#endpoints[this.#nextEndpoint];
       const mayTry = this.attempts < maxConnectAttempts && this.#nextEndpoint < maxEndpointsPerBackend;
       if (endpoint !== undefined && mayTry) {
         this.#nextEndpoint += 1;
         this.attempts += 1;
-        return { backend, protocol: target.protocol, endpoint, changes: this.#changes };
+        return { backend, target, endpoint, changes: this.#changes };
       }
       const following = this.#following(backend);
       if (following === undefined) {
@@ -157,7 +170,8 @@ export class TargetWalk {
     this.#nextEndpoint = 0;
     this.#changes = undefined;
     this.end();
-    const { target } = backend;
+    const target = resolveTarget(this.#table, backend.target);
+    this.#target = target;
     if (target.type === 'invalid') {
       this.#endpoints = [];
       return;

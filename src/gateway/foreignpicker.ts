@@ -12,7 +12,7 @@ import type { GrpcError } from '../wire/grpc.ts';
 import { createGrpcClient, type GrpcClient } from '../wire/grpcclient.ts';
 import { headerView } from '../envoy/headermap.ts';
 import { isStructObject } from '../wire/struct.ts';
-import type { PoolPicker, PoolTarget, RouteTable } from '../routing/table.ts';
+import type { Pool, PoolPicker, RouteTable } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isInternalHeader } from './headers.ts';
 import { withoutPicker, type Order, type PoolChoice, type PoolPick, type RequestView } from './poolchoice.ts';
@@ -22,7 +22,7 @@ type ForeignPicker = Extract<PoolPicker, { type: 'extProc' }>;
 export interface ForeignPickers {
   ask(
     picker: ForeignPicker,
-    target: PoolTarget,
+    target: Pool,
     request: RequestView,
     order: Order,
     settle: (choice: PoolChoice) => void,
@@ -90,25 +90,17 @@ function urlsOf({ tls, endpoints }: ForeignPicker): string[] {
   return endpoints.map(({ key }) => `${tls ? 'https' : 'http'}://${key}`);
 }
 
-function pickersOf(table: RouteTable): Set<string> {
+function pickersOf({ pools }: RouteTable): Set<string> {
   const urls = new Set<string>();
-  for (const { listeners } of table.gateways.values()) {
-    for (const { index } of listeners) {
-      for (const host of [...index.exactHosts.values(), ...index.wildcardHosts.map((at) => at.index), index.anyHost]) {
-        const tiers = host?.ordered.flatMap(({ rule }) => rule.tiers) ?? [];
-        for (const { target } of tiers.flatMap(({ backends }) => backends)) {
-          if (target.type === 'pool' && target.picker?.type === 'extProc')
-            for (const url of urlsOf(target.picker)) urls.add(url);
-        }
-      }
-    }
+  for (const { picker } of pools.values()) {
+    if (picker?.type === 'extProc') for (const url of urlsOf(picker)) urls.add(url);
   }
   return urls;
 }
 
 interface QuestionOptions extends ForeignPickerOptions {
   readonly picker: ForeignPicker;
-  readonly target: PoolTarget;
+  readonly target: Pool;
   readonly request: RequestView;
   readonly order: Order;
   readonly settle: (choice: PoolChoice) => void;

@@ -1,13 +1,14 @@
 /** Builds what one attempt sends to one endpoint: the upstream phase of aigateway.md 3.3, always from the client's own request. */
 import { openAiUpstreamPath, type LlmEndpoint } from '../llm/endpoints.ts';
 import { mutateFields, replaceModel } from '../llm/splice.ts';
-import type { Endpoint, HeaderMutation, LlmBackend, WeightedBackend } from '../routing/table.ts';
+import type { HeaderMutation, LlmBackend } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { UpstreamRequest } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { applyFilters, type LocalReply, type OutgoingRequest } from './filters.ts';
 import { modifyHeaders } from './headers.ts';
 import type { PickChanges } from './poolchoice.ts';
+import type { Place } from './failover.ts';
 import { BufferedBody, type StreamedBody } from './requestbody.ts';
 
 export interface ClientRequest {
@@ -29,12 +30,10 @@ export function isUnsendable(result: UpstreamRequest | Unsendable): result is Un
 export function buildUpstreamRequest(
   client: ClientRequest,
   prepared: OutgoingRequest,
-  backend: WeightedBackend,
-  endpoint: Endpoint,
-  changes: PickChanges | undefined,
+  { backend, target, endpoint, changes }: Place,
   log: Log,
 ): UpstreamRequest | Unsendable {
-  const { target, llm } = backend;
+  const { llm } = backend;
   const request: OutgoingRequest = { ...prepared, headers: prepared.headers.slice() };
   if (backend.filters.length > 0) {
     const reply = applyFilters(backend.filters, request, client.exchange, client.port);

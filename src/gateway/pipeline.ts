@@ -14,6 +14,7 @@ import {
   type GatewayTable,
   type ListenerTable,
   type RouteRule,
+  type RouteTable,
 } from '../routing/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PickRequest } from '../picker/picker.ts';
@@ -49,7 +50,7 @@ export interface PipelineContext extends WalkContext {
 
 /** What a socket serves at the moment a request begins; the request finishes on it. */
 export interface SocketView {
-  readonly generation: number;
+  readonly table: RouteTable;
   readonly gateway: GatewayTable | undefined;
   /** Declared port of the listeners. */
   readonly port: number;
@@ -315,18 +316,18 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
       this.#reply(next.status, ['content-type', 'text/plain', ...next.headers], next.text, false);
       return;
     }
-    const { backend, protocol, endpoint, changes } = next;
+    const { target, endpoint } = next;
     this.#endpoint = endpoint;
     const body = this.#buffered ?? this.#streamed;
     const client = { exchange: this.#exchange, port: this.#view.port, api: this.#endpointOfApi, body };
-    const request = buildUpstreamRequest(client, outgoing, backend, endpoint, changes, log);
+    const request = buildUpstreamRequest(client, outgoing, next, log);
     if (isUnsendable(request)) {
       if ('reply' in request) this.#replyLocally(request.reply);
       else this.#replyError(500, request.error);
       return;
     }
     if (walk.attempts > 1) metrics.failovers += 1;
-    const upstream = upstreams.acquire(protocol, endpoint);
+    const upstream = upstreams.acquire(target.protocol, endpoint);
     if (upstream === undefined) {
       metrics.limitHit('endpoint_connections');
       this.#tryNext();
@@ -340,7 +341,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
   }
 
   #startWalk(rule: RouteRule): TargetWalk {
-    return new TargetWalk(rule, this.#context, this, () => {
+    return new TargetWalk(rule, this.#view.table, this.#context, this, () => {
       if (this.#attemptTimer !== undefined) clearTimeout(this.#attemptTimer);
       if (!this.#over) this.#tryNext();
     });
@@ -504,7 +505,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
   #addDebugHeaders(headers: string[]): void {
     if (this.#exchange.header('x-headgate-debug') !== 'true') return;
     const backend = this.#walk?.backend;
-    headers.push('x-headgate-table', String(this.#view.generation));
+    headers.push('x-headgate-table', String(this.#view.table.generation));
     if (this.#rule !== undefined) headers.push('x-headgate-route', this.#rule.id);
     if (backend !== undefined) headers.push('x-headgate-backend', backend.id);
     if (this.#endpoint !== undefined) headers.push('x-headgate-endpoint', this.#endpoint.key);

@@ -1,5 +1,5 @@
 /** What a picker is shown of a request to an InferencePool, and what it chooses. */
-import type { Endpoint, PoolTarget } from '../routing/table.ts';
+import type { Endpoint, Pool } from '../routing/table.ts';
 import type { HeaderModifier } from './headers.ts';
 
 /** What is sent to somebody else's picker. */
@@ -48,7 +48,7 @@ export interface PoolPick {
 export type Order = (endpoints: readonly Endpoint[]) => readonly Endpoint[];
 
 /** The pool's failureMode: any endpoint, or none (epp.md 2.4). */
-export function withoutPicker(target: PoolTarget, problem: string, order: Order): PoolChoice {
+export function withoutPicker(target: Pool, problem: string, order: Order): PoolChoice {
   if (target.failureMode === 'FailOpen') return { endpoints: order(target.endpoints) };
   return { status: 503, headers: [], text: `InferencePool ${target.key} ${problem}` };
 }

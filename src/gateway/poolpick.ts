@@ -2,7 +2,7 @@
 import type { Decision, Drop } from '../picker/decision.ts';
 import { drops } from '../picker/decision.ts';
 import type { PickRequest, Picker } from '../picker/picker.ts';
-import type { Endpoint, PoolTarget } from '../routing/table.ts';
+import type { Endpoint, Pool } from '../routing/table.ts';
 import type { ForeignPickers } from './foreignpicker.ts';
 import {
   withoutPicker,
@@ -26,7 +26,7 @@ export interface PoolPickContext {
 /** `settle` is called once, before this returns unless the request has to wait for the choice. */
 export function choosePoolEndpoints(
   context: PoolPickContext,
-  target: PoolTarget,
+  target: Pool,
   request: PoolRequest,
   order: Order,
   settle: (choice: PoolChoice) => void,

@@ -50,6 +50,8 @@ class CachedInformer<T extends KubeObject> implements Informer<T>, Store<T> {
   readonly #namespaces: Index<T> = { keys: (object) => [object.metadata.namespace ?? ''], files: new Map() };
   readonly #indexes = new Map<string, Index<T>>();
   readonly #listeners = new Set<(change: Change<T>) => void>();
+  /** Of all objects, until one changes: who compares lists sees at once that nothing did. */
+  #list: readonly T[] | undefined;
   readonly #log: Log;
   #markSynced: () => void = () => undefined;
 
@@ -66,7 +68,7 @@ class CachedInformer<T extends KubeObject> implements Informer<T>, Store<T> {
   }
 
   list(namespace?: string): readonly T[] {
-    if (namespace === undefined) return [...this.#objects.values()];
+    if (namespace === undefined) return (this.#list ??= [...this.#objects.values()]);
     return [...(this.#namespaces.files.get(namespace)?.values() ?? [])];
   }
 
@@ -116,6 +118,7 @@ class CachedInformer<T extends KubeObject> implements Informer<T>, Store<T> {
     const previous = this.#objects.get(key);
     if (previous !== undefined && previous.metadata.resourceVersion === object.metadata.resourceVersion) return;
     this.#objects.set(key, object);
+    this.#list = undefined;
     for (const index of this.#allIndexes()) {
       if (previous !== undefined) unfile(index, key, previous);
       file(index, key, object);
@@ -128,6 +131,7 @@ class CachedInformer<T extends KubeObject> implements Informer<T>, Store<T> {
     const previous = this.#objects.get(key);
     if (previous === undefined) return;
     this.#objects.delete(key);
+    this.#list = undefined;
     for (const index of this.#allIndexes()) unfile(index, key, previous);
     this.#announce({ object, previous, deleted: true });
   }

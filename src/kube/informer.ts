@@ -10,7 +10,7 @@ export interface Informer<T extends KubeObject> {
   /** False while the API does not know the kind: its CustomResourceDefinition is not installed. */
   readonly served: boolean;
   get(ref: ObjectRef): T | undefined;
-  /** All objects, or those of one namespace. */
+  /** All objects, or those of one namespace. The list of all is the same array until an object changes. */
   list(namespace?: string): readonly T[];
   /** Objects an index function (see addIndex) filed under `value`. */
   byIndex(index: string, value: string): readonly T[];

@@ -35,7 +35,7 @@ export function checkRef(lookup: Lookup, route: AIGatewayRoute, declared: AIGate
   const kind = isPoolRef(declared) ? 'InferencePool' : 'AIServiceBackend';
   const group = kind === 'InferencePool' ? poolGroup : aiGroup;
   const from = { group: aiGroup, kind: 'AIGatewayRoute', namespace };
-  if (!isPermitted(lookup.resources.referenceGrants, from, { group, kind, ...ref })) {
+  if (!isPermitted(lookup.grants(), from, { group, kind, ...ref })) {
     return { kind, ref, problem: invalid('RefNotPermitted', refusalText(namespace, kind, ref)) };
   }
   const backend = kind === 'AIServiceBackend' ? lookup.aiBackend(ref) : undefined;
@@ -81,11 +81,13 @@ export function schemaProblem(backend: AIServiceBackend): string | undefined {
 
 /** The BackendSecurityPolicies that target a backend; more than one is a mistake. */
 function policiesFor(lookup: Lookup, kind: string, target: ObjectRef) {
-  return lookup.resources.backendSecurityPolicies.filter(
-    ({ metadata, spec }) =>
-      metadata.namespace === target.namespace &&
-      spec.targetRefs?.some((ref) => ref.kind === kind && ref.name === target.name) === true,
-  );
+  return lookup
+    .securityPolicies()
+    .filter(
+      ({ metadata, spec }) =>
+        metadata.namespace === target.namespace &&
+        spec.targetRefs?.some((ref) => ref.kind === kind && ref.name === target.name) === true,
+    );
 }
 
 /** A backend that wants credentials gets no request without them. */

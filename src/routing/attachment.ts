@@ -59,7 +59,7 @@ function admits(lookup: Lookup, gatewayNamespace: string, state: ListenerState, 
     case 'Same':
       return routeNamespace === gatewayNamespace;
     case 'Selector':
-      return selector !== undefined && selects(selector, lookup.namespaceLabels.get(routeNamespace));
+      return selector !== undefined && selects(selector, lookup.namespaceLabels(routeNamespace));
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Backend } from '../kinds/envoygateway/backend.ts';
 import type { Service } from '../kinds/core/service.ts';
-import { keyOf, type ObjectRef } from '../kinds/object.ts';
-import { backendEndpoints, poolEndpoints, serviceEndpoints } from './endpoints.ts';
+import { keyOf, refOf, type ObjectRef } from '../kinds/object.ts';
+import { endpointSource, endpointsOf, poolEndpoints, serviceEndpoints } from './endpoints.ts';
 import { isPermitted, type Referrer } from './grants.ts';
 import { poolPicker } from './poolpicker.ts';
-import { isPoolGroup } from './pools.ts';
+import { groupOf, isPoolGroup, type DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
-import type { BackendTarget, Endpoint, EndpointsTarget, InvalidTarget, PoolTarget } from './table.ts';
+import type { BackendTarget, EndpointSet, InvalidTarget, Pool } from './table.ts';
 
 /** What a backendRef points to, as a target the data plane can use or with the reason why not (gatewayapi.md 9). */
 
@@ -36,7 +36,7 @@ export function resolveBackend(lookup: Lookup, from: Referrer, reference: Backen
       `backendRef ${name}: kind ${group === '' ? '' : `${group}/`}${kind} is not supported`,
     );
   }
-  if (!isPermitted(lookup.resources.referenceGrants, from, { group, kind, ...ref })) {
+  if (!isPermitted(lookup.grants(), from, { group, kind, ...ref })) {
     return invalid(
       'RefNotPermitted',
       `backendRef ${keyOf(ref)}: no ReferenceGrant permits ${kind}s of namespace ${ref.namespace} here`,
@@ -70,13 +70,7 @@ const resolveService: Resolver = (lookup, ref, port) => {
       `Service ${keyOf(ref)} port ${servicePort.port}: appProtocol ${servicePort.appProtocol} is not supported`,
     );
   }
-  return {
-    type: 'endpoints',
-    key: `service/${keyOf(ref)}:${servicePort.port}`,
-    host: hostHeader(serviceHost(service), servicePort.port),
-    protocol,
-    endpoints: serviceEndpoints(lookup, service, servicePort),
-  };
+  return { type: 'endpoints', key: serviceKey(ref, servicePort.port) };
 };
 
 function serviceHost({ metadata }: Service): string {
@@ -87,7 +81,7 @@ function hostHeader(host: string, port: number): string {
   return port === 80 ? host : `${host}:${port}`;
 }
 
-function protocolOf(appProtocol: string | undefined): EndpointsTarget['protocol'] | undefined {
+function protocolOf(appProtocol: string | undefined): EndpointSet['protocol'] | undefined {
   switch (appProtocol) {
     case undefined:
     case 'http':
@@ -99,21 +93,11 @@ function protocolOf(appProtocol: string | undefined): EndpointsTarget['protocol'
   }
 }
 
-const resolvePool: Resolver = (lookup, ref, _port, group): PoolTarget | InvalidTarget => {
+const resolvePool: Resolver = (lookup, ref, _port, group) => {
   const declared = lookup.pool(group, ref);
-  if (declared === undefined) {
-    const which = group === poolGroup ? '' : ` of ${group}`;
-    return invalid('BackendNotFound', `InferencePool ${keyOf(ref)}${which} not found`);
-  }
-  const { spec } = declared.pool;
-  return {
-    type: 'pool',
-    key: declared.key,
-    failureMode: spec.endpointPickerRef?.failureMode ?? 'FailClose',
-    protocol: spec.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http',
-    endpoints: poolEndpoints(lookup, declared),
-    ...(spec.endpointPickerRef === undefined ? {} : { picker: poolPicker(lookup, declared) }),
-  };
+  if (declared !== undefined) return { type: 'pool', key: declared.key };
+  const which = group === poolGroup ? '' : ` of ${group}`;
+  return invalid('BackendNotFound', `InferencePool ${keyOf(ref)}${which} not found`);
 };
 
 const resolveDeclaredBackend: Resolver = (lookup, ref) => {
@@ -121,21 +105,69 @@ const resolveDeclaredBackend: Resolver = (lookup, ref) => {
   if (backend === undefined) return invalid('BackendNotFound', `Backend ${keyOf(ref)} not found`);
   const problem = backendProblem(backend);
   if (problem !== undefined) return invalid('UnsupportedProtocol', `Backend ${keyOf(ref)}: ${problem}`);
-  const endpoints: Endpoint[] = [];
   for (const declared of backend.spec.endpoints ?? []) {
-    const found = backendEndpoints(lookup, declared);
+    const found = endpointSource(lookup, declared);
     if ('problem' in found) return invalid('BackendNotFound', `Backend ${keyOf(ref)}: ${found.problem}`);
-    endpoints.push(...found);
   }
-  const fqdn = backend.spec.endpoints?.[0]?.fqdn;
+  return { type: 'endpoints', key: `${backendKeyPrefix}${keyOf(ref)}` };
+};
+
+const serviceKeyPrefix = 'service/';
+const backendKeyPrefix = 'backend/';
+const serviceKey = (ref: ObjectRef, port: number): string => `${serviceKeyPrefix}${keyOf(ref)}:${port}`;
+
+/** The endpoints that a target's key stands for; undefined when what it names is gone. */
+export function endpointSet(lookup: Lookup, key: string): EndpointSet | undefined {
+  return lookup.remember(`endpoint set ${key}`, (at) =>
+    key.startsWith(serviceKeyPrefix)
+      ? serviceSet(at, key, key.slice(serviceKeyPrefix.length))
+      : backendSet(at, key, key.slice(backendKeyPrefix.length)),
+  );
+}
+
+function serviceSet(lookup: Lookup, key: string, place: string): EndpointSet | undefined {
+  const colon = place.lastIndexOf(':');
+  const service = lookup.service(refOf(place.slice(0, colon)));
+  const port = service?.spec.ports?.find((candidate) => candidate.port === Number(place.slice(colon + 1)));
+  const protocol = protocolOf(port?.appProtocol);
+  if (service === undefined || port === undefined || protocol === undefined) return undefined;
   return {
     type: 'endpoints',
-    key: `backend/${keyOf(ref)}`,
+    key,
+    host: hostHeader(serviceHost(service), port.port),
+    protocol,
+    endpoints: serviceEndpoints(lookup, service, port),
+  };
+}
+
+function backendSet(lookup: Lookup, key: string, name: string): EndpointSet | undefined {
+  const backend = lookup.backend(refOf(name));
+  if (backend === undefined) return undefined;
+  const declared = backend.spec.endpoints ?? [];
+  const fqdn = declared[0]?.fqdn;
+  return {
+    type: 'endpoints',
+    key,
     ...(fqdn === undefined ? {} : { host: hostHeader(fqdn.hostname, fqdn.port) }),
     protocol: backend.spec.appProtocols?.includes('gateway.envoyproxy.io/h2c') === true ? 'h2c' : 'http',
-    endpoints,
+    endpoints: declared.flatMap((one) => endpointsOf(lookup, endpointSource(lookup, one))),
   };
-};
+}
+
+/** A pool as the data plane sees it. */
+export function poolOf(lookup: Lookup, declared: DeclaredPool): Pool {
+  return lookup.remember(`pool ${declared.key}`, (at): Pool => {
+    const { spec } = (at.pool(groupOf(declared), declared.pool.metadata) ?? declared).pool;
+    return {
+      type: 'pool',
+      key: declared.key,
+      failureMode: spec.endpointPickerRef?.failureMode ?? 'FailClose',
+      protocol: spec.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http',
+      endpoints: poolEndpoints(at, declared),
+      ...(spec.endpointPickerRef === undefined ? {} : { picker: poolPicker(at, declared) }),
+    };
+  });
+}
 
 /** What a Backend asks for that is not supported, by field. */
 export function backendProblem({ spec }: Backend): string | undefined {

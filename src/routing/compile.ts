@@ -2,52 +2,81 @@ import { keyOf } from '../kinds/object.ts';
 import { classStatus } from './gatewayclass.ts';
 import { ourGateways, type GatewayState } from './gatewaystate.ts';
 import { gatewayStatus, preferredAddress, unservedStatus, type ProgrammedGateway } from './gatewaystatus.ts';
-import type { ListenerState } from './listeners.ts';
-import { modelCatalog, modelsOf, modelsOfHTTPRoute, type ModelRoute } from './models.ts';
+import { CompileMemory } from './memory.ts';
 import { backendStatuses, policyStatuses } from './policystatus.ts';
-import { poolParents, poolStatuses } from './poolstatus.ts';
-import { buildIndex, isModelHeader, type MatchEntry } from './precedence.ts';
+import { poolStatuses } from './poolstatus.ts';
 import { lookupOf, type PickerKnowledge, type RouteResources } from './resources.ts';
-import { outcomesOf, routeStatus, type RouteOutcome } from './routestatus.ts';
+import { routesOf, type Routes } from './routes.ts';
+import { routeStatus, type RouteOutcome } from './routestatus.ts';
 import type { WantedStatus } from './statuses.ts';
-import type { Endpoint, GatewayTable, ListenerTable, PoolPicker, RouteTable } from './table.ts';
+import { tableOf } from './tables.ts';
+import type { RouteTable } from './table.ts';
+import type { Gateway } from '../kinds/gateway/gateway.ts';
 
 /**
  * From all resources to the table that the data plane serves and the statuses that users read. Pure: it is the same function
- * for the controller, for `explain` and for tests. A resource that is wrong gets a condition that says so and changes
- * nothing for the others (design rule 2).
+ * for the controller, for `explain` and for tests; a memory of earlier compiles changes what it costs and which objects are the
+ * same ones as before, nothing else. A resource that is wrong gets a condition that says so and changes nothing for the others
+ * (design rule 2).
  */
-export function compile(resources: RouteResources, options: CompileOptions): Compiled {
-  const lookup = lookupOf(resources, options.pickers);
+export function compile(
+  resources: RouteResources,
+  options: CompileOptions,
+  memory: RoutingMemory = newRoutingMemory(),
+): Compiled {
+  const { now, programmed } = options;
+  const lookup = lookupOf(resources, options.pickers, memory.findings);
   const claimed = new Set(options.claimedControllers);
-  const gateways = ourGateways(resources, claimed, options.programmed);
-  const outcomes = resources.httpRoutes.map((route) => outcomesOf(lookup, gateways, route));
-  const served = [...gateways.values()].filter(({ refused }) => refused === undefined);
+  const gateways = ourGateways(resources, claimed, memory.gateways);
+  const routes = routesOf(lookup, gateways, memory);
+  const table = tableOf(lookup, routes, options.generation, memory.table);
+  Object.assign(memory, { gateways, routes, table });
+  const served = servedGateways(resources.gateways, gateways, programmed);
+  const outcomes = routes.outcomes;
   return {
-    table: {
-      generation: options.generation,
-      gateways: new Map(served.map((state) => [state.key, gatewayTable(state, outcomes)])),
-    },
-    pools: lookup.poolEndpoints,
-    pickers: lookup.poolPickers,
-    configMaps: lookup.configMapsUsed,
-    sockets: served.map(socketsOf),
+    table,
+    configMaps: memory.findings.asked('configMaps'),
+    sockets: served.filter(({ refused }) => refused === undefined).map(socketsOf),
     statuses: [
       ...resources.gatewayClasses
         .filter(({ spec }) => claimed.has(spec.controllerName))
-        .map((object) => classStatus(object, options.now)),
-      ...[...gateways.values()].map((state) =>
-        gatewayStatus({ ...state, attachedRoutes: attachedCounts(state, outcomes) }, options.now),
-      ),
+        .map((object) => classStatus(object, now)),
+      ...served.map((facts) => gatewayStatus({ ...facts, attachedRoutes: routes.attached(facts.key) }, now)),
       ...resources.gateways
-        .filter(({ metadata }) => options.programmed.has(keyOf(metadata)) && !gateways.has(keyOf(metadata)))
-        .map((gateway) => unservedStatus(gateway, options.now)),
-      ...outcomes.flatMap((outcome) => routeStatus(outcome, claimed, options.now)),
-      ...poolStatuses(lookup, poolParents(outcomes), { controllers: claimed, gateways }, options.now),
-      ...backendStatuses(lookup, outcomes, options.now),
-      ...policyStatuses(resources, [...gateways.values()], outcomes, claimed, options.now),
+        .filter(({ metadata }) => programmed.has(keyOf(metadata)) && !gateways.has(keyOf(metadata)))
+        .map((gateway) => unservedStatus(gateway, now)),
+      ...outcomes.flatMap((outcome) => remembered(memory, outcome, () => routeStatus(outcome, claimed, now))),
+      ...poolStatuses(lookup, routes.poolParents, { controllers: claimed, gateways }, now),
+      ...backendStatuses(lookup, outcomes, now),
+      ...policyStatuses(resources, [...gateways.values()], outcomes, claimed, now),
     ],
   };
+}
+
+/** What a compile leaves for the next one. */
+export interface RoutingMemory {
+  readonly findings: CompileMemory;
+  gateways: ReadonlyMap<string, GatewayState>;
+  routes: Routes | undefined;
+  table: RouteTable | undefined;
+  readonly routeStatuses: WeakMap<RouteOutcome, WantedStatus[]>;
+}
+
+export function newRoutingMemory(): RoutingMemory {
+  return {
+    findings: new CompileMemory(),
+    gateways: new Map(),
+    routes: undefined,
+    table: undefined,
+    routeStatuses: new WeakMap(),
+  };
+}
+
+/** An outcome that is the same object has the same status. */
+function remembered(memory: RoutingMemory, outcome: RouteOutcome, make: () => WantedStatus[]): WantedStatus[] {
+  let found = memory.routeStatuses.get(outcome);
+  if (found === undefined) memory.routeStatuses.set(outcome, (found = make()));
+  return found;
 }
 
 export interface CompileOptions {
@@ -64,10 +93,6 @@ export interface CompileOptions {
 
 export interface Compiled {
   readonly table: RouteTable;
-  /** Endpoints of the InferencePools in use, by `poolKey`: what the picker watches. */
-  readonly pools: ReadonlyMap<string, readonly Endpoint[]>;
-  /** Who chooses among them; pools that name no picker may be absent. */
-  readonly pickers: ReadonlyMap<string, PoolPicker>;
   /** `namespace/name` of the ConfigMaps that a change of which changes the table. */
   readonly configMaps: ReadonlySet<string>;
   readonly statuses: readonly WantedStatus[];
@@ -83,8 +108,23 @@ export interface GatewaySockets {
   readonly preferredAddress?: string;
 }
 
-function socketsOf({ key, gateway, listeners }: GatewayState): GatewaySockets {
-  const preferred = preferredAddress(gateway);
+/** A Gateway of ours as it is now, status included. */
+type ServedGateway = GatewayState & { readonly current: Gateway; readonly programmed: ProgrammedGateway | undefined };
+
+function servedGateways(
+  current: readonly Gateway[],
+  states: ReadonlyMap<string, GatewayState>,
+  programmed: ReadonlyMap<string, ProgrammedGateway>,
+): ServedGateway[] {
+  return current.flatMap((gateway) => {
+    const key = keyOf(gateway.metadata);
+    const state = states.get(key);
+    return state === undefined ? [] : [{ ...state, current: gateway, programmed: programmed.get(key) }];
+  });
+}
+
+function socketsOf({ key, current, listeners }: ServedGateway): GatewaySockets {
+  const preferred = preferredAddress(current);
   return {
     key,
     listeners: listeners
@@ -92,63 +132,4 @@ function socketsOf({ key, gateway, listeners }: GatewayState): GatewaySockets {
       .map(({ listener: { name, port } }) => ({ name, port })),
     ...(preferred === undefined ? {} : { preferredAddress: preferred }),
   };
-}
-
-function gatewayTable(state: GatewayState, outcomes: readonly RouteOutcome[]): GatewayTable {
-  return {
-    key: state.key,
-    bodyLimitBytes: state.policies.bodyLimitBytes,
-    listeners: state.listeners
-      .filter(({ refused }) => refused === undefined)
-      .map((listener) => listenerTable(state, listener, outcomes)),
-    models: modelCatalog(
-      outcomes.flatMap((outcome): ModelRoute[] => {
-        const attached = outcome.parents.some(({ gateway, accepted }) => gateway === state && accepted);
-        if (!attached) return [];
-        const models = outcome.ai === undefined ? modelsOfHTTPRoute(outcome.route) : modelsOf(outcome.ai);
-        // A plain route that names no model says nothing of models, not even for its hosts.
-        if (outcome.ai === undefined && models.length === 0) return [];
-        return [{ hostnames: outcome.route.spec.hostnames ?? [], models, route: outcome.route }];
-      }),
-    ),
-  };
-}
-
-function listenerTable(
-  state: GatewayState,
-  { listener }: ListenerState,
-  outcomes: readonly RouteOutcome[],
-): ListenerTable {
-  const entries = outcomes.flatMap((outcome): MatchEntry[] => {
-    const hosts = hostsAt(outcome, state, listener.name);
-    return hosts === undefined
-      ? []
-      : outcome.rules.flatMap(({ matches }) => matches.map((match) => ({ ...match, hosts })));
-  });
-  return {
-    name: listener.name,
-    port: listener.port,
-    protocol: 'HTTP',
-    ...(listener.hostname === undefined ? {} : { hostname: listener.hostname.toLowerCase() }),
-    readsModel: entries.some(({ rule, headers }) => rule.ai || headers.some(({ name }) => isModelHeader(name))),
-    index: buildIndex(entries),
-  };
-}
-
-/** The hosts under which an accepted route is reached through a listener, by whichever parentRef; undefined: none. */
-function hostsAt({ parents }: RouteOutcome, state: GatewayState, listener: string): readonly string[] | undefined {
-  for (const { gateway, accepted, listeners } of parents) {
-    const attached = accepted && gateway === state && listeners.find((at) => at.state.listener.name === listener);
-    if (attached) return attached.hosts;
-  }
-  return undefined;
-}
-
-function attachedCounts(state: GatewayState, outcomes: readonly RouteOutcome[]): Map<string, number> {
-  return new Map(
-    state.listeners.map(({ listener: { name } }) => [
-      name,
-      outcomes.filter((outcome) => hostsAt(outcome, state, name) !== undefined).length,
-    ]),
-  );
 }

@@ -2,8 +2,8 @@ import type { Service } from '../kinds/core/service.ts';
 import { isPodReady, type Pod } from '../kinds/core/pod.ts';
 import type { BackendEndpoint } from '../kinds/envoygateway/backend.ts';
 import type { InferencePool } from '../kinds/inference/inferencepool.ts';
-import { keyOf } from '../kinds/object.ts';
-import type { DeclaredPool } from './pools.ts';
+import { keyOf, type ObjectRef } from '../kinds/object.ts';
+import { groupOf, type DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import type { Endpoint } from './table.ts';
 
@@ -16,28 +16,17 @@ export function endpoint(address: string, port: number, pod?: string): Endpoint 
   return { key: `${host}:${port}`, address, port, ...(pod === undefined ? {} : { pod }) };
 }
 
-/** The ready endpoints of one Service port, from its EndpointSlices by port name. */
-export function serviceEndpoints(lookup: Lookup, service: Service, port: ServicePort): readonly Endpoint[] {
-  const key = `${keyOf(service.metadata)}:${port.name ?? ''}`;
-  return remembered(lookup.serviceEndpoints, key, () => sliceEndpoints(lookup, service, port));
+/** The ready endpoints of one Service port, from its EndpointSlices by port name. Many routes lead to one: it is one list. */
+export function serviceEndpoints(lookup: Lookup, { metadata }: Service, port: ServicePort): readonly Endpoint[] {
+  const name = port.name ?? '';
+  return lookup.remember(`endpoints of service ${keyOf(metadata)}:${name}`, (at) => sliceEndpoints(at, metadata, name));
 }
 
-/** Many routes lead to one backend: its endpoints are collected once for each table. */
-function remembered(
-  known: Map<string, readonly Endpoint[]>,
-  key: string,
-  collect: () => readonly Endpoint[],
-): readonly Endpoint[] {
-  let found = known.get(key);
-  if (found === undefined) known.set(key, (found = collect()));
-  return found;
-}
-
-function sliceEndpoints(lookup: Lookup, service: Service, port: ServicePort): Endpoint[] {
+function sliceEndpoints(lookup: Lookup, service: ObjectRef, port: string): Endpoint[] {
   const found = new Map<string, Endpoint>();
-  for (const slice of lookup.slices(service.metadata)) {
+  for (const slice of lookup.slices(service)) {
     if (slice.addressType === 'FQDN') continue;
-    const target = slice.ports?.find((candidate) => (candidate.name ?? '') === (port.name ?? ''))?.port;
+    const target = slice.ports?.find((candidate) => (candidate.name ?? '') === port)?.port;
     if (target === undefined) continue;
     for (const { addresses, conditions, targetRef } of slice.endpoints) {
       const [address] = addresses;
@@ -53,8 +42,11 @@ function sliceEndpoints(lookup: Lookup, service: Service, port: ServicePort): En
 const byEndpointKey = (a: Endpoint, b: Endpoint): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 
 /** Every ready pod that the pool selects, once for each target port. */
-export function poolEndpoints(lookup: Lookup, { key, pool }: DeclaredPool): readonly Endpoint[] {
-  return remembered(lookup.poolEndpoints, key, () => selectedEndpoints(lookup, pool));
+export function poolEndpoints(lookup: Lookup, declared: DeclaredPool): readonly Endpoint[] {
+  return lookup.remember(`endpoints of pool ${declared.key}`, (at) => {
+    const current = at.pool(groupOf(declared), declared.pool.metadata);
+    return current === undefined ? [] : selectedEndpoints(at, current.pool);
+  });
 }
 
 function selectedEndpoints(lookup: Lookup, { metadata, spec }: InferencePool): Endpoint[] {
@@ -79,19 +71,31 @@ function isReady(pod: Pod): boolean {
 
 const serviceDns = /^(?<name>[a-z0-9-]+)\.(?<namespace>[a-z0-9-]+)\.svc(?:\.cluster\.local)?\.?$/;
 
+/** Where the addresses of one endpoint of a Backend come from. */
+export type EndpointSource =
+  | { readonly endpoint: Endpoint }
+  | { readonly service: Service; readonly port: ServicePort }
+  | { readonly problem: string };
+
 /**
- * The addresses of one endpoint of a Backend. A Service's DNS name stands for that Service's ready endpoints: on a machine
- * without cluster DNS nothing else could resolve it, and on a cluster it spares the hop through kube-proxy.
+ * A Service's DNS name stands for that Service's ready endpoints: on a machine without cluster DNS nothing else could resolve
+ * it, and on a cluster it spares the hop through kube-proxy.
  */
-export function backendEndpoints(lookup: Lookup, declared: BackendEndpoint): readonly Endpoint[] | { problem: string } {
-  if (declared.ip !== undefined) return [endpoint(declared.ip.address, declared.ip.port)];
+export function endpointSource(lookup: Lookup, declared: BackendEndpoint): EndpointSource {
+  if (declared.ip !== undefined) return { endpoint: endpoint(declared.ip.address, declared.ip.port) };
   if (declared.fqdn === undefined) return { problem: 'unix domain socket endpoints are not supported yet' };
-  const { hostname, port } = declared.fqdn;
+  const { hostname, port: number } = declared.fqdn;
   const named = serviceDns.exec(hostname)?.groups;
-  if (named === undefined) return [endpoint(hostname, port)];
+  if (named === undefined) return { endpoint: endpoint(hostname, number) };
   const service = lookup.service({ namespace: named['namespace'], name: named['name'] ?? '' });
   if (service === undefined) return { problem: `hostname ${hostname}: there is no such Service` };
-  const servicePort = service.spec.ports?.find((candidate) => candidate.port === port);
-  if (servicePort === undefined) return { problem: `hostname ${hostname}: the Service has no port ${port}` };
-  return serviceEndpoints(lookup, service, servicePort);
+  const port = service.spec.ports?.find((candidate) => candidate.port === number);
+  return port === undefined
+    ? { problem: `hostname ${hostname}: the Service has no port ${number}` }
+    : { service, port };
+}
+
+export function endpointsOf(lookup: Lookup, source: EndpointSource): readonly Endpoint[] {
+  if ('problem' in source) return [];
+  return 'endpoint' in source ? [source.endpoint] : serviceEndpoints(lookup, source.service, source.port);
 }

@@ -43,7 +43,7 @@ export function preferredAddress({ spec, status }: Gateway): string | undefined 
 }
 
 interface GatewayFacts {
-  readonly gateway: Gateway;
+  readonly current: Gateway;
   readonly refused: Refusal | undefined;
   readonly listeners: readonly ListenerState[];
   /** Accepted routes by listener name. */
@@ -53,7 +53,7 @@ interface GatewayFacts {
 
 /** gatewayapi.md 3.5 */
 export function gatewayStatus(facts: GatewayFacts, now: Date): WantedStatus {
-  const { gateway, listeners, programmed } = facts;
+  const { current: gateway, listeners, programmed } = facts;
   const addresses = facts.refused === undefined ? (programmed?.addresses ?? []) : [];
   return wantStatus(Gateway, gateway, {
     ...gateway.status,
@@ -90,7 +90,7 @@ function acceptedGateway({ refused, listeners, programmed }: GatewayFacts): Find
     : no('Accepted', 'ListenersNotValid', message);
 }
 
-function programmedGateway({ gateway, refused, listeners, programmed }: GatewayFacts): Finding {
+function programmedGateway({ current: gateway, refused, listeners, programmed }: GatewayFacts): Finding {
   if (refused !== undefined) return no('Programmed', 'Invalid', refused.message);
   if (programmed === undefined) return no('Programmed', 'Pending', 'waiting for its sockets');
   const wanted = gateway.spec.addresses?.[0]?.value;

@@ -20,7 +20,17 @@ interface Target {
 type Policy = ClientTrafficPolicy | BackendTrafficPolicy;
 
 /** The reference by which a policy targets an object of its own namespace. */
-export function targetOf(policy: Policy, kind: string, object: KubeObject): Target | undefined {
+export function targetOf(
+  policy: Policy,
+  kind: string,
+  object: {
+    readonly metadata: {
+      readonly name: string;
+      readonly namespace?: string;
+      readonly labels?: Readonly<Record<string, string>> | undefined;
+    };
+  },
+): Target | undefined {
   if (policy.metadata.namespace !== object.metadata.namespace) return undefined;
   const group = 'gateway.networking.k8s.io';
   const { name } = object.metadata;

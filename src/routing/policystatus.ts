@@ -50,7 +50,7 @@ export function policyStatuses(
 }
 
 function reaches(policy: BackendTrafficPolicy, gateway: GatewayState, outcomes: readonly RouteOutcome[]): boolean {
-  if (targetOf(policy, 'Gateway', gateway.gateway) !== undefined) return true;
+  if (targetOf(policy, 'Gateway', { metadata: gateway }) !== undefined) return true;
   return outcomes.some(
     ({ route, parents }) =>
       parents.some((parent) => parent.gateway === gateway) && targetOf(policy, 'HTTPRoute', route) !== undefined,
@@ -71,7 +71,7 @@ function ancestorsOf(
     existing,
     isOurs,
     reach.map(({ gateway, refused }) => {
-      const { name, namespace = '' } = gateway.gateway.metadata;
+      const { name, namespace } = gateway;
       const finding =
         refused === undefined
           ? yes('Accepted', 'Accepted', 'Policy has been accepted.')

@@ -1,10 +1,9 @@
 /** Who picks for an InferencePool: from its endpointPickerRef over the Service to the pods behind it (epp.md 1.1, 2; aigateway.md 2.7). */
 import type { Pod } from '../kinds/core/pod.ts';
 import type { InferencePool } from '../kinds/inference/inferencepool.ts';
-import { keyOf } from '../kinds/object.ts';
 import { serviceEndpoints } from './endpoints.ts';
 import { podConfig } from './podconfig.ts';
-import type { DeclaredPool } from './pools.ts';
+import { groupOf, type DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import { no, yes, type Finding } from './statuses.ts';
 import type { PoolPicker } from './table.ts';
@@ -12,11 +11,12 @@ import type { PoolPicker } from './table.ts';
 const defaultPort = 9002;
 const bodyModeAnnotation = 'aigateway.envoyproxy.io/processing-body-mode';
 
-/** The picker of a pool, found once for each table. */
-export function poolPicker(lookup: Lookup, { key, pool }: DeclaredPool): PoolPicker {
-  let found = lookup.poolPickers.get(key);
-  if (found === undefined) lookup.poolPickers.set(key, (found = findPicker(lookup, pool)));
-  return found;
+/** The picker of a pool. */
+export function poolPicker(lookup: Lookup, declared: DeclaredPool): PoolPicker {
+  return lookup.remember(`picker of pool ${declared.key}`, (at) => {
+    const current = at.pool(groupOf(declared), declared.pool.metadata);
+    return findPicker(at, (current ?? declared).pool);
+  });
 }
 
 const none = (cause: Extract<PoolPicker, { type: 'none' }>['cause'], reason: string): PoolPicker => ({
@@ -66,10 +66,7 @@ function ownPicker(lookup: Lookup, pods: readonly Pod[]): PoolPicker | undefined
     .sort((a, b) => compareText(ageOf(b.pod), ageOf(a.pod)));
   if (newest === undefined) return undefined;
   const { namespace = '', name } = newest.pod.metadata;
-  const config = podConfig(newest.pod, newest.container, (map) => {
-    lookup.configMapsUsed.add(keyOf({ namespace, name: map }));
-    return lookup.configMap({ namespace, name: map });
-  });
+  const config = podConfig(newest.pod, newest.container, (map) => lookup.configMap({ namespace, name: map }));
   if (config.type === 'unknown') return undefined;
   if (config.type === 'missing') return none('Configuration', `Pod ${name}: ${config.message}`);
   const wrong = config.text === '' ? undefined : pickers.problem(config.text);

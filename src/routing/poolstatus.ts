@@ -25,7 +25,7 @@ export function poolParents(outcomes: readonly RouteOutcome[]): Map<string, Pool
       const found = byPool.get(pool) ?? new Map<string, PoolParent>();
       byPool.set(pool, found);
       for (const { gateway, accepted } of parents) {
-        const { name, namespace = '' } = gateway.gateway.metadata;
+        const { name, namespace } = gateway;
         const already = found.get(gateway.key)?.accepted === true;
         found.set(gateway.key, {
           namespace,

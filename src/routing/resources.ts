@@ -14,11 +14,11 @@ import type { Gateway } from '../kinds/gateway/gateway.ts';
 import type { GatewayClass } from '../kinds/gateway/gatewayclass.ts';
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import type { ReferenceGrant } from '../kinds/gateway/referencegrant.ts';
-import type { InferencePool } from '../kinds/inference/inferencepool.ts';
+import { InferencePool } from '../kinds/inference/inferencepool.ts';
 import type { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
+import { CompileMemory, type Family, type Question } from './memory.ts';
 import { declaredPools, poolKey, type DeclaredPool } from './pools.ts';
-import type { Endpoint, PoolPicker } from './table.ts';
 
 /** All objects that routing depends on, as the caches hold them. */
 export interface RouteResources {
@@ -80,8 +80,10 @@ const noKnowledge: PickerKnowledge = { isOwn: () => false, problem: () => undefi
 
 /** The resources by the names that others refer to them. */
 export interface Lookup {
+  /** For what concerns all objects of a kind; nothing that is remembered may read it. */
   readonly resources: RouteResources;
-  readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
+  httpRoute(ref: ObjectRef): HTTPRoute | undefined;
   service(ref: ObjectRef): Service | undefined;
   /** The EndpointSlices of a Service. */
   slices(ref: ObjectRef): readonly EndpointSlice[];
@@ -92,93 +94,122 @@ export interface Lookup {
   /** The pool of this API group. */
   pool(group: string, ref: ObjectRef): DeclaredPool | undefined;
   readonly pools: readonly DeclaredPool[];
+  poolByKey(key: string): DeclaredPool | undefined;
   backend(ref: ObjectRef): Backend | undefined;
   filter(ref: ObjectRef): HTTPRouteFilter | undefined;
   aiRoute(ref: ObjectRef): AIGatewayRoute | undefined;
   aiBackend(ref: ObjectRef): AIServiceBackend | undefined;
-  /** Endpoints of the pools that routes name, filled as they are resolved: every route of a pool shares one list. */
-  readonly poolEndpoints: Map<string, readonly Endpoint[]>;
-  /** Likewise of Services, by `namespace/name:port name`. */
-  readonly serviceEndpoints: Map<string, readonly Endpoint[]>;
-  /** Likewise who picks for them. */
-  readonly poolPickers: Map<string, PoolPicker>;
+  grants(): readonly ReferenceGrant[];
+  securityPolicies(): readonly BackendSecurityPolicy[];
   readonly pickers: PickerKnowledge;
-  /** `namespace/name` of the ConfigMaps that were looked for. */
-  readonly configMapsUsed: Set<string>;
+  /** What `find` finds, and found before if nothing that it looked up has changed. */
+  remember<T>(name: string, find: (lookup: Lookup) => T): T;
 }
 
-export function lookupOf(resources: RouteResources, pickers: PickerKnowledge = noKnowledge): Lookup {
-  const services = byKey(resources.services);
+export function lookupOf(
+  resources: RouteResources,
+  pickers: PickerKnowledge = noKnowledge,
+  memory: CompileMemory = new CompileMemory(),
+): Lookup {
+  memory.begin(resources);
   const pools = declaredPools(resources.inferencePools, resources.xInferencePools);
-  const poolsByKey = new Map(pools.map((pool) => [pool.key, pool]));
-  const backends = byKey(resources.backends);
-  const filters = byKey(resources.httpRouteFilters);
-  const aiRoutes = byKey(resources.aiGatewayRoutes);
-  const aiBackends = byKey(resources.aiServiceBackends);
-  const slices = groupBy(resources.endpointSlices, (slice) => {
-    const service = slice.metadata.labels?.['kubernetes.io/service-name'];
-    return service === undefined ? undefined : `${slice.metadata.namespace ?? ''}/${service}`;
-  });
-  return {
+  const lookup: Lookup = {
     resources,
-    namespaceLabels: new Map(
-      resources.namespaces.map(({ metadata }) => [
-        metadata.name,
-        { 'kubernetes.io/metadata.name': metadata.name, ...metadata.labels },
-      ]),
-    ),
-    service: (ref) => services.get(keyOf(ref)),
-    slices: (ref) => slices.get(keyOf(ref)) ?? [],
-    podsWith: podIndex(resources.pods),
-    pod: lazyIndex(resources.pods),
-    configMap: lazyIndex(resources.configMaps),
-    pool: (group, ref) => poolsByKey.get(poolKey(group, ref)),
+    namespaceLabels: (name) => labelsOf(byKey(resources.namespaces).get(name)),
+    httpRoute: (ref) => byKey(resources.httpRoutes).get(keyOf(ref)),
+    service: (ref) => byKey(resources.services).get(keyOf(ref)),
+    slices: (ref) => memory.slices.of(keyOf(ref)),
+    podsWith: (namespace, labels) => memory.pods.with(namespace, labels),
+    pod: (ref) => memory.pods.get(keyOf(ref)),
+    configMap: (ref) => byKey(resources.configMaps).get(keyOf(ref)),
+    pool: (group, ref) => poolsByKey(pools).get(poolKey(group, ref)),
     pools,
-    backend: (ref) => backends.get(keyOf(ref)),
-    filter: (ref) => filters.get(keyOf(ref)),
-    aiRoute: (ref) => aiRoutes.get(keyOf(ref)),
-    aiBackend: (ref) => aiBackends.get(keyOf(ref)),
-    poolEndpoints: new Map(),
-    serviceEndpoints: new Map(),
-    poolPickers: new Map(),
+    poolByKey: (key) => poolsByKey(pools).get(key),
+    backend: (ref) => byKey(resources.backends).get(keyOf(ref)),
+    filter: (ref) => byKey(resources.httpRouteFilters).get(keyOf(ref)),
+    aiRoute: (ref) => byKey(resources.aiGatewayRoutes).get(keyOf(ref)),
+    aiBackend: (ref) => byKey(resources.aiServiceBackends).get(keyOf(ref)),
+    grants: () => resources.referenceGrants,
+    securityPolicies: () => resources.backendSecurityPolicies,
     pickers,
-    configMapsUsed: new Set(),
+    remember: (name, find) => memory.recall(name, lookup, (record) => find(recording(lookup, memory, record))).value,
+  };
+  return lookup;
+}
+
+/** The same lookup, keeping a record of what it was asked. */
+function recording(lookup: Lookup, memory: CompileMemory, record: Question[]): Lookup {
+  const asked = <T>(family: Family, key: string, ask: (at: Lookup) => T): T => {
+    const answer = ask(lookup);
+    record.push({ family, key, ask, answer });
+    return answer;
+  };
+  const named =
+    <T>(family: Family, ask: (at: Lookup, ref: ObjectRef) => T) =>
+    (ref: ObjectRef): T =>
+      asked(family, keyOf(ref), (at) => ask(at, ref));
+  return {
+    ...lookup,
+    namespaceLabels: (name) => asked('namespaces', name, (at) => at.namespaceLabels(name)),
+    httpRoute: named('httpRoutes', (at, ref) => at.httpRoute(ref)),
+    service: named('services', (at, ref) => at.service(ref)),
+    slices: named('endpointSlices', (at, ref) => at.slices(ref)),
+    podsWith: (namespace, labels) => asked('pods', namespace, (at) => at.podsWith(namespace, labels)),
+    pod: named('pods', (at, ref) => at.pod(ref)),
+    configMap: named('configMaps', (at, ref) => at.configMap(ref)),
+    pool: (group, ref) =>
+      asked(isV1PoolGroup(group) ? 'inferencePools' : 'xInferencePools', keyOf(ref), (at) => at.pool(group, ref)),
+    backend: named('backends', (at, ref) => at.backend(ref)),
+    filter: named('httpRouteFilters', (at, ref) => at.filter(ref)),
+    aiRoute: named('aiGatewayRoutes', (at, ref) => at.aiRoute(ref)),
+    aiBackend: named('aiServiceBackends', (at, ref) => at.aiBackend(ref)),
+    grants: () => asked('referenceGrants', '', (at) => at.grants()),
+    securityPolicies: () => asked('backendSecurityPolicies', '', (at) => at.securityPolicies()),
+    remember: (name, find) => {
+      const { value, questions } = memory.recall(name, lookup, (own) => find(recording(lookup, memory, own)));
+      for (const question of questions) record.push(question);
+      return value;
+    },
   };
 }
 
-/** Finds by name among objects of which most tables need none: filed when first asked. */
-function lazyIndex<T extends KubeObject>(objects: readonly T[]): (ref: ObjectRef) => T | undefined {
-  let index: Map<string, T> | undefined;
-  return (ref) => (index ??= byKey(objects)).get(keyOf(ref));
-}
+const isV1PoolGroup = (group: string): boolean => group === InferencePool.group;
 
-/** Finds Pods by labels, looking only at those that share the rarest of them. */
-function podIndex(pods: readonly Pod[]): Lookup['podsWith'] {
-  const byLabel = new Map<string, Pod[]>();
-  for (const pod of pods) {
-    for (const [name, value] of Object.entries(pod.metadata.labels ?? {})) {
-      append(byLabel, `${pod.metadata.namespace ?? ''} ${name}=${value}`, pod);
-    }
-  }
-  return (namespace, labels) => {
-    const wanted = Object.entries(labels);
-    // An empty selector selects every Pod of the namespace.
-    if (wanted.length === 0) return pods.filter(({ metadata }) => metadata.namespace === namespace);
-    const [rarest = []] = wanted
-      .map(([name, value]) => byLabel.get(`${namespace} ${name}=${value}`) ?? [])
-      .sort((a, b) => a.length - b.length);
-    return rarest.filter(({ metadata }) => wanted.every(([name, value]) => metadata.labels?.[name] === value));
+const labelsOf = onceEach((namespace: Namespace | undefined) =>
+  namespace === undefined
+    ? undefined
+    : { 'kubernetes.io/metadata.name': namespace.metadata.name, ...namespace.metadata.labels },
+);
+
+/** The result of a function of an object, made when it is first asked for. */
+export function onceEach<K extends object, V>(make: (of: K) => V): (of: K) => V;
+export function onceEach<K extends object, V>(make: (of: K | undefined) => V): (of: K | undefined) => V;
+export function onceEach<K extends object, V>(make: (of: K) => V): (of: K) => V {
+  const made = new WeakMap<K, { readonly value: V }>();
+  return (of) => {
+    if (of === undefined) return make(of);
+    let found = made.get(of);
+    if (found === undefined) made.set(of, (found = { value: make(of) }));
+    return found.value;
   };
 }
+
+const indexOf = onceEach(
+  (objects: readonly KubeObject[]) => new Map(objects.map((object) => [keyOf(object.metadata), object])),
+);
+
+/** By `namespace/name`; made once for each list. */
+function byKey<T extends KubeObject>(objects: readonly T[]): ReadonlyMap<string, T> {
+  // The index of a list holds the objects of that list.
+  return indexOf(objects) as ReadonlyMap<string, KubeObject> as ReadonlyMap<string, T>;
+}
+
+const poolsByKey = onceEach((pools: readonly DeclaredPool[]) => new Map(pools.map((pool) => [pool.key, pool])));
 
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const found = map.get(key);
   if (found === undefined) map.set(key, [value]);
   else found.push(value);
-}
-
-function byKey<T extends KubeObject>(objects: readonly T[]): Map<string, T> {
-  return new Map(objects.map((object) => [keyOf(object.metadata), object]));
 }
 
 export function groupBy<T>(items: readonly T[], keyOfItem: (item: T) => string | undefined): Map<string, T[]> {
@@ -192,6 +223,7 @@ export function groupBy<T>(items: readonly T[], keyOfItem: (item: T) => string |
 
 /** Older first, then by name: which of two objects that claim the same thing gets it. */
 export function byAge(a: KubeObject, b: KubeObject): number {
-  const age = (object: KubeObject): string => `${object.metadata.creationTimestamp ?? ''} ${keyOf(object.metadata)}`;
-  return age(a) < age(b) ? -1 : 1;
+  return ageOf(a) < ageOf(b) ? -1 : 1;
 }
+
+const ageOf = onceEach(({ metadata }: KubeObject) => `${metadata.creationTimestamp ?? ''} ${keyOf(metadata)}`);

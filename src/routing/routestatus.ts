@@ -1,5 +1,6 @@
 import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
+import { keyOf } from '../kinds/object.ts';
 import { compileAIRoute } from './airules.ts';
 import { generatorOf } from './airoute.ts';
 import { attach, type AttachedListener, type ParentRef } from './attachment.ts';
@@ -40,13 +41,11 @@ export function outcomesOf(
     const gateway = gatewayOf(gateways, route, parentRef);
     return gateway === undefined ? [] : [{ parentRef, gateway }];
   });
-  const generator = generatorOf(route);
-  const ai =
-    generator === undefined ? undefined : lookup.aiRoute({ namespace: route.metadata.namespace, name: generator });
-  const compiled = candidates.length === 0 ? nothing : compileRules(lookup, route, generator, ai);
+  const ai = generatedBy(lookup, route);
+  const compiled = candidates.length === 0 ? nothing : rulesOf(lookup, route);
   const unsupported = unsupportedText(compiled.problems);
   const parents = candidates.map(({ parentRef, gateway }): ParentOutcome => {
-    const attached = attach(lookup, gateway.gateway.metadata.namespace ?? '', gateway.listeners, route, parentRef);
+    const attached = attach(lookup, gateway.namespace, gateway.listeners, route, parentRef);
     if ('refused' in attached) return { parentRef, gateway, accepted: false, refused: attached.refused, listeners: [] };
     if (unsupported !== undefined) {
       const refused = { reason: 'UnsupportedValue', message: unsupported };
@@ -57,15 +56,19 @@ export function outcomesOf(
   return { route, ai, parents, ...compiled };
 }
 
-function compileRules(
-  lookup: Lookup,
-  route: HTTPRoute,
-  generator: string | undefined,
-  ai: AIGatewayRoute | undefined,
-): CompiledRoute {
-  if (generator === undefined) return compileHTTPRoute(lookup, route);
-  // Without its AIGatewayRoute nothing says how to talk to the backends: it is being deleted.
-  return ai === undefined ? nothing : compileAIRoute(lookup, route, ai);
+function rulesOf(lookup: Lookup, route: HTTPRoute): CompiledRoute {
+  return lookup.remember(`rules of route ${keyOf(route.metadata)}`, (at) => {
+    const current = at.httpRoute(route.metadata) ?? route;
+    if (generatorOf(current) === undefined) return compileHTTPRoute(at, current);
+    const ai = generatedBy(at, current);
+    // Without its AIGatewayRoute nothing says how to talk to the backends: it is being deleted.
+    return ai === undefined ? nothing : compileAIRoute(at, current, ai);
+  });
+}
+
+function generatedBy(lookup: Lookup, route: HTTPRoute): AIGatewayRoute | undefined {
+  const generator = generatorOf(route);
+  return generator === undefined ? undefined : lookup.aiRoute({ namespace: route.metadata.namespace, name: generator });
 }
 
 function gatewayOf(

@@ -9,7 +9,13 @@ export interface RouteTable {
   readonly generation: number;
   /** By `namespace/name` of the Gateway. */
   readonly gateways: ReadonlyMap<string, GatewayTable>;
+  /** Where the backends of rules lead, by key: what changes when a Pod becomes ready, while the rules stay as they are. */
+  readonly endpointSets: ReadonlyMap<string, EndpointSet>;
+  readonly pools: ReadonlyMap<string, Pool>;
 }
+
+/** Before anything is compiled. */
+export const noRoutes: RouteTable = { generation: 0, gateways: new Map(), endpointSets: new Map(), pools: new Map() };
 
 export interface GatewayTable {
   /** `namespace/name` */
@@ -124,10 +130,24 @@ export interface WeightedBackend {
   readonly llm?: LlmBackend;
 }
 
-export type BackendTarget = EndpointsTarget | PoolTarget | InvalidTarget;
+/** A set of endpoints or a pool of the table, or why there is none. */
+export type BackendTarget = { readonly type: 'endpoints' | 'pool'; readonly key: string } | InvalidTarget;
+
+/** What a backend leads to at the moment. */
+export type ResolvedTarget = EndpointSet | Pool | InvalidTarget;
+
+/** The target of a backend as this table has it. */
+export function resolveTarget(
+  table: Pick<RouteTable, 'endpointSets' | 'pools'>,
+  target: BackendTarget,
+): ResolvedTarget {
+  if (target.type === 'invalid') return target;
+  const found = target.type === 'pool' ? table.pools.get(target.key) : table.endpointSets.get(target.key);
+  return found ?? { type: 'invalid', reason: 'BackendNotFound', message: `${target.key} is not in the route table` };
+}
 
 /** Fixed addresses: a Service's ready endpoints, or those a Backend declares. Empty endpoints: 503. */
-export interface EndpointsTarget {
+export interface EndpointSet {
   readonly type: 'endpoints';
   /** Names the target across tables, e.g. `service/default/foo:80` or `backend/default/foo`. */
   readonly key: string;
@@ -138,7 +158,7 @@ export interface EndpointsTarget {
 }
 
 /** An InferencePool: a picker chooses the endpoint for each request. Empty endpoints: 503. */
-export interface PoolTarget {
+export interface Pool {
   readonly type: 'pool';
   /** `namespace/name` of the InferencePool; of one of before v1 followed by its group. */
   readonly key: string;

@@ -12,6 +12,9 @@ import type {
   RouteRule,
   RouteTable,
   WeightedBackend,
+  EndpointSet,
+  Pool,
+  ResolvedTarget,
 } from '../../src/routing/table.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
@@ -47,7 +50,7 @@ export async function readAll(message: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-export const target = (endpoints: readonly Endpoint[], more: { host?: string } = {}): BackendTarget => ({
+export const target = (endpoints: readonly Endpoint[], more: { host?: string } = {}): EndpointSet => ({
   type: 'endpoints',
   key: 'service/default/up:80',
   protocol: 'http',
@@ -56,10 +59,25 @@ export const target = (endpoints: readonly Endpoint[], more: { host?: string } =
 });
 
 let backendCount = 0;
+/** What the backends of tests lead to: `table` puts it where backends find it. */
+const leadsTo = new WeakMap<WeightedBackend, ResolvedTarget>();
 
-export function backend(to: BackendTarget, more: Partial<WeightedBackend> = {}): WeightedBackend {
+export function backend(to: ResolvedTarget, more: Partial<WeightedBackend> = {}): WeightedBackend {
   backendCount += 1;
-  return { id: `default/b${backendCount}`, weight: 1, filters: [], target: to, ...more };
+  const place: BackendTarget = to.type === 'invalid' ? to : { type: to.type, key: to.key };
+  const made = { id: `default/b${backendCount}`, weight: 1, filters: [], target: place, ...more };
+  leadsTo.set(made, to);
+  return made;
+}
+
+/** Backends of one table may lead to different endpoints under the same name: each but the first gets a key of its own. */
+function placed(member: WeightedBackend, targets: Map<string, EndpointSet | Pool>): WeightedBackend {
+  const to = leadsTo.get(member);
+  if (to === undefined || to.type === 'invalid') return member;
+  let { key } = to;
+  while (targets.has(key) && targets.get(key) !== to) key = key.replace(/(?=:\d+$|$)/, '2');
+  targets.set(key, to);
+  return { ...member, target: { type: to.type, key } };
 }
 
 export type TestRule = Partial<Omit<RouteRule, 'tiers'>> & {
@@ -77,6 +95,7 @@ export function table(
   gateway: Partial<GatewayTable> = {},
   listener: Partial<ListenerTable> = {},
 ): RouteTable {
+  const targets = new Map<string, EndpointSet | Pool>();
   const entries = rules.map((rule, ruleIndex): MatchEntry => {
     const { match, model, backends, tiers, ...more } = rule;
     const groups = tiers ?? (backends === undefined ? [] : [backends]);
@@ -99,7 +118,7 @@ export function table(
         tiers: groups.map((members, priority) => ({
           priority,
           totalWeight: members.reduce((sum, member) => sum + member.weight, 0),
-          backends: members,
+          backends: members.map((member) => placed(member, targets)),
         })),
       },
     };
@@ -120,6 +139,8 @@ export function table(
   return {
     generation,
     gateways: new Map([[key, { key, bodyLimitBytes: 1024 * 1024, listeners, models, ...gateway }]]),
+    endpointSets: new Map([...targets].filter((at): at is [string, EndpointSet] => at[1].type === 'endpoints')),
+    pools: new Map([...targets].filter((at): at is [string, Pool] => at[1].type === 'pool')),
   };
 }
 

@@ -6,7 +6,7 @@ import { processPath, type ProcessingRequest, type ProcessingResponse } from '..
 import { filterMetadata, readProcessingRequest } from '../../src/envoy/extprocread.ts';
 import { writeProcessingResponse } from '../../src/envoy/extprocwrite.ts';
 import { startGrpcServer, type GrpcServer } from '../../src/wire/grpcserver.ts';
-import type { PoolTarget } from '../../src/routing/table.ts';
+import type { Pool } from '../../src/routing/table.ts';
 import { startEpp, type Epp } from '../../src/extproc/epp.ts';
 import {
   backend,
@@ -89,11 +89,7 @@ interface Echoed {
   body: string;
 }
 
-function pool(
-  upstreams: readonly Upstream[],
-  picker: PoolTarget['picker'],
-  more: Partial<PoolTarget> = {},
-): PoolTarget {
+function pool(upstreams: readonly Upstream[], picker: Pool['picker'], more: Partial<Pool> = {}): Pool {
   const endpoints = upstreams.map(({ endpoint }) => endpoint);
   return {
     type: 'pool',
@@ -110,7 +106,7 @@ const foreign = (
   ports: readonly number[],
   bodyMode: 'duplex' | 'buffered' = 'duplex',
   tls = false,
-): PoolTarget['picker'] => ({ type: 'extProc', tls, bodyMode, endpoints: ports.map((port) => endpointAt(port)) });
+): Pool['picker'] => ({ type: 'extProc', tls, bodyMode, endpoints: ports.map((port) => endpointAt(port)) });
 
 const asked = { model: 'm', messages: [{ role: 'user', content: 'x'.repeat(100_000) }] };
 

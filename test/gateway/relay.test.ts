@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BackendTarget } from '../../src/routing/table.ts';
 import { backend, endpointAt, readAll, startFixture, table, target, until, type Fixture } from './fixture.ts';
 
 let fixture: Fixture;
@@ -179,7 +178,7 @@ describe('other upstream protocols', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const h2c = { ...target([endpointAt(port)]), protocol: 'h2c' } as BackendTarget;
+    const h2c = { ...target([endpointAt(port)]), protocol: 'h2c' } as const;
     fixture.plane.apply(table([{ model: 'm', backends: [backend(h2c)] }]));
     const answer = await fixture.chat({ model: 'm' }, { host: 'h.example' });
     expect(await answer.body.text()).toBe('2.0 h.example /v1/chat/completions');

@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { compile, type Compiled, type GatewaySockets } from '../../src/routing/compile.ts';
 import type { ProgrammedGateway } from '../../src/routing/gatewaystatus.ts';
-import type { HostIndex, RankedMatch, RouteRule } from '../../src/routing/table.ts';
+import {
+  resolveTarget,
+  type HostIndex,
+  type RankedMatch,
+  type RouteRule,
+  type ResolvedTarget,
+  type RouteTable,
+} from '../../src/routing/table.ts';
 import { resourcesOf } from './resourcefile.ts';
 
 // testdata/NAME.in.yaml compiles to testdata/NAME.out.yaml. UPDATE_GOLDEN=1 rewrites what comes out; read the difference.
@@ -44,10 +51,12 @@ function programmedOf(sockets: readonly GatewaySockets[]): Map<string, Programme
   );
 }
 
-function summary({ table, sockets, statuses, pools }: Compiled) {
+function summary({ table, sockets, statuses }: Compiled) {
   return {
     sockets,
-    pools: Object.fromEntries([...pools].map(([key, endpoints]) => [key, endpoints.map((endpoint) => endpoint.key)])),
+    pools: Object.fromEntries(
+      [...table.pools].map(([key, { endpoints }]) => [key, endpoints.map((endpoint) => endpoint.key)]),
+    ),
     gateways: [...table.gateways.values()].map(({ key, bodyLimitBytes, models, listeners }) => ({
       key,
       bodyLimitBytes,
@@ -66,7 +75,7 @@ function summary({ table, sockets, statuses, pools }: Compiled) {
         return {
           ...listener,
           matches: Object.fromEntries(hosts.map(([host, { ordered }]) => [host, ordered.map(describeMatch)])),
-          rules: [...rules].sort((a, b) => (a.id < b.id ? -1 : 1)).map(describeRule),
+          rules: [...rules].sort((a, b) => (a.id < b.id ? -1 : 1)).map((rule) => describeRule(table, rule)),
         };
       }),
     })),
@@ -92,18 +101,20 @@ function describeMatch({ path, method, headers, query, rule }: RankedMatch) {
   };
 }
 
-function describeRule({ tiers, ...rule }: RouteRule) {
+function describeRule(table: RouteTable, { tiers, ...rule }: RouteRule) {
   return {
     ...rule,
     tiers: tiers.map((tier) => ({
       ...tier,
       backends: tier.backends.map(({ target, ...backend }) => ({
         ...backend,
-        target:
-          target.type === 'invalid'
-            ? target
-            : { ...target, endpoints: target.endpoints.map(({ key, pod }) => (pod ? `${key} ${pod}` : key)) },
+        target: describeTarget(resolveTarget(table, target)),
       })),
     })),
   };
+}
+
+function describeTarget(target: ResolvedTarget) {
+  if (target.type === 'invalid') return target;
+  return { ...target, endpoints: target.endpoints.map(({ key, pod }) => (pod ? `${key} ${pod}` : key)) };
 }

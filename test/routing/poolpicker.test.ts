@@ -96,7 +96,7 @@ function pickerOf(...documents: string[]): PoolPicker | undefined {
   const compiled = compiledFrom(...documents);
   const index = compiled.table.gateways.get('default/gw')?.listeners[0]?.index;
   const target = index?.anyHost?.ordered[0]?.rule.tiers[0]?.backends[0]?.target;
-  return target?.type === 'pool' ? target.picker : undefined;
+  return target?.type === 'pool' ? compiled.table.pools.get(target.key)?.picker : undefined;
 }
 
 /** The configuration of a pool whose only picker is this pod of ours, or why there is none. */

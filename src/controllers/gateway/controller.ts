@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { keyOf } from '../../kinds/object.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { InformerCache } from '../../kube/informer.ts';
-import { compile, type Compiled, type GatewaySockets } from '../../routing/compile.ts';
+import { compile, newRoutingMemory, type Compiled, type GatewaySockets } from '../../routing/compile.ts';
 import type { ProgrammedGateway } from '../../routing/gatewaystatus.ts';
 import type { PickerKnowledge } from '../../routing/resources.ts';
 import type { WantedStatus } from '../../routing/statuses.ts';
-import type { Endpoint, PoolPicker, RouteTable } from '../../routing/table.ts';
+import type { RouteTable } from '../../routing/table.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { createLoop } from './loop.ts';
 import { observeRouting } from './observe.ts';
@@ -18,12 +18,8 @@ export interface GatewayControllerOptions {
   readonly log: Log;
   /** Gateways of the classes of these controllers are served. */
   readonly claimedControllers: readonly string[];
-  /** Takes a new table, and the endpoints and pickers of the InferencePools in it by `namespace/name`. */
-  publish(
-    table: RouteTable,
-    pools: ReadonlyMap<string, readonly Endpoint[]>,
-    pickers: ReadonlyMap<string, PoolPicker>,
-  ): void;
+  /** Takes a new table. */
+  publish(table: RouteTable): void;
   /** Which endpoint pickers are ours; absent: none. */
   readonly pickers?: PickerKnowledge;
   /** Opens exactly these sockets and says what each listener got, by Gateway. */
@@ -58,11 +54,12 @@ export async function startGatewayController(options: GatewayControllerOptions):
   let routingChanged = true;
   let wanted: readonly WantedStatus[] = [];
   let configMaps: ReadonlySet<string> = new Set();
+  const memory = newRoutingMemory();
 
   const compileNow = (): Compiled => {
     const { pickers } = options;
     const base = { claimedControllers, programmed, now: new Date(), generation };
-    const compiled = compile(observed.resources(), pickers === undefined ? base : { ...base, pickers });
+    const compiled = compile(observed.resources(), pickers === undefined ? base : { ...base, pickers }, memory);
     ({ configMaps } = compiled);
     return compiled;
   };
@@ -78,7 +75,7 @@ export async function startGatewayController(options: GatewayControllerOptions):
     run: async () => {
       if (routingChanged) generation += 1;
       let compiled = compileNow();
-      if (routingChanged) options.publish(compiled.table, compiled.pools, compiled.pickers);
+      if (routingChanged) options.publish(compiled.table);
       routingChanged = false;
       if (!isDeepStrictEqual(compiled.sockets, sockets)) {
         const next = compiled.sockets;

@@ -9,13 +9,17 @@ export interface Loop {
 
 export interface LoopOptions {
   run(): Promise<void>;
-  /** Milliseconds between a trigger and its run, in which more triggers are collected. */
+  /**
+   * Milliseconds between a trigger and its run, in which more triggers are collected; longer after runs that took long, so that
+   * changes that keep coming do not keep a whole core busy.
+   */
   readonly debounceMs: number;
   /** A run threw; it is repeated after `retryMs`. */
   onError(error: unknown, retryMs: number): void;
 }
 
 const retry = { firstMs: 100, longestMs: 10_000 };
+const longestDebounceMs = 200;
 
 export function createLoop(options: LoopOptions): Loop {
   let timer: NodeJS.Timeout | undefined;
@@ -23,6 +27,7 @@ export function createLoop(options: LoopOptions): Loop {
   let again = false;
   let stopped = false;
   let failures = 0;
+  let debounce = options.debounceMs;
 
   const schedule = (delay: number): void => {
     if (stopped) return;
@@ -38,8 +43,10 @@ export function createLoop(options: LoopOptions): Loop {
 
   const runOnce = async (): Promise<void> => {
     let delay = options.debounceMs;
+    const started = performance.now();
     try {
       await options.run();
+      delay = debounce = Math.max(options.debounceMs, Math.min(2 * (performance.now() - started), longestDebounceMs));
       failures = 0;
     } catch (error) {
       delay = Math.min(retry.firstMs * 2 ** failures, retry.longestMs);
@@ -53,7 +60,7 @@ export function createLoop(options: LoopOptions): Loop {
 
   return {
     trigger: () => {
-      schedule(options.debounceMs);
+      schedule(debounce);
     },
     idle: () => timer === undefined && running === undefined,
     stop: async () => {

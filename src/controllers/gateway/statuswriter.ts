@@ -19,6 +19,15 @@ export function createStatusWriter(client: KubeClient, log: Log): StatusWriter {
   /** The version each object had when its status was last written: until a newer one is seen, the cache is behind. */
   const writtenFrom = new Map<string, string | undefined>();
 
+  /** Wanted statuses that say what their object says: of thousands most are the same objects as the last time. */
+  const written = new WeakSet<WantedStatus>();
+  const isWritten = (wanted: WantedStatus): boolean => {
+    if (written.has(wanted)) return true;
+    if (!isDeepStrictEqual(wanted.status, statusOf(wanted.object))) return false;
+    written.add(wanted);
+    return true;
+  };
+
   const writeOne = async ({ kind, object, status }: WantedStatus): Promise<boolean> => {
     const key = `${kind.kind}/${keyOf(object.metadata)}/${object.metadata.uid ?? ''}`;
     const { resourceVersion } = object.metadata;
@@ -41,7 +50,7 @@ export function createStatusWriter(client: KubeClient, log: Log): StatusWriter {
 
   return {
     write: async (statuses) => {
-      const pending = statuses.filter(({ object, status }) => !isDeepStrictEqual(status, statusOf(object)));
+      const pending = statuses.filter((wanted) => !isWritten(wanted));
       const results: boolean[] = [];
       const worker = async (): Promise<void> => {
         for (let next = pending.shift(); next !== undefined; next = pending.shift()) results.push(await writeOne(next));

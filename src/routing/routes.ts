@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from 'node:util';
+import { keyOf } from '../kinds/object.ts';
+import type { GatewayState } from './gatewaystate.ts';
+import type { CompileMemory, Family } from './memory.ts';
+import { poolParents, type PoolParent } from './poolstatus.ts';
+import type { Lookup } from './resources.ts';
+import { outcomesOf, type RouteOutcome } from './routestatus.ts';
+
+/** What all HTTPRoutes come to at our Gateways. */
+export interface Routes {
+  readonly outcomes: readonly RouteOutcome[];
+  readonly gateways: ReadonlyMap<string, GatewayState>;
+  readonly poolParents: ReadonlyMap<string, readonly PoolParent[]>;
+  /** Another object when anything that a request is routed by has changed. */
+  readonly routing: object;
+  /** Accepted routes of a Gateway by listener name. */
+  attached(gateway: string): ReadonlyMap<string, number>;
+}
+
+/** The kinds that the rules and the attachment of a route depend on; what endpoints there are is asked for apart. */
+const families: readonly Family[] = [
+  'httpRoutes',
+  'referenceGrants',
+  'namespaces',
+  'services',
+  'inferencePools',
+  'xInferencePools',
+  'backends',
+  'httpRouteFilters',
+  'aiGatewayRoutes',
+  'aiServiceBackends',
+  'backendSecurityPolicies',
+];
+
+interface Before {
+  readonly findings: CompileMemory;
+  readonly gateways: ReadonlyMap<string, GatewayState>;
+  readonly routes: Routes | undefined;
+}
+
+export function routesOf(lookup: Lookup, gateways: ReadonlyMap<string, GatewayState>, before: Before): Routes {
+  const { findings, routes: previous } = before;
+  const sameGateways = haveSameValues(gateways, before.gateways);
+  if (previous !== undefined && sameGateways && !findings.changed(families)) return previous;
+  const known = new Map(previous?.outcomes.map((outcome) => [keyOf(outcome.route.metadata), outcome]));
+  const outcomes = lookup.resources.httpRoutes.map((route) => {
+    const outcome = outcomesOf(lookup, gateways, route);
+    const was = known.get(keyOf(route.metadata));
+    return was !== undefined && isSame(was, outcome) ? was : outcome;
+  });
+  const unrouted = previous === undefined || !sameGateways || outcomes.length !== previous.outcomes.length;
+  const routing =
+    unrouted || outcomes.some((outcome, at) => !routesAlike(outcome, previous.outcomes[at])) ? {} : previous.routing;
+  const counts = new Map<string, ReadonlyMap<string, number>>();
+  return {
+    outcomes,
+    gateways,
+    poolParents: poolParents(outcomes),
+    routing,
+    attached: (key) => {
+      let found = counts.get(key);
+      if (found === undefined) counts.set(key, (found = countAttached(gateways.get(key), outcomes)));
+      return found;
+    },
+  };
+}
+
+function haveSameValues<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}
+
+/** Of the same objects, with the same rules and parents. */
+function isSame(a: RouteOutcome, b: RouteOutcome): boolean {
+  return a.route === b.route && a.ai === b.ai && a.rules === b.rules && isDeepStrictEqual(a.parents, b.parents);
+}
+
+/** Requests are routed the same way, though the objects may have other statuses. */
+function routesAlike(a: RouteOutcome, b: RouteOutcome | undefined): boolean {
+  if (a === b) return true;
+  return (
+    b !== undefined &&
+    a.rules === b.rules &&
+    a.route.metadata.uid === b.route.metadata.uid &&
+    a.route.metadata.generation === b.route.metadata.generation &&
+    a.ai?.metadata.uid === b.ai?.metadata.uid &&
+    a.ai?.metadata.generation === b.ai?.metadata.generation &&
+    isDeepStrictEqual(a.parents, b.parents)
+  );
+}
+
+/** The hosts under which an accepted route is reached through a listener, by whichever parentRef; undefined: none. */
+export function hostsAt(
+  { parents }: RouteOutcome,
+  state: GatewayState,
+  listener: string,
+): readonly string[] | undefined {
+  for (const { gateway, accepted, listeners } of parents) {
+    const attached = accepted && gateway === state && listeners.find((at) => at.state.listener.name === listener);
+    if (attached) return attached.hosts;
+  }
+  return undefined;
+}
+
+function countAttached(state: GatewayState | undefined, outcomes: readonly RouteOutcome[]): Map<string, number> {
+  if (state === undefined) return new Map();
+  return new Map(
+    state.listeners.map(({ listener: { name } }) => [
+      name,
+      outcomes.filter((outcome) => hostsAt(outcome, state, name) !== undefined).length,
+    ]),
+  );
+}
