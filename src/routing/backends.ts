@@ -116,9 +116,12 @@ const serviceKeyPrefix = 'service/';
 const backendKeyPrefix = 'backend/';
 const serviceKey = (ref: ObjectRef, port: number): string => `${serviceKeyPrefix}${keyOf(ref)}:${port}`;
 
+/** How the names begin under which endpoint sets and pools are remembered. */
+export const findingsOf = { endpoints: 'endpoint set ', pool: 'pool ' };
+
 /** The endpoints that a target's key stands for; undefined when what it names is gone. */
 export function endpointSet(lookup: Lookup, key: string): EndpointSet | undefined {
-  return lookup.remember(`endpoint set ${key}`, (at) =>
+  return lookup.remember(`${findingsOf.endpoints}${key}`, (at) =>
     key.startsWith(serviceKeyPrefix)
       ? serviceSet(at, key, key.slice(serviceKeyPrefix.length))
       : backendSet(at, key, key.slice(backendKeyPrefix.length)),
@@ -156,7 +159,7 @@ function backendSet(lookup: Lookup, key: string, name: string): EndpointSet | un
 
 /** A pool as the data plane sees it. */
 export function poolOf(lookup: Lookup, declared: DeclaredPool): Pool {
-  return lookup.remember(`pool ${declared.key}`, (at): Pool => {
+  return lookup.remember(`${findingsOf.pool}${declared.key}`, (at): Pool => {
     const { spec } = (at.pool(groupOf(declared), declared.pool.metadata) ?? declared).pool;
     return {
       type: 'pool',

@@ -4,8 +4,8 @@ import { ourGateways, type GatewayState } from './gatewaystate.ts';
 import { gatewayStatus, preferredAddress, unservedStatus, type ProgrammedGateway } from './gatewaystatus.ts';
 import { CompileMemory } from './memory.ts';
 import { backendStatuses, policyStatuses } from './policystatus.ts';
-import { poolStatuses } from './poolstatus.ts';
-import { lookupOf, type PickerKnowledge, type RouteResources } from './resources.ts';
+import { pickerFindingsOf, poolStatuses } from './poolstatus.ts';
+import { lookupOf, type Lookup, type PickerKnowledge, type RouteResources } from './resources.ts';
 import { routesOf, type Routes } from './routes.ts';
 import { routeStatus, type RouteOutcome } from './routestatus.ts';
 import type { WantedStatus } from './statuses.ts';
@@ -29,29 +29,57 @@ export function compile(
   const claimed = new Set(options.claimedControllers);
   const gateways = ourGateways(resources, claimed, memory.gateways);
   const routes = routesOf(lookup, gateways, memory);
-  const table = tableOf(lookup, routes, options.generation, memory.table);
-  Object.assign(memory, { gateways, routes, table });
+  const table = tableOf(lookup, memory.findings, routes, options.generation, memory);
   const served = servedGateways(resources.gateways, gateways, programmed);
-  const outcomes = routes.outcomes;
+  const statuses = [
+    ...resources.gatewayClasses
+      .filter(({ spec }) => claimed.has(spec.controllerName))
+      .map((object) => classStatus(object, now)),
+    ...served.map((facts) => gatewayStatus({ ...facts, attachedRoutes: routes.attached(facts.key) }, now)),
+    ...resources.gateways
+      .filter(({ metadata }) => programmed.has(keyOf(metadata)) && !gateways.has(keyOf(metadata)))
+      .map((gateway) => unservedStatus(gateway, now)),
+    ...objectStatuses(lookup, routes, gateways, claimed, memory, now),
+  ];
+  // Only with the routes everything was asked for that is still needed.
+  if (memory.routes !== routes) memory.findings.sweep();
+  Object.assign(memory, { gateways, routes, table });
   return {
     table,
     configMaps: memory.findings.asked('configMaps'),
     sockets: served.filter(({ refused }) => refused === undefined).map(socketsOf),
-    statuses: [
-      ...resources.gatewayClasses
-        .filter(({ spec }) => claimed.has(spec.controllerName))
-        .map((object) => classStatus(object, now)),
-      ...served.map((facts) => gatewayStatus({ ...facts, attachedRoutes: routes.attached(facts.key) }, now)),
-      ...resources.gateways
-        .filter(({ metadata }) => programmed.has(keyOf(metadata)) && !gateways.has(keyOf(metadata)))
-        .map((gateway) => unservedStatus(gateway, now)),
-      ...outcomes.flatMap((outcome) => remembered(memory, outcome, () => routeStatus(outcome, claimed, now))),
-      ...poolStatuses(lookup, routes.poolParents, { controllers: claimed, gateways }, now),
-      ...backendStatuses(lookup, outcomes, now),
-      ...policyStatuses(resources, [...gateways.values()], outcomes, claimed, now),
-    ],
+    statuses,
   };
 }
+
+/** Statuses of what there may be thousands of: made again only when something has changed that they tell of. */
+function objectStatuses(
+  lookup: Lookup,
+  routes: Routes,
+  gateways: ReadonlyMap<string, GatewayState>,
+  claimed: ReadonlySet<string>,
+  memory: RoutingMemory,
+  now: Date,
+): readonly WantedStatus[] {
+  const { resources } = lookup;
+  const { outcomes } = routes;
+  const { made } = memory;
+  const sameRoutes = memory.routes === routes && memory.gateways.size === gateways.size;
+  if (!sameRoutes || memory.findings.changed(policyKinds)) {
+    made.routes = outcomes.flatMap((outcome) => remembered(memory, outcome, () => routeStatus(outcome, claimed, now)));
+    made.policies = [
+      ...backendStatuses(lookup, outcomes, now),
+      ...policyStatuses(resources, [...gateways.values()], outcomes, claimed, now),
+    ];
+  }
+  if (!sameRoutes || memory.findings.changed(poolKinds) || memory.findings.outdated(pickerFindingsOf).length > 0) {
+    made.pools = poolStatuses(lookup, routes.poolParents, { controllers: claimed, gateways }, now);
+  }
+  return [...made.routes, ...made.pools, ...made.policies];
+}
+
+const policyKinds = ['backends', 'clientTrafficPolicies', 'backendTrafficPolicies', 'gateways'] as const;
+const poolKinds = ['inferencePools', 'xInferencePools', 'gateways'] as const;
 
 /** What a compile leaves for the next one. */
 export interface RoutingMemory {
@@ -60,6 +88,7 @@ export interface RoutingMemory {
   routes: Routes | undefined;
   table: RouteTable | undefined;
   readonly routeStatuses: WeakMap<RouteOutcome, WantedStatus[]>;
+  readonly made: { routes: WantedStatus[]; pools: WantedStatus[]; policies: WantedStatus[] };
 }
 
 export function newRoutingMemory(): RoutingMemory {
@@ -69,6 +98,7 @@ export function newRoutingMemory(): RoutingMemory {
     routes: undefined,
     table: undefined,
     routeStatuses: new WeakMap(),
+    made: { routes: [], pools: [], policies: [] },
   };
 }
 

@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EndpointSlice } from '../kinds/discovery/endpointslice.ts';
 import type { Pod } from '../kinds/core/pod.ts';
 import { keyOf, type KubeObject } from '../kinds/object.ts';
-import type { Lookup, RouteResources } from './resources.ts';
+import type { RouteResources } from './resources.ts';
 
 /**
- * What earlier compiles found, each finding with what it looked up: it holds while every question still has the same answer, by
- * identity. So a change costs what it changes, and what did not change stays the same object (design rule 2). Compiling with an
- * empty memory gives equal results.
+ * What earlier compiles found, each finding with what it asked for. When an object changes, the findings that asked for it are made
+ * again when they are next wanted; all others hold. So a change costs what it changes, and what did not change stays the same object
+ * (design rule 2). Compiling with an empty memory gives equal results.
  */
 
 /** The lists of resources that a question is about. */
@@ -15,83 +15,105 @@ export type Family = keyof RouteResources;
 
 export interface Question {
   readonly family: Family;
-  /** `namespace/name`, or whatever else was asked for. */
+  /** `namespace/name`, a selection, or `whole` for who reads the list as a whole. */
   readonly key: string;
-  readonly ask: (lookup: Lookup) => unknown;
-  readonly answer: unknown;
 }
+
+/** Who asks for a list as a whole. */
+export const whole = '*';
 
 export interface Finding<T> {
   readonly value: T;
   readonly questions: readonly Question[];
 }
 
-interface Remembered extends Finding<unknown> {
-  readonly families: ReadonlySet<Family>;
-  /** The round in which it was last known to hold. */
-  holdsIn: number;
-}
-
 export class CompileMemory {
   readonly pods = new PodsByLabels();
   readonly slices = new SlicesByService();
-  readonly #findings = new Map<string, Remembered>();
-  readonly #changedIn = new Map<Family, number>();
-  #resources: RouteResources | undefined;
-  #round = 0;
+  readonly #findings = new Map<string, Finding<unknown>>();
+  /** The names of the findings that asked, by family and key. */
+  readonly #askers = new Map<Family, Map<string, Set<string>>>();
+  readonly #outdated = new Set<string>();
+  readonly #lists = new Map<Family, FollowedList>();
+  readonly #changed = new Set<Family>();
+  #wanted = new Set<string>();
 
   /** A new compile, of these resources: lists that are the same array have not changed. */
   begin(resources: RouteResources): void {
-    this.#round += 1;
+    this.#wanted = new Set();
+    this.#changed.clear();
     for (const family of Object.keys(resources) as Family[]) {
-      if (this.#resources?.[family] !== resources[family]) this.#changedIn.set(family, this.#round);
+      const changed = this.#follow(family, resources);
+      if (changed.length === 0) continue;
+      this.#changed.add(family);
+      this.#outdate(family, [whole, ...changed]);
     }
-    this.#resources = resources;
-    this.pods.update(resources.pods);
-    this.slices.update(resources.endpointSlices);
   }
 
-  /** One of these lists is another one than in the compile before. */
+  /** Some object of one of these lists is another one than in the compile before. */
   changed(families: readonly Family[]): boolean {
-    return families.some((family) => this.#changedIn.get(family) === this.#round);
+    return families.some((family) => this.#changed.has(family));
+  }
+
+  #follow(family: Family, resources: RouteResources): readonly string[] {
+    if (family === 'pods') return this.pods.update(resources.pods);
+    if (family === 'endpointSlices') return this.slices.update(resources.endpointSlices);
+    const list = this.#lists.get(family) ?? new FollowedList();
+    this.#lists.set(family, list);
+    return list.update(resources[family]);
+  }
+
+  #outdate(family: Family, keys: readonly string[]): void {
+    const askers = this.#askers.get(family);
+    if (askers === undefined) return;
+    for (const key of keys) for (const name of askers.get(key) ?? []) this.#outdated.add(name);
+  }
+
+  /** The names with this beginning, without it, whose findings are to be made again. */
+  outdated(beginning: string): string[] {
+    return [...this.#outdated].flatMap((name) => (name.startsWith(beginning) ? [name.slice(beginning.length)] : []));
   }
 
   /** What was found under this name, if it holds, else what is found now; an equal value stays the same object. */
-  recall<T>(name: string, lookup: Lookup, find: (record: Question[]) => T): Finding<T> {
+  recall<T>(name: string, find: (record: Question[]) => T): Finding<T> {
+    this.#wanted.add(name);
     const known = this.#findings.get(name);
     // The name says what it is: each is asked for by one function only.
-    if (known !== undefined && this.#holds(known, lookup)) return known as Finding<unknown> as Finding<T>;
+    if (known !== undefined && !this.#outdated.has(name)) return known as Finding<T>;
     const questions: Question[] = [];
     const found = find(questions);
     const value = known !== undefined && isDeepStrictEqual(known.value, found) ? (known.value as T) : found;
-    const families = new Set(questions.map(({ family }) => family));
-    this.#findings.set(name, { value, questions, families, holdsIn: this.#round });
+    this.#forget(name);
+    this.#findings.set(name, { value, questions });
+    for (const question of questions) this.#file(question).add(name);
     return { value, questions };
   }
 
-  /** What all findings asked of one kind, by `namespace/name`. */
-  asked(family: Family): Set<string> {
-    const keys = new Set<string>();
-    for (const { families, questions } of this.#findings.values()) {
-      if (!families.has(family)) continue;
-      for (const question of questions) if (question.family === family) keys.add(question.key);
-    }
-    return keys;
+  #file({ family, key }: Question): Set<string> {
+    let byKey = this.#askers.get(family);
+    if (byKey === undefined) this.#askers.set(family, (byKey = new Map()));
+    let names = byKey.get(key);
+    if (names === undefined) byKey.set(key, (names = new Set()));
+    return names;
   }
 
-  /** Forgets what was not asked for in this compile. */
+  #forget(name: string): void {
+    for (const { family, key } of this.#findings.get(name)?.questions ?? []) {
+      const names = this.#askers.get(family)?.get(key);
+      if (names?.delete(name) === true && names.size === 0) this.#askers.get(family)?.delete(key);
+    }
+    this.#findings.delete(name);
+    this.#outdated.delete(name);
+  }
+
+  /** The objects of one kind that findings asked for, by `namespace/name`. */
+  asked(family: Family): ReadonlySet<string> {
+    return new Set(this.#askers.get(family)?.keys());
+  }
+
+  /** Forgets what was not asked for in this compile, which asked for all that it needs. */
   sweep(): void {
-    for (const [name, { holdsIn }] of this.#findings) if (holdsIn !== this.#round) this.#findings.delete(name);
-  }
-
-  #holds(known: Remembered, lookup: Lookup): boolean {
-    if (known.holdsIn === this.#round) return true;
-    const concerned = (family: Family): boolean => (this.#changedIn.get(family) ?? 0) > known.holdsIn;
-    if ([...known.families].some(concerned)) {
-      if (known.questions.some(({ family, ask, answer }) => concerned(family) && ask(lookup) !== answer)) return false;
-    }
-    known.holdsIn = this.#round;
-    return true;
+    for (const name of [...this.#findings.keys()]) if (!this.#wanted.has(name)) this.#forget(name);
   }
 }
 
@@ -118,15 +140,16 @@ abstract class Followed<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
   #list: readonly T[] = [];
 
-  update(list: readonly T[]): void {
-    if (list === this.#list) return;
+  /** The keys of the questions that may have another answer now. */
+  update(list: readonly T[]): readonly string[] {
+    if (list === this.#list) return [];
     const changes = sameBut(this.#list, list) ?? [...differences(this.#objects, list)];
     this.#list = list;
-    for (const [key, previous, current] of changes) {
+    return changes.flatMap(([key, previous, current]) => {
       if (current === undefined) this.#objects.delete(key);
       else this.#objects.set(key, current);
-      this.changed(previous, current);
-    }
+      return [key, ...this.changed(previous, current)];
+    });
   }
 
   get(key: string): T | undefined {
@@ -137,7 +160,14 @@ abstract class Followed<T extends KubeObject> {
     return this.#list;
   }
 
-  protected abstract changed(previous: T | undefined, current: T | undefined): void;
+  /** Further keys that an object stands for. */
+  protected abstract changed(previous: T | undefined, current: T | undefined): readonly string[];
+}
+
+class FollowedList extends Followed<KubeObject> {
+  protected changed(): readonly string[] {
+    return [];
+  }
 }
 
 /** Two lists of the same objects in the same order but for a few that were replaced; undefined: they differ in more. */
@@ -166,7 +196,7 @@ class SlicesByService extends Followed<EndpointSlice> {
     return this.#byService.get(service) ?? none;
   }
 
-  protected changed(previous: EndpointSlice | undefined, current: EndpointSlice | undefined): void {
+  protected changed(previous: EndpointSlice | undefined, current: EndpointSlice | undefined): readonly string[] {
     const [before, now] = [serviceOf(previous), serviceOf(current)];
     if (before !== undefined)
       this.#put(
@@ -174,6 +204,7 @@ class SlicesByService extends Followed<EndpointSlice> {
         this.of(before).filter((slice) => slice !== previous),
       );
     if (now !== undefined && current !== undefined) this.#put(now, [...this.of(now), current]);
+    return [before, now].flatMap((service) => (service === undefined ? [] : [slicesOf(service)]));
   }
 
   #put(service: string, slices: readonly EndpointSlice[]): void {
@@ -181,6 +212,9 @@ class SlicesByService extends Followed<EndpointSlice> {
     else this.#byService.set(service, slices);
   }
 }
+
+/** What a question for the slices of a Service is filed under. */
+export const slicesOf = (service: string): string => `of ${service}`;
 
 const none: readonly never[] = [];
 
@@ -195,7 +229,7 @@ class PodsByLabels extends Followed<Pod> {
   readonly #answers = new Map<string, { readonly wanted: Labels; readonly namespace: string; pods?: readonly Pod[] }>();
 
   with(namespace: string, wanted: Labels): readonly Pod[] {
-    const name = `${namespace} ${JSON.stringify(wanted)}`;
+    const name = selectionOf(namespace, wanted);
     let answer = this.#answers.get(name);
     if (answer === undefined) this.#answers.set(name, (answer = { wanted, namespace }));
     return (answer.pods ??= this.#find(namespace, Object.entries(wanted)));
@@ -210,7 +244,7 @@ class PodsByLabels extends Followed<Pod> {
     return [...rarest].filter(({ metadata }) => wanted.every(([name, value]) => metadata.labels?.[name] === value));
   }
 
-  protected changed(previous: Pod | undefined, current: Pod | undefined): void {
+  protected changed(previous: Pod | undefined, current: Pod | undefined): readonly string[] {
     for (const [pod, add] of [
       [previous, false],
       [current, true],
@@ -223,11 +257,18 @@ class PodsByLabels extends Followed<Pod> {
         else if (filed.delete(pod) && filed.size === 0) this.#byLabel.delete(label);
       }
     }
-    for (const answer of this.#answers.values()) {
-      if (answer.pods !== undefined && (selects(answer, previous) || selects(answer, current))) delete answer.pods;
+    const selections: string[] = [];
+    for (const [name, answer] of this.#answers) {
+      if (answer.pods === undefined || !(selects(answer, previous) || selects(answer, current))) continue;
+      delete answer.pods;
+      selections.push(name);
     }
+    return selections;
   }
 }
+
+/** What a question for Pods with these labels is filed under. */
+export const selectionOf = (namespace: string, wanted: Labels): string => `${namespace} ${JSON.stringify(wanted)}`;
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -3,7 +3,7 @@ import { xStatusOf } from '../kinds/inference/poolconversion.ts';
 import { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { keyOf } from '../kinds/object.ts';
 import { hasStandIn, pickerReadyFinding } from './poolpicker.ts';
-import type { DeclaredPool } from './pools.ts';
+import { groupOf, type DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import type { RouteOutcome } from './routestatus.ts';
 import { findings, mergeEntries, no, wantStatus, yes, type Finding, type WantedStatus } from './statuses.ts';
@@ -57,41 +57,64 @@ export function poolStatuses(
 ): WantedStatus[] {
   const existingGateways = new Set(lookup.resources.gateways.map(({ metadata }) => keyOf(metadata)));
   return lookup.pools.flatMap((declared) => {
-    const { key, pool, before } = declared;
-    const wanted = parents.get(key) ?? [];
-    const existing = pool.status?.parents;
-    // Entries of before v1 do not say whose they are: ours are those of our Gateways, and of Gateways that are gone.
-    const isOurs = ({ controllerName, parentRef }: ParentEntry): boolean => {
-      if (before === undefined) return controllerName !== undefined && claims.controllers.has(controllerName);
-      const gateway = keyOf({ namespace: parentRef.namespace ?? pool.metadata.namespace, name: parentRef.name });
-      return parentRef.kind === 'Gateway' && (claims.gateways.has(gateway) || !existingGateways.has(gateway));
-    };
-    if (wanted.length === 0 && existing?.some(isOurs) !== true) return [];
-    const reference = pickerFinding(lookup, pool);
-    const ready = pickerReadyFinding(lookup, declared);
-    const picker = ready === undefined ? [reference] : [reference, ready];
-    const entries = mergeEntries(
-      existing,
-      isOurs,
-      wanted.map((parent) => ({
-        isSame: ({ controllerName, parentRef }) =>
-          (before !== undefined || controllerName === parent.controllerName) &&
-          parentRef.name === parent.name &&
-          parentRef.namespace === parent.namespace,
-        build: (previous) => ({
-          parentRef: {
-            group: 'gateway.networking.k8s.io',
-            kind: 'Gateway',
-            name: parent.name,
-            namespace: parent.namespace,
-          },
-          controllerName: parent.controllerName,
-          conditions: findings(previous?.conditions, [acceptedFinding(parent), ...picker], pool, now),
-        }),
-      })),
-    );
-    return [wantedStatus(declared, { ...pool.status, parents: entries })];
+    const wanted = parents.get(declared.key) ?? none;
+    // Without a Gateway it has a status only where it had one before.
+    if (wanted.length === 0 && declared.pool.status?.parents === undefined) return [];
+    return statusOf(declared, wanted, pickerFindings(lookup, declared), claims, existingGateways, now);
   });
+}
+
+const none: readonly PoolParent[] = [];
+
+/** How the names begin under which they are remembered. */
+export const pickerFindingsOf = 'picker findings of pool ';
+
+function pickerFindings(lookup: Lookup, declared: DeclaredPool): readonly Finding[] {
+  return lookup.remember(`${pickerFindingsOf}${declared.key}`, (at) => {
+    const current = at.pool(groupOf(declared), declared.pool.metadata) ?? declared;
+    const ready = pickerReadyFinding(at, current);
+    return [pickerFinding(at, current.pool), ...(ready === undefined ? [] : [ready])];
+  });
+}
+
+function statusOf(
+  declared: DeclaredPool,
+  wanted: readonly PoolParent[],
+  picker: readonly Finding[],
+  claims: Claims,
+  existingGateways: ReadonlySet<string>,
+  now: Date,
+): WantedStatus[] {
+  const { pool, before } = declared;
+  const existing = pool.status?.parents;
+  // Entries of before v1 do not say whose they are: ours are those of our Gateways, and of Gateways that are gone.
+  const isOurs = ({ controllerName, parentRef }: ParentEntry): boolean => {
+    if (before === undefined) return controllerName !== undefined && claims.controllers.has(controllerName);
+    const gateway = keyOf({ namespace: parentRef.namespace ?? pool.metadata.namespace, name: parentRef.name });
+    return parentRef.kind === 'Gateway' && (claims.gateways.has(gateway) || !existingGateways.has(gateway));
+  };
+  if (wanted.length === 0 && existing?.some(isOurs) !== true) return [];
+  const entries = mergeEntries(
+    existing,
+    isOurs,
+    wanted.map((parent) => ({
+      isSame: ({ controllerName, parentRef }) =>
+        (before !== undefined || controllerName === parent.controllerName) &&
+        parentRef.name === parent.name &&
+        parentRef.namespace === parent.namespace,
+      build: (previous) => ({
+        parentRef: {
+          group: 'gateway.networking.k8s.io',
+          kind: 'Gateway',
+          name: parent.name,
+          namespace: parent.namespace,
+        },
+        controllerName: parent.controllerName,
+        conditions: findings(previous?.conditions, [acceptedFinding(parent), ...picker], pool, now),
+      }),
+    })),
+  );
+  return [wantedStatus(declared, { ...pool.status, parents: entries })];
 }
 
 function wantedStatus({ pool, before }: DeclaredPool, status: NonNullable<InferencePool['status']>): WantedStatus {

@@ -17,7 +17,7 @@ import type { ReferenceGrant } from '../kinds/gateway/referencegrant.ts';
 import { InferencePool } from '../kinds/inference/inferencepool.ts';
 import type { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
-import { CompileMemory, type Family, type Question } from './memory.ts';
+import { CompileMemory, selectionOf, slicesOf, whole, type Family, type Question } from './memory.ts';
 import { declaredPools, poolKey, type DeclaredPool } from './pools.ts';
 
 /** All objects that routing depends on, as the caches hold them. */
@@ -132,41 +132,36 @@ export function lookupOf(
     grants: () => resources.referenceGrants,
     securityPolicies: () => resources.backendSecurityPolicies,
     pickers,
-    remember: (name, find) => memory.recall(name, lookup, (record) => find(recording(lookup, memory, record))).value,
+    remember: (name, find) => memory.recall(name, (record) => find(recording(lookup, memory, record))).value,
   };
   return lookup;
 }
 
 /** The same lookup, keeping a record of what it was asked. */
 function recording(lookup: Lookup, memory: CompileMemory, record: Question[]): Lookup {
-  const asked = <T>(family: Family, key: string, ask: (at: Lookup) => T): T => {
-    const answer = ask(lookup);
-    record.push({ family, key, ask, answer });
-    return answer;
+  const asks = (family: Family, key: string): Lookup => {
+    record.push({ family, key });
+    return lookup;
   };
-  const named =
-    <T>(family: Family, ask: (at: Lookup, ref: ObjectRef) => T) =>
-    (ref: ObjectRef): T =>
-      asked(family, keyOf(ref), (at) => ask(at, ref));
   return {
     ...lookup,
-    namespaceLabels: (name) => asked('namespaces', name, (at) => at.namespaceLabels(name)),
-    httpRoute: named('httpRoutes', (at, ref) => at.httpRoute(ref)),
-    service: named('services', (at, ref) => at.service(ref)),
-    slices: named('endpointSlices', (at, ref) => at.slices(ref)),
-    podsWith: (namespace, labels) => asked('pods', namespace, (at) => at.podsWith(namespace, labels)),
-    pod: named('pods', (at, ref) => at.pod(ref)),
-    configMap: named('configMaps', (at, ref) => at.configMap(ref)),
+    namespaceLabels: (name) => asks('namespaces', name).namespaceLabels(name),
+    httpRoute: (ref) => asks('httpRoutes', keyOf(ref)).httpRoute(ref),
+    service: (ref) => asks('services', keyOf(ref)).service(ref),
+    slices: (ref) => asks('endpointSlices', slicesOf(keyOf(ref))).slices(ref),
+    podsWith: (namespace, labels) => asks('pods', selectionOf(namespace, labels)).podsWith(namespace, labels),
+    pod: (ref) => asks('pods', keyOf(ref)).pod(ref),
+    configMap: (ref) => asks('configMaps', keyOf(ref)).configMap(ref),
     pool: (group, ref) =>
-      asked(isV1PoolGroup(group) ? 'inferencePools' : 'xInferencePools', keyOf(ref), (at) => at.pool(group, ref)),
-    backend: named('backends', (at, ref) => at.backend(ref)),
-    filter: named('httpRouteFilters', (at, ref) => at.filter(ref)),
-    aiRoute: named('aiGatewayRoutes', (at, ref) => at.aiRoute(ref)),
-    aiBackend: named('aiServiceBackends', (at, ref) => at.aiBackend(ref)),
-    grants: () => asked('referenceGrants', '', (at) => at.grants()),
-    securityPolicies: () => asked('backendSecurityPolicies', '', (at) => at.securityPolicies()),
+      asks(isV1PoolGroup(group) ? 'inferencePools' : 'xInferencePools', keyOf(ref)).pool(group, ref),
+    backend: (ref) => asks('backends', keyOf(ref)).backend(ref),
+    filter: (ref) => asks('httpRouteFilters', keyOf(ref)).filter(ref),
+    aiRoute: (ref) => asks('aiGatewayRoutes', keyOf(ref)).aiRoute(ref),
+    aiBackend: (ref) => asks('aiServiceBackends', keyOf(ref)).aiBackend(ref),
+    grants: () => asks('referenceGrants', whole).grants(),
+    securityPolicies: () => asks('backendSecurityPolicies', whole).securityPolicies(),
     remember: (name, find) => {
-      const { value, questions } = memory.recall(name, lookup, (own) => find(recording(lookup, memory, own)));
+      const { value, questions } = memory.recall(name, (own) => find(recording(lookup, memory, own)));
       for (const question of questions) record.push(question);
       return value;
     },

@@ -1,5 +1,6 @@
 import type { GatewayState } from './gatewaystate.ts';
-import { endpointSet, poolOf } from './backends.ts';
+import { endpointSet, findingsOf, poolOf } from './backends.ts';
+import type { CompileMemory } from './memory.ts';
 import type { ListenerState } from './listeners.ts';
 import { modelCatalog, modelsOf, modelsOfHTTPRoute, type ModelRoute } from './models.ts';
 import { buildIndex, isModelHeader, type MatchEntry } from './precedence.ts';
@@ -9,44 +10,60 @@ import type { RouteOutcome } from './routestatus.ts';
 import type { CompiledRule } from './rules.ts';
 import type { BackendTarget, EndpointSet, GatewayTable, ListenerTable, Pool, RouteTable } from './table.ts';
 
-/** The table of all Gateways. What did not change is the same object as in the table before. */
+/** The table of all Gateways. What did not change is the same object as in the table before, which was made for `known` routes. */
 export function tableOf(
   lookup: Lookup,
+  findings: CompileMemory,
   routes: Routes,
   generation: number,
-  before: RouteTable | undefined,
+  before: { readonly routes: Routes | undefined; readonly table: RouteTable | undefined },
 ): RouteTable {
-  const gateways = gatewaysOf(routes);
-  const endpointSets = new Map<string, EndpointSet>();
-  const pools = new Map<string, Pool>();
-  for (const { rules } of routes.outcomes) {
-    for (const { type, key } of targetsOf(rules)) {
-      if (type === 'pool') {
-        const declared = pools.has(key) ? undefined : lookup.poolByKey(key);
-        if (declared !== undefined) pools.set(key, poolOf(lookup, declared));
-      } else if (!endpointSets.has(key)) {
-        const found = endpointSet(lookup, key);
-        if (found !== undefined) endpointSets.set(key, found);
-      }
-    }
-  }
+  const { endpoints, pool } = targetsOf(routes);
+  const changedOnly = before.routes === routes;
+  const findSet = (key: string): EndpointSet | undefined => endpointSet(lookup, key);
+  const findPool = (key: string): Pool | undefined => {
+    const declared = lookup.poolByKey(key);
+    return declared === undefined ? undefined : poolOf(lookup, declared);
+  };
+  const keysOf = (all: ReadonlySet<string>, beginning: string): Iterable<string> =>
+    changedOnly ? findings.outdated(beginning).filter((key) => all.has(key)) : all;
   return {
     generation,
-    gateways,
-    endpointSets: sameMap(endpointSets, before?.endpointSets),
-    pools: sameMap(pools, before?.pools),
+    gateways: gatewaysOf(routes),
+    endpointSets: updated(before.table?.endpointSets, endpoints, keysOf(endpoints, findingsOf.endpoints), findSet),
+    pools: updated(before.table?.pools, pool, keysOf(pool, findingsOf.pool), findPool),
   };
 }
 
-function sameMap<V>(made: ReadonlyMap<string, V>, before: ReadonlyMap<string, V> | undefined): ReadonlyMap<string, V> {
-  if (before?.size !== made.size) return made;
-  for (const [key, value] of made) if (before.get(key) !== value) return made;
-  return before;
+/** The values of all keys, of which those of `changed` are found anew; the map of before when that makes no difference. */
+function updated<V>(
+  before: ReadonlyMap<string, V> = new Map(),
+  all: ReadonlySet<string>,
+  changed: Iterable<string>,
+  find: (key: string) => V | undefined,
+): ReadonlyMap<string, V> {
+  let made: Map<string, V> | undefined;
+  for (const key of changed) {
+    const value = find(key);
+    if (value === before.get(key)) continue;
+    made ??= new Map(before);
+    if (value === undefined) made.delete(key);
+    else made.set(key, value);
+  }
+  if (changed !== all || (made ?? before).size <= all.size) return made ?? before;
+  return new Map([...(made ?? before)].filter(([key]) => all.has(key)));
 }
+
+/** The keys that the rules of all routes lead to; made once for each state of the routes. */
+const targetsOf = onceEach(({ outcomes }: Routes) => {
+  const keys = { endpoints: new Set<string>(), pool: new Set<string>() };
+  for (const { rules } of outcomes) for (const { type, key } of targetsOfRules(rules)) keys[type].add(key);
+  return keys;
+});
 
 type Target = Exclude<BackendTarget, { type: 'invalid' }>;
 
-const targetsOf = onceEach((rules: readonly CompiledRule[]): readonly Target[] =>
+const targetsOfRules = onceEach((rules: readonly CompiledRule[]): readonly Target[] =>
   rules.flatMap(({ rule }) =>
     rule.tiers.flatMap(({ backends }) => backends.flatMap(({ target }) => (target.type === 'invalid' ? [] : [target]))),
   ),
