@@ -3,7 +3,6 @@ import type { ObjectExplanation } from './explanations.ts';
 import { explainRequest, type ExplainSources } from './explainrequest.ts';
 import type { RequestStream } from './requests.ts';
 import { resource, type AskedRequest, type Question, type ServedModel } from './resources.ts';
-import { tableData } from './tabledata.ts';
 import { errorReply, jsonReply, type AdminReply, type AdminRoute } from './server.ts';
 
 export interface ObjectRefOf {
@@ -33,7 +32,7 @@ export function adminRoutes(sources: AdminSources): AdminRoute[] {
   });
   return [
     get('models', () => jsonReply(resource('ModelList', { items: sources.models() }))),
-    get('table', () => jsonReply(resource('RouteTable', { table: tableData(sources.table()) }))),
+    get('table', () => jsonReply(resource('RouteTable', { table: sources.table().table }))),
     get('decisions', () => jsonReply(resource('DecisionList', { items: sources.decisions.latest() }))),
     get('requests', () => sources.requests),
     { method: 'POST', path: `${root}/explain`, handle: ({ body }) => explain(sources, body) },

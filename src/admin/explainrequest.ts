@@ -4,24 +4,17 @@ import { readLlmBody } from '../llm/body.ts';
 import { findLlmEndpoint, type LlmEndpoint } from '../llm/endpoints.ts';
 import { JsonScan } from '../llm/scan.ts';
 import type { Picker, PickRequest } from '../picker/picker.ts';
-import { explainRoute, hostOf, selectListener } from '../routing/match.ts';
-import {
-  resolveTarget,
-  type GatewayTable,
-  type ListenerTable,
-  type RouteRule,
-  type RouteTable,
-  type Tier,
-  type WeightedBackend,
-} from '../routing/table.ts';
+import { resolveTarget, type LinkedGateway, type LinkedListener, type LinkedTable } from '../routes/index.ts';
+import { explainRoute, hostOf, selectListener } from '../routes/match.ts';
+import type { RouteRule, Tier, WeightedBackend } from '../routes/table.ts';
 import type { BackendExplanation, ListenerExplanation, RequestExplanation } from './explanations.ts';
 import type { AskedRequest } from './resources.ts';
 
 export interface ExplainSources {
-  readonly table: () => RouteTable;
+  readonly table: () => LinkedTable;
   readonly picker: Pick<Picker, 'explain'>;
   /** `http://address:port` where a listener is really open; undefined: nowhere. */
-  readonly originOf: (gateway: string, listener: ListenerTable) => string | undefined;
+  readonly originOf: (gateway: string, listener: LinkedListener) => string | undefined;
 }
 
 /** The request as it comes in, taken apart. */
@@ -99,17 +92,17 @@ function modelOf({ body, scan, header }: Incoming, api: LlmEndpoint | undefined)
 }
 
 /** What the gateway says before it looks for a route. */
-function ownAnswer(gateway: GatewayTable, api: LlmEndpoint | undefined, read: ModelRead): string | undefined {
+function ownAnswer(gateway: LinkedGateway, api: LlmEndpoint | undefined, read: ModelRead): string | undefined {
   if ('error' in read) return `400, ${read.error}`;
   return api?.model === 'none' && gateway.models.all.length > 0 ? '200, the models there are' : undefined;
 }
 
 /** The listeners that would be asked, each with the host that it is asked for. */
 function listenersOf(
-  gateway: GatewayTable,
+  gateway: LinkedGateway,
   { host, origin }: Incoming,
   { originOf }: ExplainSources,
-): { listener: ListenerTable; host: string }[] {
+): { listener: LinkedListener; host: string }[] {
   if (host === undefined) {
     return gateway.listeners.map((listener) => ({
       listener,
@@ -129,7 +122,7 @@ function listenersOf(
 }
 
 function explainListener(
-  listener: ListenerTable,
+  listener: LinkedListener,
   host: string,
   incoming: Incoming,
   model: string | undefined,

@@ -1,6 +1,6 @@
 /** Why things are as they are, as `/admin/v1/explain` tells it (design rule 9). */
 import type { PickExplanation } from '../picker/trace.ts';
-import type { ExplainedMatch } from '../routing/match.ts';
+import type { ExplainedMatch } from '../routes/match.ts';
 
 export interface RequestExplanation {
   readonly method: string;

@@ -1,7 +1,7 @@
 /** The JSON that `/admin/v1` answers with: what the CLI prints and the web console shows. Fields are only added within a version. */
 import type { ObjectExplanation, RequestExplanation } from './explanations.ts';
 import type { TrailEntry } from './decisions.ts';
-import type { TableData } from './tabledata.ts';
+import type { RouteTable } from '../routes/table.ts';
 import type { FinishedRequest } from './requests.ts';
 
 export const adminApiVersion = 'admin.headgate.dev/v1';
@@ -20,7 +20,7 @@ export type ModelList = List<'ModelList', ServedModel>;
 export type DecisionList = List<'DecisionList', TrailEntry>;
 /** The table that the gateway serves now, as data. */
 export interface RouteTableResource extends Resource<'RouteTable'> {
-  readonly table: TableData;
+  readonly table: RouteTable;
 }
 export type RequestExplanationResource = Resource<'RequestExplanation'> & RequestExplanation;
 export type ObjectExplanationResource = Resource<'ObjectExplanation'> & ObjectExplanation;

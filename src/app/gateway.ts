@@ -20,7 +20,8 @@ import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
 import { createHttpRender } from '../picker/tokens/httprender.ts';
 import { readerOf } from '../reconcile/pass.ts';
-import { noRoutes, type ListenerTable, type RouteTable } from '../routing/table.ts';
+import type { LinkedTable } from '../routes/index.ts';
+import type { ListenerTable } from '../routes/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { startControllers } from './controllers.ts';
 import { modelOf } from './declared.ts';
@@ -57,7 +58,7 @@ export interface GatewayOptions {
 
 export interface RunningGateway {
   /** The table that is served now. */
-  table(): RouteTable;
+  routes(): LinkedTable;
   /** The models that are served now. */
   models(): ServedModel[];
   /** The table has all that the caches hold. */
@@ -109,7 +110,6 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     shared: options.listen,
     log,
   });
-  let table: RouteTable = noRoutes;
   const controllers = await startControllers({
     client,
     informers,
@@ -123,7 +123,6 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     node: { catalog: options.catalog, gpuModels: options.gpuModels },
     version: options.version,
     publish: (next) => {
-      table = next;
       updatePicker(picker, next.pools);
       dataPlane.apply(next);
     },
@@ -139,7 +138,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     originOf(gateways.get(refOf(key)), sockets.portOf(key, port), protocol);
   const models = (): ServedModel[] =>
     listModels({
-      table,
+      table: dataPlane.routes(),
       route: (ref) => routes.get(ref),
       modelOf: (owner, namespace) => modelOf(declaredKinds, read, owner, namespace),
       originOf: openAt,
@@ -156,7 +155,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
       }),
       sessionRoute(options.adminToken),
       ...adminRoutes({
-        table: () => table,
+        table: () => dataPlane.routes(),
         picker,
         originOf: openAt,
         decisions: trail,
@@ -170,7 +169,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   });
   stack.defer(() => admin.close());
   return {
-    table: () => table,
+    routes: () => dataPlane.routes(),
     models,
     settled: () => controllers.settled(),
     portOf: (key, port) => sockets.portOf(key, port),

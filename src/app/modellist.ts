@@ -3,14 +3,16 @@ import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { apiVersionOf } from '../kinds/kind.ts';
 import type { ObjectRef, OwnerReference } from '../kinds/object.ts';
 import { controllerOf } from '../kube/owners.ts';
-import { matchRoute } from '../routing/match.ts';
-import { isModelHeader } from '../routing/precedence.ts';
-import type { GatewayTable, HostIndex, ListenerTable, RankedMatch, RouteRule, RouteTable } from '../routing/table.ts';
+import { matchRoute } from '../routes/match.ts';
+import { isModelHeader, type LinkedMatch } from '../routes/linkedmatch.ts';
+import type { LinkedGateway, LinkedListener, LinkedTable } from '../routes/index.ts';
+import { hostsOf, orderedMatches, type HostIndex } from '../routes/listenerindex.ts';
+import type { ListenerTable, RouteRule } from '../routes/table.ts';
 import { backendsOf, endpointsOf } from './summary.ts';
 
 /** What the listing reads besides the table. */
 export interface ModelListSources {
-  readonly table: RouteTable;
+  readonly table: LinkedTable;
   readonly route: (ref: ObjectRef) => HTTPRoute | undefined;
   /**
    * The name that requests to a route of this owner have to carry, for routes that do not match on it, where it is known;
@@ -30,7 +32,8 @@ export function listModels(sources: ModelListSources): ServedModel[] {
       (a, b) => Number(a.protocol !== 'HTTP') - Number(b.protocol !== 'HTTP'),
     );
     for (const listener of listeners) {
-      for (const [host, index] of hostsOf(listener)) {
+      for (const [name, index] of hostsOf(listener.index)) {
+        const host = name === '*' ? (listener.hostname ?? '') : name;
         for (const listed of [...byModel(listener, host, index), ...byPath(index, sources)]) {
           const entry = describe(gateway, listener, host, listed, sources);
           const key = JSON.stringify([entry.gateway, entry.route, entry.model, entry.host]);
@@ -48,20 +51,11 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 interface Found {
   readonly model: string | undefined;
-  readonly match: RankedMatch;
-}
-
-/** Host names of a listener's routes ('' for any) with their matches. */
-function hostsOf({ index, hostname = '' }: ListenerTable): [string, HostIndex][] {
-  return [
-    ...(index.anyHost === undefined ? [] : [[hostname, index.anyHost] satisfies [string, HostIndex]]),
-    ...index.exactHosts,
-    ...index.wildcardHosts.map(({ suffix, index: below }): [string, HostIndex] => [`*${suffix}`, below]),
-  ];
+  readonly match: LinkedMatch;
 }
 
 /** Models that matches name, each with the match that a chat request for it would get. */
-function byModel(listener: ListenerTable, host: string, index: HostIndex): Found[] {
+function byModel(listener: LinkedListener, host: string, index: HostIndex): Found[] {
   return [...index.byModel].flatMap(([model, matches]) => {
     const chat = matchRoute([listener], {
       host: host === '' ? 'localhost' : host.replace('*', 'any'),
@@ -78,9 +72,9 @@ function byModel(listener: ListenerTable, host: string, index: HostIndex): Found
 
 /** Models behind paths of their own: of routes that a resource made which knows its model. */
 function byPath(index: HostIndex, { route, modelOf }: ModelListSources): Found[] {
-  return index.ordered.flatMap((match) => {
+  return orderedMatches(index).flatMap((match) => {
     const { rule, path, headers } = match;
-    if (rule.ai || path === undefined || headers.some(({ name }) => isModelHeader(name))) return [];
+    if (rule.kind === 'llm' || path === undefined || headers.some(({ name }) => isModelHeader(name))) return [];
     const object = route(rule.route);
     const owner = object === undefined ? undefined : controllerOf(object);
     const model = owner === undefined ? undefined : modelOf(owner, rule.route.namespace);
@@ -89,8 +83,8 @@ function byPath(index: HostIndex, { route, modelOf }: ModelListSources): Found[]
 }
 
 function describe(
-  gateway: GatewayTable,
-  listener: ListenerTable,
+  gateway: LinkedGateway,
+  listener: LinkedListener,
   host: string,
   { model, match }: Found,
   sources: ModelListSources,
@@ -118,7 +112,7 @@ function sourceOf({ route }: RouteRule, sources: ModelListSources): ServedModel[
 }
 
 /** `/v1`, behind the prefix of a route that has one of its own. */
-function basePath({ path }: RankedMatch): string {
+function basePath({ path }: LinkedMatch): string {
   if (path === undefined || path.type === 'RegularExpression') return '/v1';
   return `${path.value.replace(/\/v1(\/.*)?$/, '').replace(/\/+$/, '')}/v1`;
 }

@@ -5,7 +5,7 @@ import type { Catalog } from '../local/catalog.ts';
 import { parseConfig } from '../picker/config/parse.ts';
 import type { Picker } from '../picker/picker.ts';
 import type { PickerKnowledge } from '../routing/resources.ts';
-import type { Endpoint, Pool } from '../routing/table.ts';
+import type { Endpoint, Pool } from '../routes/table.ts';
 
 /** Configurations of which it is remembered whether they are right: every table asks again. */
 const maxRemembered = 256;
@@ -36,10 +36,10 @@ function problemOf(config: string): string | undefined {
 }
 
 /** Tells the picker of the pools for which it decides: endpoints and configurations. */
-export function updatePicker(picker: Picker, pools: ReadonlyMap<string, Pool>): void {
+export function updatePicker(picker: Picker, pools: readonly Pool[]): void {
   const ours = new Map<string, readonly Endpoint[]>();
   const configs = new Map<string, string>();
-  for (const [key, { endpoints, picker: decides = { type: 'inProcess', config: '' } }] of pools) {
+  for (const { key, endpoints, picker: decides = { type: 'inProcess', config: '' } } of pools) {
     if (decides.type !== 'inProcess') continue;
     ours.set(key, endpoints);
     configs.set(key, decides.config);

@@ -1,12 +1,8 @@
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 import { keyOf } from '../kinds/object.ts';
-import {
-  resolveTarget,
-  type ResolvedTarget,
-  type RouteRule,
-  type RouteTable,
-  type WeightedBackend,
-} from '../routing/table.ts';
+import { resolveTarget, type LinkedTable } from '../routes/index.ts';
+import type { ResolvedTarget, RouteRule, WeightedBackend } from '../routes/table.ts';
+import { backendsOf as backendsIn } from '../routes/visit.ts';
 
 /** The backends that a rule spreads requests over, with their share or priority where there are several. */
 export function backendsOf(rule: RouteRule): string {
@@ -33,10 +29,8 @@ function nameOf({ id, target }: WeightedBackend): string {
 }
 
 /** Endpoints that could answer requests of this rule now. */
-export function endpointsOf(table: RouteTable, { tiers }: RouteRule): number {
-  return tiers
-    .flatMap(({ backends }) => backends)
-    .reduce((sum, { target }) => sum + endpointCount(resolveTarget(table, target)), 0);
+export function endpointsOf(table: LinkedTable, rule: RouteRule): number {
+  return [...backendsIn(rule)].reduce((sum, { target }) => sum + endpointCount(resolveTarget(table, target)), 0);
 }
 
 function endpointCount(target: ResolvedTarget): number {

@@ -2,7 +2,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Picker } from '../picker/picker.ts';
-import { noRoutes, type RouteTable } from '../routing/table.ts';
+import { linkTable, nothingLinked, type LinkedTable } from '../routes/index.ts';
+import type { RouteTable } from '../routes/table.ts';
+import { idsIn } from '../routes/visit.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createForeignPickers } from './foreignpicker.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -62,6 +64,8 @@ export interface DataPlaneStats {
 export interface DataPlane {
   /** Serves this table from the next request on; requests in flight finish on theirs. */
   apply(table: RouteTable): void;
+  /** The table that is served now. */
+  routes(): LinkedTable;
   /**
    * Makes a Gateway (`namespace/name`) listen at exactly these places. Sockets that stay keep their connections; others are
    * closed, requests on them finish. Never throws: what cannot be bound says why.
@@ -111,18 +115,18 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     defaultIdleTimeoutMs: options.defaultIdleTimeoutMs ?? 300_000,
     pickTimeoutMs: options.pickTimeoutMs ?? 300_000,
   };
-  let table: RouteTable = noRoutes;
+  let linked: LinkedTable = nothingLinked;
   const sockets = new Set<GatewaySocket>();
   // One change of a gateway's sockets at a time: a second one must see what the first has done.
   const changes = new Map<string, Promise<unknown>>();
 
   const viewOf = (gatewayKey: string, port: number): SocketView => {
-    const gateway = table.gateways.get(gatewayKey);
+    const gateway = linked.gateways.get(gatewayKey);
     // An HTTPS listener is never served in the clear: it is not served at all until certificates are.
     const listeners = (gateway?.listeners ?? []).filter(
       (listener) => listener.port === port && listener.protocol === 'HTTP',
     );
-    return { table, gateway, port, listeners };
+    return { table: linked, gateway, port, listeners };
   };
 
   const open = async (gatewayKey: string, address: string, port: number, bindPort: number): Promise<GatewaySocket> => {
@@ -203,12 +207,13 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 
   return {
     apply(next) {
-      const sameRules = next.gateways === table.gateways;
-      table = next;
+      const sameRoutes = next.routes === linked.table.routes;
+      linked = linkTable(next, linked);
       for (const socket of sockets) socket.view = viewOf(socket.gatewayKey, socket.port);
-      if (!sameRules) metrics.keepOnly(idsIn(next));
+      if (!sameRoutes) metrics.keepOnly(idsIn(next));
       foreignPickers.keepOnly(next);
     },
+    routes: () => linked,
     bind: (gatewayKey, listen) => inTurn(gatewayKey, () => rebind(gatewayKey, listen)),
     unbind: (gatewayKey) =>
       inTurn(gatewayKey, async () => {
@@ -220,7 +225,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       await upstreams.close();
     },
     stats: () => ({
-      generation: table.generation,
+      generation: linked.table.generation,
       requests: metrics.requests(),
       inFlight: metrics.inFlight,
       connections: [...sockets].reduce((sum, socket) => sum + socket.connections.size, 0),
@@ -249,22 +254,4 @@ function boundPortOf(server: Server): number {
 function errorCode(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Ids of all rules and backends, under which requests are counted. */
-function idsIn(table: RouteTable): Set<string> {
-  const ids = new Set<string>();
-  for (const gateway of table.gateways.values()) {
-    for (const { index } of gateway.listeners) {
-      const hosts = [...index.exactHosts.values(), ...index.wildcardHosts.map((host) => host.index)];
-      if (index.anyHost !== undefined) hosts.push(index.anyHost);
-      for (const host of hosts) {
-        for (const { rule } of host.ordered) {
-          ids.add(rule.id);
-          for (const tier of rule.tiers) for (const backend of tier.backends) ids.add(backend.id);
-        }
-      }
-    }
-  }
-  return ids;
 }

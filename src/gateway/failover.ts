@@ -4,16 +4,15 @@
  */
 import { drops } from '../picker/decision.ts';
 import {
-  resolveTarget,
   type Endpoint,
   type EndpointSet,
   type Pool,
   type ResolvedTarget,
   type RouteRule,
-  type RouteTable,
   type Tier,
   type WeightedBackend,
-} from '../routing/table.ts';
+} from '../routes/table.ts';
+import { resolveTarget, type LinkedTable } from '../routes/index.ts';
 import { isRefusal, type PickChanges, type PoolChoice, type PoolPick, type Refusal } from './poolchoice.ts';
 import { choosePoolEndpoints, refusalOf, type PoolPickContext, type PoolRequest } from './poolpick.ts';
 import type { Upstreams } from './upstreams.ts';
@@ -103,7 +102,7 @@ export class TargetWalk {
   /** Places handed out. */
   attempts = 0;
   readonly #rule: RouteRule;
-  readonly #table: RouteTable;
+  readonly #table: LinkedTable;
   readonly #context: WalkContext;
   readonly #request: PoolRequest;
   readonly #resume: () => void;
@@ -117,7 +116,7 @@ export class TargetWalk {
   #tried: WeightedBackend[] | undefined;
 
   /** `resume`: after `next` said to wait, it can be called again. */
-  constructor(rule: RouteRule, table: RouteTable, context: WalkContext, request: PoolRequest, resume: () => void) {
+  constructor(rule: RouteRule, table: LinkedTable, context: WalkContext, request: PoolRequest, resume: () => void) {
     this.#rule = rule;
     this.#table = table;
     this.#context = context;
@@ -159,7 +158,7 @@ export class TargetWalk {
 
   /** A plain route's backend without endpoints keeps its share, answered 503; that of an AI route is passed over like in Envoy. */
   #following(backend: WeightedBackend): WeightedBackend | undefined {
-    if (this.attempts >= maxConnectAttempts || (this.attempts === 0 && !this.#rule.ai)) return undefined;
+    if (this.attempts >= maxConnectAttempts || (this.attempts === 0 && this.#rule.kind !== 'llm')) return undefined;
     const tried = (this.#tried ??= []);
     tried.push(backend);
     return nextBackend(this.#rule.tiers, tried, this.#context.random);

@@ -1,5 +1,5 @@
 /** What the filters of a rule or backend do to a request (gatewayapi.md 8). */
-import type { PathRewrite, RouteFilter } from '../routing/table.ts';
+import type { PathRewrite, RouteFilter } from '../routes/table.ts';
 import type { Exchange } from './exchange.ts';
 import { modifyHeaders, type HeaderModifier } from './headers.ts';
 

@@ -12,7 +12,7 @@ import type { GrpcError } from '../wire/grpc.ts';
 import { createGrpcClient, type GrpcClient } from '../wire/grpcclient.ts';
 import { headerView } from '../envoy/headermap.ts';
 import { isStructObject } from '../wire/struct.ts';
-import type { Pool, PoolPicker, RouteTable } from '../routing/table.ts';
+import type { Pool, PoolPicker, RouteTable } from '../routes/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isInternalHeader } from './headers.ts';
 import { withoutPicker, type Order, type PoolChoice, type PoolPick, type RequestView } from './poolchoice.ts';
@@ -92,7 +92,7 @@ function urlsOf({ tls, endpoints }: ForeignPicker): string[] {
 
 function pickersOf({ pools }: RouteTable): Set<string> {
   const urls = new Set<string>();
-  for (const { picker } of pools.values()) {
+  for (const { picker } of pools) {
     if (picker?.type === 'extProc') for (const url of urlsOf(picker)) urls.add(url);
   }
   return urls;

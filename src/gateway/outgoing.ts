@@ -1,7 +1,7 @@
 /** Builds what one attempt sends to one endpoint: the upstream phase of aigateway.md 3.3, always from the client's own request. */
 import { openAiUpstreamPath, type LlmEndpoint } from '../llm/endpoints.ts';
 import { mutateFields, replaceModel } from '../llm/splice.ts';
-import type { HeaderMutation, LlmBackend } from '../routing/table.ts';
+import type { HeaderMutation, LlmBackend } from '../routes/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { UpstreamRequest } from './attempt.ts';
 import type { Exchange } from './exchange.ts';

@@ -6,16 +6,10 @@ import { readLlmBody } from '../llm/body.ts';
 import { findLlmEndpoint, type LlmEndpoint } from '../llm/endpoints.ts';
 import { errorBody, errorEvent, invalidRequestBody, malformedRequest } from '../llm/errors.ts';
 import { listModels, modelsForHost } from '../llm/models.ts';
-import { headerText } from '../routing/headertext.ts';
-import { matchRoute, selectListener, type RouteRequest } from '../routing/match.ts';
-import {
-  modelHeaders,
-  type Endpoint,
-  type GatewayTable,
-  type ListenerTable,
-  type RouteRule,
-  type RouteTable,
-} from '../routing/table.ts';
+import { headerText } from '../routes/headertext.ts';
+import type { LinkedGateway, LinkedListener, LinkedTable } from '../routes/index.ts';
+import { matchRoute, selectListener, type RouteRequest } from '../routes/match.ts';
+import { modelHeaders, type Endpoint, type RouteRule } from '../routes/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PickRequest } from '../picker/picker.ts';
 import { Attempt, type AttemptEvents } from './attempt.ts';
@@ -50,11 +44,11 @@ export interface PipelineContext extends WalkContext {
 
 /** What a socket serves at the moment a request begins; the request finishes on it. */
 export interface SocketView {
-  readonly table: RouteTable;
-  readonly gateway: GatewayTable | undefined;
+  readonly table: LinkedTable;
+  readonly gateway: LinkedGateway | undefined;
   /** Declared port of the listeners. */
   readonly port: number;
-  readonly listeners: readonly ListenerTable[];
+  readonly listeners: readonly LinkedListener[];
 }
 
 /** Larger bodies of requests that need no look inside flow through instead of being held. */
@@ -231,13 +225,13 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
 
   // ---- matching
 
-  #route(gateway: GatewayTable): void {
+  #route(gateway: LinkedGateway): void {
     const rule = matchRoute(this.#view.listeners, this)?.match?.rule;
     if (rule === undefined) {
       this.#replyText(404, 'no route of this gateway matches the request');
       return;
     }
-    if (rule.ai && this.model === undefined) {
+    if (rule.kind === 'llm' && this.model === undefined) {
       const api = this.#endpointOfApi;
       if (api === undefined) this.#replyText(404, `unsupported path: ${this.path}`);
       else if (api.model === 'none') this.#replyModels(gateway, api);
@@ -288,7 +282,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
       const value = headerText(this.model);
       for (const name of modelHeaders) setHeader(headers, name, value);
     }
-    if (rule.ai) headers.push('x-ai-eg-original-path', this.path, 'x-envoy-original-path', this.path);
+    if (rule.kind === 'llm') headers.push('x-ai-eg-original-path', this.path, 'x-envoy-original-path', this.path);
     return {
       headers,
       path: this.path,
@@ -468,7 +462,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
 
   // ---- answering by itself
 
-  #replyModels(gateway: GatewayTable, api: LlmEndpoint): void {
+  #replyModels(gateway: LinkedGateway, api: LlmEndpoint): void {
     const body = listModels(api.schema, modelsForHost(gateway.models, this.host));
     this.#reply(200, ['content-type', 'application/json'], body, false);
   }
@@ -505,7 +499,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, RouteRequest, P
   #addDebugHeaders(headers: string[]): void {
     if (this.#exchange.header('x-headgate-debug') !== 'true') return;
     const backend = this.#walk?.backend;
-    headers.push('x-headgate-table', String(this.#view.table.generation));
+    headers.push('x-headgate-table', String(this.#view.table.table.generation));
     if (this.#rule !== undefined) headers.push('x-headgate-route', this.#rule.id);
     if (backend !== undefined) headers.push('x-headgate-backend', backend.id);
     if (this.#endpoint !== undefined) headers.push('x-headgate-endpoint', this.#endpoint.key);

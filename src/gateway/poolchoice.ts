@@ -1,5 +1,5 @@
 /** What a picker is shown of a request to an InferencePool, and what it chooses. */
-import type { Endpoint, Pool } from '../routing/table.ts';
+import type { Endpoint, Pool } from '../routes/table.ts';
 import type { HeaderModifier } from './headers.ts';
 
 /** What is sent to somebody else's picker. */

@@ -2,7 +2,7 @@
 import type { Decision, Drop } from '../picker/decision.ts';
 import { drops } from '../picker/decision.ts';
 import type { PickRequest, Picker } from '../picker/picker.ts';
-import type { Endpoint, Pool } from '../routing/table.ts';
+import type { Endpoint, Pool } from '../routes/table.ts';
 import type { ForeignPickers } from './foreignpicker.ts';
 import {
   withoutPicker,

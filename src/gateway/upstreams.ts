@@ -1,6 +1,6 @@
 /** Connections to endpoints: one bounded undici pool each, made on first use and closed when it has been idle. */
 import type { Dispatcher } from 'undici';
-import type { Endpoint } from '../routing/table.ts';
+import type { Endpoint } from '../routes/table.ts';
 import { H2CClient, Pool } from '../wire/undici.ts';
 
 export type UpstreamProtocol = 'http' | 'https' | 'h2c';

@@ -3,9 +3,9 @@ import type { AIServiceBackend } from '../kinds/aigateway/aiservicebackend.ts';
 import { keyOf, type ObjectRef } from '../kinds/object.ts';
 import { invalid, poolGroup, resolveBackend } from './backends.ts';
 import { isPermitted } from './grants.ts';
-import { fitsHeader, headerText } from './headertext.ts';
+import { fitsHeader, headerText } from '../routes/headertext.ts';
 import type { Lookup } from './resources.ts';
-import type { BackendTarget, BodyMutation, HeaderMutation, InvalidTarget, LlmBackend } from './table.ts';
+import type { BackendTarget, BodyMutation, HeaderMutation, InvalidTarget, LlmBackend } from '../routes/table.ts';
 
 /** The backends of AIGatewayRoutes: AIServiceBackends and InferencePools (aigateway.md 1.2, 2.3, 2.5, 2.7). */
 

@@ -6,7 +6,7 @@ import { generatedFilters, generatedRules } from './airoute.ts';
 import type { Problem } from './filters.ts';
 import type { Lookup } from './resources.ts';
 import { backendId, finishRule, poolsOf, ruleParts, tiersOf, type CompiledRoute } from './rules.ts';
-import type { RouteRule, Tier, WeightedBackend } from './table.ts';
+import type { RouteRule, Tier, WeightedBackend } from '../routes/table.ts';
 
 /**
  * The rules of an HTTPRoute that an AIGatewayRoute generates. They are read from the AIGatewayRoute itself, whose backendRefs
@@ -23,7 +23,7 @@ export function compileAIRoute(lookup: Lookup, route: HTTPRoute, ai: AIGatewayRo
     const tiers = aiTiers(lookup, route, ai, i, parts.filters, problems);
     const idle = declared?.streamIdleTimeout === undefined ? undefined : parseDuration(declared.streamIdleTimeout);
     const idleTimeout = idle === undefined || idle === 0 ? {} : { streamIdleTimeoutMs: idle };
-    return finishRule(route, rule, i, { ...parts, tiers, ai: true, ...idleTimeout }, problems);
+    return finishRule(route, rule, i, { ...parts, tiers, kind: 'llm', ...idleTimeout }, problems);
   });
   return { rules, problems, pools: poolsOf(rules) };
 }

@@ -2,11 +2,12 @@ import type { Backend } from '../kinds/envoygateway/backend.ts';
 import type { Service } from '../kinds/core/service.ts';
 import { keyOf, refOf, type ObjectRef } from '../kinds/object.ts';
 import { endpointSource, endpointsOf, poolEndpoints, serviceEndpoints } from './endpoints.ts';
+import { identified } from '../routes/identity.ts';
 import { isPermitted, type Referrer } from './grants.ts';
 import { poolPicker } from './poolpicker.ts';
 import { groupOf, isPoolGroup, type DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
-import type { BackendTarget, EndpointSet, InvalidTarget, Pool } from './table.ts';
+import type { BackendTarget, EndpointSet, InvalidTarget, Pool } from '../routes/table.ts';
 
 /** What a backendRef points to, as a target the data plane can use or with the reason why not (gatewayapi.md 9). */
 
@@ -134,13 +135,13 @@ function serviceSet(lookup: Lookup, key: string, place: string): EndpointSet | u
   const port = service?.spec.ports?.find((candidate) => candidate.port === Number(place.slice(colon + 1)));
   const protocol = protocolOf(port?.appProtocol);
   if (service === undefined || port === undefined || protocol === undefined) return undefined;
-  return {
+  return identified<EndpointSet>({
     type: 'endpoints',
     key,
     host: hostHeader(serviceHost(service), port.port),
     protocol,
     endpoints: serviceEndpoints(lookup, service, port),
-  };
+  });
 }
 
 function backendSet(lookup: Lookup, key: string, name: string): EndpointSet | undefined {
@@ -148,27 +149,27 @@ function backendSet(lookup: Lookup, key: string, name: string): EndpointSet | un
   if (backend === undefined) return undefined;
   const declared = backend.spec.endpoints ?? [];
   const fqdn = declared[0]?.fqdn;
-  return {
+  return identified<EndpointSet>({
     type: 'endpoints',
     key,
     ...(fqdn === undefined ? {} : { host: hostHeader(fqdn.hostname, fqdn.port) }),
     protocol: backend.spec.appProtocols?.includes('gateway.envoyproxy.io/h2c') === true ? 'h2c' : 'http',
     endpoints: declared.flatMap((one) => endpointsOf(lookup, endpointSource(lookup, one))),
-  };
+  });
 }
 
 /** A pool as the data plane sees it. */
 export function poolOf(lookup: Lookup, declared: DeclaredPool): Pool {
   return lookup.remember(`${findingsOf.pool}${declared.key}`, (at): Pool => {
     const { spec } = (at.pool(groupOf(declared), declared.pool.metadata) ?? declared).pool;
-    return {
+    return identified<Pool>({
       type: 'pool',
       key: declared.key,
       failureMode: spec.endpointPickerRef?.failureMode ?? 'FailClose',
       protocol: spec.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http',
       endpoints: poolEndpoints(at, declared),
       ...(spec.endpointPickerRef === undefined ? {} : { picker: poolPicker(at, declared) }),
-    };
+    });
   });
 }
 

@@ -5,12 +5,13 @@ import { gatewayStatus, preferredAddress, unservedStatus, type ProgrammedGateway
 import { CompileMemory } from './memory.ts';
 import { backendStatuses, policyStatuses } from './policystatus.ts';
 import { pickerFindingsOf, poolStatuses } from './poolstatus.ts';
-import { lookupOf, type Lookup, type PickerKnowledge, type RouteResources } from './resources.ts';
+import type { Lookup, PickerKnowledge, RouteResources } from './resources.ts';
+import { lookupOf } from './lookup.ts';
 import { routesOf, type Routes } from './routes.ts';
 import { routeStatus, type RouteOutcome } from './routestatus.ts';
 import type { WantedStatus } from './statuses.ts';
 import { tableOf } from './tables.ts';
-import type { RouteTable } from './table.ts';
+import { noRoutes, type RouteTable } from '../routes/table.ts';
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 
 /**
@@ -86,7 +87,7 @@ export interface RoutingMemory {
   readonly findings: CompileMemory;
   gateways: ReadonlyMap<string, GatewayState>;
   routes: Routes | undefined;
-  table: RouteTable | undefined;
+  table: RouteTable;
   readonly routeStatuses: WeakMap<RouteOutcome, WantedStatus[]>;
   readonly made: { routes: WantedStatus[]; pools: WantedStatus[]; policies: WantedStatus[] };
 }
@@ -96,7 +97,7 @@ export function newRoutingMemory(): RoutingMemory {
     findings: new CompileMemory(),
     gateways: new Map(),
     routes: undefined,
-    table: undefined,
+    table: noRoutes,
     routeStatuses: new WeakMap(),
     made: { routes: [], pools: [], policies: [] },
   };

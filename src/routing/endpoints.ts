@@ -5,7 +5,7 @@ import type { InferencePool } from '../kinds/inference/inferencepool.ts';
 import { keyOf, type ObjectRef } from '../kinds/object.ts';
 import { groupOf, type DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
-import type { Endpoint } from './table.ts';
+import type { Endpoint } from '../routes/table.ts';
 
 /** From Services, pools and Backends to the addresses behind them (gatewayapi.md 9, epp.md 1.1). */
 

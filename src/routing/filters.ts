@@ -2,8 +2,8 @@ import type { HTTPRouteFilter } from '../kinds/envoygateway/httproutefilter.ts';
 import type { HTTPRouteRule } from '../kinds/gateway/httproute.ts';
 import type { ObjectRef } from '../kinds/object.ts';
 import { backendGroup } from './backends.ts';
-import { fitsHeader, headerText } from './headertext.ts';
-import type { PathRewrite, RouteFilter } from './table.ts';
+import { fitsHeader, headerText } from '../routes/headertext.ts';
+import type { PathRewrite, RouteFilter } from '../routes/table.ts';
 
 /** HTTPRoute filters as the data plane carries them out (gatewayapi.md 8). */
 

@@ -2,16 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EndpointSlice } from '../kinds/discovery/endpointslice.ts';
 import type { Pod } from '../kinds/core/pod.ts';
 import { keyOf, type KubeObject } from '../kinds/object.ts';
-import type { RouteResources } from './resources.ts';
+import type { Family, RouteResources } from './resources.ts';
 
 /**
  * What earlier compiles found, each finding with what it asked for. When an object changes, the findings that asked for it are made
  * again when they are next wanted; all others hold. So a change costs what it changes, and what did not change stays the same object
  * (design rule 2). Compiling with an empty memory gives equal results.
  */
-
-/** The lists of resources that a question is about. */
-export type Family = keyof RouteResources;
 
 export interface Question {
   readonly family: Family;
@@ -91,7 +88,7 @@ export class CompileMemory {
 
   #file({ family, key }: Question): Set<string> {
     let byKey = this.#askers.get(family);
-    if (byKey === undefined) this.#askers.set(family, (byKey = new Map()));
+    if (byKey === undefined) this.#askers.set(family, (byKey = new Map<string, Set<string>>()));
     let names = byKey.get(key);
     if (names === undefined) byKey.set(key, (names = new Set()));
     return names;
@@ -113,7 +110,7 @@ export class CompileMemory {
 
   /** Forgets what was not asked for in this compile, which asked for all that it needs. */
   sweep(): void {
-    for (const name of [...this.#findings.keys()]) if (!this.#wanted.has(name)) this.#forget(name);
+    for (const name of this.#findings.keys()) if (!this.#wanted.has(name)) this.#forget(name);
   }
 }
 

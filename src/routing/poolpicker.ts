@@ -6,7 +6,7 @@ import { podConfig } from './podconfig.ts';
 import { groupOf, type DeclaredPool } from './pools.ts';
 import type { Lookup } from './resources.ts';
 import { no, yes, type Finding } from './statuses.ts';
-import type { PoolPicker } from './table.ts';
+import type { PoolPicker } from '../routes/table.ts';
 
 const defaultPort = 9002;
 const bodyModeAnnotation = 'aigateway.envoyproxy.io/processing-body-mode';

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { keyOf } from '../kinds/object.ts';
 import type { GatewayState } from './gatewaystate.ts';
-import type { CompileMemory, Family } from './memory.ts';
+import type { CompileMemory } from './memory.ts';
+import type { Family } from './resources.ts';
 import { poolParents, type PoolParent } from './poolstatus.ts';
 import type { Lookup } from './resources.ts';
 import { outcomesOf, type RouteOutcome } from './routestatus.ts';
@@ -11,8 +12,6 @@ export interface Routes {
   readonly outcomes: readonly RouteOutcome[];
   readonly gateways: ReadonlyMap<string, GatewayState>;
   readonly poolParents: ReadonlyMap<string, readonly PoolParent[]>;
-  /** Another object when anything that a request is routed by has changed. */
-  readonly routing: object;
   /** Accepted routes of a Gateway by listener name. */
   attached(gateway: string): ReadonlyMap<string, number>;
 }
@@ -48,15 +47,11 @@ export function routesOf(lookup: Lookup, gateways: ReadonlyMap<string, GatewaySt
     const was = known.get(keyOf(route.metadata));
     return was !== undefined && isSame(was, outcome) ? was : outcome;
   });
-  const unrouted = previous === undefined || !sameGateways || outcomes.length !== previous.outcomes.length;
-  const routing =
-    unrouted || outcomes.some((outcome, at) => !routesAlike(outcome, previous.outcomes[at])) ? {} : previous.routing;
   const counts = new Map<string, ReadonlyMap<string, number>>();
   return {
     outcomes,
     gateways,
     poolParents: poolParents(outcomes),
-    routing,
     attached: (key) => {
       let found = counts.get(key);
       if (found === undefined) counts.set(key, (found = countAttached(gateways.get(key), outcomes)));
@@ -74,20 +69,6 @@ function haveSameValues<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boole
 /** Of the same objects, with the same rules and parents. */
 function isSame(a: RouteOutcome, b: RouteOutcome): boolean {
   return a.route === b.route && a.ai === b.ai && a.rules === b.rules && isDeepStrictEqual(a.parents, b.parents);
-}
-
-/** Requests are routed the same way, though the objects may have other statuses. */
-function routesAlike(a: RouteOutcome, b: RouteOutcome | undefined): boolean {
-  if (a === b) return true;
-  return (
-    b !== undefined &&
-    a.rules === b.rules &&
-    a.route.metadata.uid === b.route.metadata.uid &&
-    a.route.metadata.generation === b.route.metadata.generation &&
-    a.ai?.metadata.uid === b.ai?.metadata.uid &&
-    a.ai?.metadata.generation === b.ai?.metadata.generation &&
-    isDeepStrictEqual(a.parents, b.parents)
-  );
 }
 
 /** The hosts under which an accepted route is reached through a listener, by whichever parentRef; undefined: none. */

@@ -8,7 +8,8 @@ import type { GatewayState } from './gatewaystate.ts';
 import type { Problem } from './filters.ts';
 import type { Refusal } from './listeners.ts';
 import type { Lookup } from './resources.ts';
-import { compileHTTPRoute, type CompiledRoute, type CompiledRule } from './rules.ts';
+import { compileHTTPRoute, type CompiledRoute } from './rules.ts';
+import type { RouteRule } from '../routes/table.ts';
 import { findings, mergeEntries, no, wantStatus, yes, type Finding, type WantedStatus } from './statuses.ts';
 
 /** What an HTTPRoute comes to: its rules, and for each parentRef to a Gateway of ours whether it is attached there. */
@@ -17,7 +18,7 @@ export interface RouteOutcome {
   /** The AIGatewayRoute that generated it. */
   readonly ai: AIGatewayRoute | undefined;
   readonly parents: readonly ParentOutcome[];
-  readonly rules: readonly CompiledRule[];
+  readonly rules: readonly RouteRule[];
   readonly problems: readonly Problem[];
   readonly pools: ReadonlySet<string>;
 }

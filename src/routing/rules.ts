@@ -2,21 +2,15 @@ import type { HTTPRoute, HTTPRouteRule } from '../kinds/gateway/httproute.ts';
 import { parseDuration } from '../kinds/durations.ts';
 import { resolveBackend } from './backends.ts';
 import { compileFilters, type FilterContext, type Problem } from './filters.ts';
-import type { MatchEntry } from './precedence.ts';
-import { compilePattern } from './regex.ts';
+import { compilePattern } from '../routes/pattern.ts';
 import type { Lookup } from './resources.ts';
-import type { PathMatch, RouteRule, Tier, ValueMatch, WeightedBackend } from './table.ts';
+import type { PathMatch, RouteMatch, RouteRule, Tier, ValueMatch, WeightedBackend } from '../routes/table.ts';
+import { targetsOf } from '../routes/visit.ts';
 
 /** The rules of an HTTPRoute (gatewayapi.md 6 to 9). */
 
-/** A rule with its matches, before it is filed under the hosts of a listener. */
-export interface CompiledRule {
-  readonly rule: RouteRule;
-  readonly matches: readonly Omit<MatchEntry, 'hosts'>[];
-}
-
 export interface CompiledRoute {
-  readonly rules: readonly CompiledRule[];
+  readonly rules: readonly RouteRule[];
   readonly problems: readonly Problem[];
   /** `namespace/name` of the InferencePools its rules name and may use. */
   readonly pools: ReadonlySet<string>;
@@ -29,7 +23,13 @@ export function compileHTTPRoute(lookup: Lookup, route: HTTPRoute): CompiledRout
   const rules = (route.spec.rules ?? [{}]).map((rule, i) => {
     const { at, filters } = ruleParts(route, rule, i, (ref) => lookup.filter(ref), problems);
     const backends = (rule.backendRefs ?? []).map((ref, j) => httpBackend(lookup, route, rule, i, j, ref, problems));
-    return finishRule(route, rule, i, { at, filters, tiers: tiersOf([[0, backends]], filters), ai: false }, problems);
+    return finishRule(
+      route,
+      rule,
+      i,
+      { at, filters, tiers: tiersOf([[0, backends]], filters), kind: 'http' },
+      problems,
+    );
   });
   return { rules, problems, pools: poolsOf(rules) };
 }
@@ -101,7 +101,7 @@ export function ruleParts(
   return { at, filters: compileFilters(rule.filters, filterContext(route, rule, at, findFilter), problems) };
 }
 
-interface RuleParts extends Pick<RouteRule, 'filters' | 'tiers' | 'ai'> {
+interface RuleParts extends Pick<RouteRule, 'filters' | 'tiers' | 'kind'> {
   readonly at: string;
   readonly streamIdleTimeoutMs?: number;
 }
@@ -112,30 +112,20 @@ export function finishRule(
   i: number,
   { at, ...parts }: RuleParts,
   problems: Problem[],
-): CompiledRule {
+): RouteRule {
   const { namespace = '', name } = route.metadata;
   const requestTimeoutMs = timeoutOf(rule.timeouts?.request, `${at}.timeouts.request`, problems);
   const backendRequestTimeoutMs = timeoutOf(rule.timeouts?.backendRequest, `${at}.timeouts.backendRequest`, problems);
-  const compiled: RouteRule = {
+  const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
+  return {
     id: `httproute/${namespace}/${name}/rule/${i}`,
     route: { namespace, name },
     ruleIndex: i,
     ...(rule.name === undefined ? {} : { ruleName: rule.name }),
     ...parts,
+    matches: matches.map((match, k) => conditionsOf(match, `${at}.matches[${k}]`, problems)),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(backendRequestTimeoutMs === undefined ? {} : { backendRequestTimeoutMs }),
-  };
-  const created = route.metadata.creationTimestamp ?? '';
-  const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
-  return {
-    rule: compiled,
-    matches: matches.map((match, k) => ({
-      created,
-      route: `${namespace}/${name}`,
-      matchIndex: k,
-      rule: compiled,
-      ...conditionsOf(match, `${at}.matches[${k}]`, problems),
-    })),
   };
 }
 
@@ -149,11 +139,7 @@ function timeoutOf(text: string | undefined, at: string, problems: Problem[]): n
 
 type HTTPMatch = NonNullable<HTTPRouteRule['matches']>[number];
 
-function conditionsOf(
-  match: HTTPMatch,
-  at: string,
-  problems: Problem[],
-): Pick<MatchEntry, 'path' | 'method' | 'headers' | 'query'> {
+function conditionsOf(match: HTTPMatch, at: string, problems: Problem[]): RouteMatch {
   const path = pathOf(match.path, at, problems);
   return {
     ...(path === undefined ? {} : { path }),
@@ -167,17 +153,14 @@ function pathOf(path: HTTPMatch['path'], at: string, problems: Problem[]): PathM
   const type = path?.type ?? 'PathPrefix';
   const value = path?.value ?? '/';
   if (type === 'PathPrefix' && value === '/') return undefined;
-  if (type !== 'RegularExpression') return { type, value };
-  return { type, value, regex: patternOf(value, `${at}.path.value`, problems) };
+  if (type === 'RegularExpression') checkPattern(value, `${at}.path.value`, problems);
+  return { type, value };
 }
 
-const matchesNothing = { test: () => false };
-
-function patternOf(source: string, at: string, problems: Problem[]) {
+function checkPattern(source: string, at: string, problems: Problem[]): void {
   const compiled = compilePattern(source);
-  if ('pattern' in compiled) return compiled.pattern;
+  if ('pattern' in compiled) return;
   problems.push({ type: 'unsupported', message: `${at}: the regular expression ${source} ${compiled.problem}` });
-  return matchesNothing;
 }
 
 interface DeclaredValue {
@@ -197,8 +180,8 @@ function valuesOf(
   for (const [i, { type, name: given, value }] of (declared ?? []).entries()) {
     const name = canonical(given);
     if (found.has(name)) continue;
-    const regex = type === 'RegularExpression' ? patternOf(value, `${at}[${i}].value`, problems) : undefined;
-    found.set(name, { name, value, ...(regex === undefined ? {} : { regex }) });
+    if (type === 'RegularExpression') checkPattern(value, `${at}[${i}].value`, problems);
+    found.set(name, { name, value, ...(type === 'RegularExpression' ? { type } : {}) });
   }
   return [...found.values()];
 }
@@ -222,9 +205,6 @@ export function tiersOf(
   return tiers.length > 0 || answers ? tiers : [{ priority: 0, totalWeight: 0, backends: [] }];
 }
 
-export function poolsOf(rules: readonly CompiledRule[]): Set<string> {
-  const targets = rules.flatMap(({ rule }) =>
-    rule.tiers.flatMap(({ backends }) => backends.map(({ target }) => target)),
-  );
-  return new Set(targets.flatMap((target) => (target.type === 'pool' ? [target.key] : [])));
+export function poolsOf(rules: readonly RouteRule[]): Set<string> {
+  return new Set([...targetsOf(rules)].flatMap(({ type, key }) => (type === 'pool' ? [key] : [])));
 }

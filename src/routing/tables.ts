@@ -1,124 +1,163 @@
+import { identified, unchangedOr } from '../routes/identity.ts';
+import type { Attachment, GatewayTable, ModelEntry, Part, Pool, Route, RouteTable } from '../routes/table.ts';
+import { targetsOf } from '../routes/visit.ts';
+import { keyOf } from '../kinds/object.ts';
 import type { GatewayState } from './gatewaystate.ts';
 import { endpointSet, findingsOf, poolOf } from './backends.ts';
 import type { CompileMemory } from './memory.ts';
-import type { ListenerState } from './listeners.ts';
-import { modelCatalog, modelsOf, modelsOfHTTPRoute, type ModelRoute } from './models.ts';
-import { buildIndex, isModelHeader, type MatchEntry } from './precedence.ts';
-import { onceEach, type Lookup } from './resources.ts';
-import { hostsAt, type Routes } from './routes.ts';
+import { modelsOf, modelsOfHTTPRoute } from './models.ts';
+import type { Lookup } from './resources.ts';
+import { onceEach } from './onceeach.ts';
+import type { Routes } from './routes.ts';
 import type { RouteOutcome } from './routestatus.ts';
-import type { CompiledRule } from './rules.ts';
-import type { BackendTarget, EndpointSet, GatewayTable, ListenerTable, Pool, RouteTable } from './table.ts';
 
-/** The table of all Gateways. What did not change is the same object as in the table before, which was made for `known` routes. */
+/**
+ * The table of all Gateways. What says the same as in the table before is the same object; while the routes are those of before, only the
+ * endpoints that a change made outdated are looked at.
+ */
 export function tableOf(
   lookup: Lookup,
   findings: CompileMemory,
   routes: Routes,
   generation: number,
-  before: { readonly routes: Routes | undefined; readonly table: RouteTable | undefined },
+  before: { readonly routes: Routes | undefined; readonly table: RouteTable },
 ): RouteTable {
-  const { endpoints, pool } = targetsOf(routes);
-  const changedOnly = before.routes === routes;
-  const findSet = (key: string): EndpointSet | undefined => endpointSet(lookup, key);
+  const { table } = before;
+  const targets = targetsIn(routes);
   const findPool = (key: string): Pool | undefined => {
     const declared = lookup.poolByKey(key);
     return declared === undefined ? undefined : poolOf(lookup, declared);
   };
-  const keysOf = (all: ReadonlySet<string>, beginning: string): Iterable<string> =>
-    changedOnly ? findings.outdated(beginning).filter((key) => all.has(key)) : all;
+  const outdated = (beginning: string): string[] | undefined =>
+    before.routes === routes ? findings.outdated(beginning) : undefined;
   return {
     generation,
-    gateways: gatewaysOf(routes),
-    endpointSets: updated(before.table?.endpointSets, endpoints, keysOf(endpoints, findingsOf.endpoints), findSet),
-    pools: updated(before.table?.pools, pool, keysOf(pool, findingsOf.pool), findPool),
+    gateways: sameList(gatewaysIn(routes, table.gateways), table.gateways),
+    routes: sameList(routesIn(routes, table.routes), table.routes),
+    endpointSets: found(table.endpointSets, targets.endpoints, outdated(findingsOf.endpoints), (key) =>
+      endpointSet(lookup, key),
+    ),
+    pools: found(table.pools, targets.pools, outdated(findingsOf.pool), findPool),
   };
 }
 
-/** The values of all keys, of which those of `changed` are found anew; the map of before when that makes no difference. */
-function updated<V>(
-  before: ReadonlyMap<string, V> = new Map(),
-  all: ReadonlySet<string>,
-  changed: Iterable<string>,
-  find: (key: string) => V | undefined,
-): ReadonlyMap<string, V> {
-  let made: Map<string, V> | undefined;
-  for (const key of changed) {
-    const value = find(key);
-    if (value === before.get(key)) continue;
-    made ??= new Map(before);
-    if (value === undefined) made.delete(key);
-    else made.set(key, value);
-  }
-  if (changed !== all || (made ?? before).size <= all.size) return made ?? before;
-  return new Map([...(made ?? before)].filter(([key]) => all.has(key)));
+/** The parts of these keys, in their order. `outdated`: all others are as they are in the list before. */
+function found<P extends Part>(
+  before: readonly P[],
+  keys: readonly string[],
+  outdated: readonly string[] | undefined,
+  find: (key: string) => P | undefined,
+): readonly P[] {
+  if (outdated?.length === 0) return before;
+  const renewed = new Map(outdated?.map((key) => [key, find(key)]));
+  const replaced = outdated === undefined ? undefined : replace(before, renewed);
+  return sameList(replaced ?? keys.flatMap((key) => find(key) ?? []), before);
 }
 
-/** The keys that the rules of all routes lead to; made once for each state of the routes. */
-const targetsOf = onceEach(({ outcomes }: Routes) => {
-  const keys = { endpoints: new Set<string>(), pool: new Set<string>() };
-  for (const { rules } of outcomes) for (const { type, key } of targetsOfRules(rules)) keys[type].add(key);
-  return keys;
+/** The list with parts in the place of those of their keys; undefined: some come or go, which moves the others. */
+function replace<P extends Part>(
+  before: readonly P[],
+  by: ReadonlyMap<string, P | undefined>,
+): readonly P[] | undefined {
+  let replaced = 0;
+  const parts = before.map((part) => {
+    const found = by.get(part.key);
+    if (found === undefined) return part;
+    replaced += 1;
+    return found;
+  });
+  return replaced === by.size ? parts : undefined;
+}
+
+function sameList<P>(made: readonly P[], before: readonly P[]): readonly P[] {
+  return made.length === before.length && made.every((part, at) => part === before[at]) ? before : made;
+}
+
+/** A list of parts in which each that says the same as before is the object of before. */
+function keeping<P extends Part>(before: readonly P[], parts: readonly P[]): readonly P[] {
+  const known = new Map(before.map((part) => [part.key, part]));
+  return parts.map((part) => unchangedOr(known.get(part.key), part));
+}
+
+/** Keys of the endpoint sets and pools that routes lead to. */
+const targetsIn = onceEach(({ outcomes }: Routes) => {
+  const endpoints = new Set<string>();
+  const pools = new Set<string>();
+  for (const outcome of outcomes) {
+    if (!isServed(outcome)) continue;
+    for (const { type, key } of targetsOf(outcome.rules)) (type === 'pool' ? pools : endpoints).add(key);
+  }
+  return { endpoints: [...endpoints], pools: [...pools] };
 });
 
-type Target = Exclude<BackendTarget, { type: 'invalid' }>;
+const made = {
+  gateways: new WeakMap<Routes, readonly GatewayTable[]>(),
+  routes: new WeakMap<Routes, readonly Route[]>(),
+};
 
-const targetsOfRules = onceEach((rules: readonly CompiledRule[]): readonly Target[] =>
-  rules.flatMap(({ rule }) =>
-    rule.tiers.flatMap(({ backends }) => backends.flatMap(({ target }) => (target.type === 'invalid' ? [] : [target]))),
-  ),
-);
-
-/** Gateways and their listeners do not depend on endpoints: they are made once for each state of the routes. */
-const tables = new WeakMap<object, ReadonlyMap<string, GatewayTable>>();
-
-function gatewaysOf({ routing, gateways, outcomes }: Routes): ReadonlyMap<string, GatewayTable> {
-  let found = tables.get(routing);
+/** Neither Gateways nor routes depend on endpoints: they are made once for each state of the routes. */
+function gatewaysIn(routes: Routes, before: readonly GatewayTable[]): readonly GatewayTable[] {
+  let found = made.gateways.get(routes);
   if (found === undefined) {
-    const served = [...gateways.values()].filter(({ refused }) => refused === undefined);
-    found = new Map(served.map((state) => [state.key, gatewayTable(state, outcomes)]));
-    tables.set(routing, found);
+    const served = [...routes.gateways.values()].filter(({ refused }) => refused === undefined);
+    made.gateways.set(routes, (found = keeping(before, served.map(gatewayTable))));
   }
   return found;
 }
 
-function gatewayTable(state: GatewayState, outcomes: readonly RouteOutcome[]): GatewayTable {
-  return {
-    key: state.key,
-    bodyLimitBytes: state.policies.bodyLimitBytes,
-    listeners: state.listeners
-      .filter(({ refused }) => refused === undefined)
-      .map((listener) => listenerTable(state, listener, outcomes)),
-    models: modelCatalog(
-      outcomes.flatMap((outcome): ModelRoute[] => {
-        const attached = outcome.parents.some(({ gateway, accepted }) => gateway === state && accepted);
-        if (!attached) return [];
-        const models = outcome.ai === undefined ? modelsOfHTTPRoute(outcome.route) : modelsOf(outcome.ai);
-        // A plain route that names no model says nothing of models, not even for its hosts.
-        if (outcome.ai === undefined && models.length === 0) return [];
-        return [{ hostnames: outcome.route.spec.hostnames ?? [], models, route: outcome.route }];
-      }),
-    ),
-  };
+function routesIn(routes: Routes, before: readonly Route[]): readonly Route[] {
+  let found = made.routes.get(routes);
+  if (found === undefined) {
+    made.routes.set(routes, (found = keeping(before, routes.outcomes.filter(isServed).map(routeOf))));
+  }
+  return found;
 }
 
-function listenerTable(
-  state: GatewayState,
-  { listener }: ListenerState,
-  outcomes: readonly RouteOutcome[],
-): ListenerTable {
-  const entries = outcomes.flatMap((outcome): MatchEntry[] => {
-    const hosts = hostsAt(outcome, state, listener.name);
-    return hosts === undefined
-      ? []
-      : outcome.rules.flatMap(({ matches }) => matches.map((match) => ({ ...match, hosts })));
+const gatewayTable = onceEach(({ key, policies, listeners }: GatewayState) =>
+  identified<GatewayTable>({
+    key,
+    bodyLimitBytes: policies.bodyLimitBytes,
+    listeners: listeners
+      .filter(({ refused }) => refused === undefined)
+      .map(({ listener: { name, port, hostname } }) => ({
+        name,
+        port,
+        protocol: 'HTTP',
+        ...(hostname === undefined ? {} : { hostname: hostname.toLowerCase() }),
+      })),
+  }),
+);
+
+const isServed = ({ parents }: RouteOutcome): boolean =>
+  parents.some(({ gateway, accepted }) => accepted && gateway.refused === undefined);
+
+const routeOf = onceEach((outcome: RouteOutcome) => {
+  const { route, rules } = outcome;
+  return identified<Route>({
+    key: keyOf(route.metadata),
+    created: route.metadata.creationTimestamp ?? '',
+    attachments: attachmentsOf(outcome),
+    rules,
+    hostnames: (route.spec.hostnames ?? []).map((host) => host.toLowerCase()),
+    models: modelsIn(outcome),
   });
-  return {
-    name: listener.name,
-    port: listener.port,
-    protocol: 'HTTP',
-    ...(listener.hostname === undefined ? {} : { hostname: listener.hostname.toLowerCase() }),
-    readsModel: entries.some(({ rule, headers }) => rule.ai || headers.some(({ name }) => isModelHeader(name))),
-    index: buildIndex(entries),
-  };
+});
+
+function modelsIn({ ai, route }: RouteOutcome): readonly ModelEntry[] {
+  return ai === undefined ? modelsOfHTTPRoute(route) : modelsOf(ai);
+}
+
+/** The listeners that serve the route; of several parentRefs to one listener the first counts. */
+function attachmentsOf({ parents }: RouteOutcome): Attachment[] {
+  const found = new Map<string, Attachment>();
+  for (const { gateway, accepted, listeners } of parents) {
+    if (!accepted || gateway.refused !== undefined) continue;
+    for (const { state, hosts } of listeners) {
+      if (state.refused !== undefined) continue;
+      const { name } = state.listener;
+      const place = `${gateway.key} ${name}`;
+      if (!found.has(place)) found.set(place, { gateway: gateway.key, listener: name, hosts });
+    }
+  }
+  return [...found.values()];
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { ServedModel } from '../../src/admin/resources.ts';
 import { listModels } from '../../src/app/modellist.ts';
 import { keyOf } from '../../src/kinds/object.ts';
+import { linkTable } from '../../src/routes/index.ts';
 import { compile } from '../../src/routing/compile.ts';
 import { resourcesOf } from '../routing/resourcefile.ts';
 
@@ -31,7 +32,7 @@ ${routes}`);
     generation: 1,
   });
   return listModels({
-    table,
+    table: linkTable(table),
     route: (ref) => resources.httpRoutes.find(({ metadata }) => keyOf(metadata) === keyOf(ref)),
     modelOf: ({ kind, name }) =>
       kind === 'Website' ? undefined : { name: name === 'unknown' ? undefined : `model-of-${name}` },

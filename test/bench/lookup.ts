@@ -3,7 +3,8 @@
  * ModelDeployments get them (prefix `/`, the header of the model), models at random. The fastest of 30 rounds counts, which other work on the
  * machine disturbs least.
  */
-import { matchRoute, type RouteRequest } from '../../src/routing/match.ts';
+import { linkTable } from '../../src/routes/index.ts';
+import { matchRoute, type RouteRequest } from '../../src/routes/match.ts';
 import { table } from '../gateway/fixture.ts';
 
 const rounds = 30;
@@ -18,7 +19,7 @@ function measure(count: number): number {
   const rules = models.map((value) => ({
     match: { path: { type: 'PathPrefix' as const, value: '/' }, headers: [{ name: 'x-gateway-model-name', value }] },
   }));
-  const listeners = [...table(rules).gateways.values()].flatMap((gateway) => gateway.listeners);
+  const listeners = [...linkTable(table(rules)).gateways.values()].flatMap((gateway) => gateway.listeners);
   // The same number of requests and of strings whatever the count, so that only the table differs.
   const requests = Array.from({ length: 4_096 }, (_, i): RouteRequest => ({
     host: '127.0.0.1',

@@ -16,7 +16,7 @@ import { createKubeClient } from '../../src/kube/httpclient.ts';
 import type { InformerCache } from '../../src/kube/informer.ts';
 import type { GatewaySockets } from '../../src/routing/compile.ts';
 import type { ProgrammedGateway } from '../../src/routing/gatewaystatus.ts';
-import type { RouteTable } from '../../src/routing/table.ts';
+import type { RouteTable } from '../../src/routes/table.ts';
 import { createControllerEnvironment } from '../../src/reconcile/pass.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 

@@ -137,7 +137,7 @@ describe('an AIGatewayRoute', () => {
     const route = await cluster.eventually(AIGatewayRoute, inDefault('late'), accepted);
     expect(route?.status?.conditions).toHaveLength(1);
     expect(route?.metadata.finalizers).toEqual(['aigateway.envoyproxy.io/finalizer']);
-    await cluster.table((table) => table.gateways.get('default/late-gw')?.models.all[0]?.id === 'late');
+    await cluster.table((table) => table.routes.some(({ models }) => models[0]?.id === 'late'));
 
     const body = {
       spec: {
@@ -147,7 +147,7 @@ describe('an AIGatewayRoute', () => {
       },
     };
     await cluster.client.patch(AIGatewayRoute, inDefault('late'), { type: 'merge', body });
-    await cluster.table((table) => table.gateways.get('default/late-gw')?.models.all[0]?.id === 'renamed');
+    await cluster.table((table) => table.routes.some(({ models }) => models[0]?.id === 'renamed'));
     await cluster.eventually(
       HTTPRoute,
       inDefault('late'),
@@ -169,7 +169,7 @@ describe('an AIGatewayRoute', () => {
     await cluster.eventually(AIGatewayRoute, inDefault('short'), (object) => object === undefined);
     await cluster.eventually(HTTPRoute, inDefault('short'), (object) => object === undefined);
     await cluster.eventually(HTTPRouteFilter, inDefault('ai-eg-host-rewrite-short'), (object) => object === undefined);
-    await cluster.table((table) => table.gateways.get('default/short-gw')?.listeners[0]?.index.anyHost === undefined);
+    await cluster.table((table) => !table.routes.some(({ key }) => key === 'default/short'));
   });
 
   it('never overwrites an HTTPRoute that somebody else made', async () => {

@@ -3,19 +3,21 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { Agent, request, type Dispatcher } from 'undici';
 import { createDataPlane, type DataPlane, type DataPlaneOptions } from '../../src/gateway/dataplane.ts';
-import { buildIndex, type MatchEntry } from '../../src/routing/precedence.ts';
+import { identified } from '../../src/routes/identity.ts';
 import type {
   BackendTarget,
   Endpoint,
+  EndpointSet,
   GatewayTable,
+  InvalidTarget,
   ListenerTable,
+  Pool,
+  Route,
+  RouteMatch,
   RouteRule,
   RouteTable,
   WeightedBackend,
-  EndpointSet,
-  Pool,
-  ResolvedTarget,
-} from '../../src/routing/table.ts';
+} from '../../src/routes/table.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 export const log = createLog({ level: 'silent' });
@@ -50,7 +52,12 @@ export async function readAll(message: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-export const target = (endpoints: readonly Endpoint[], more: { host?: string } = {}): EndpointSet => ({
+/** Where backends of tests lead. */
+export type TestSet = Omit<EndpointSet, 'identity'>;
+export type TestPool = Omit<Pool, 'identity'>;
+type TestTarget = TestSet | TestPool | InvalidTarget;
+
+export const target = (endpoints: readonly Endpoint[], more: { host?: string } = {}): TestSet => ({
   type: 'endpoints',
   key: 'service/default/up:80',
   protocol: 'http',
@@ -60,9 +67,9 @@ export const target = (endpoints: readonly Endpoint[], more: { host?: string } =
 
 let backendCount = 0;
 /** What the backends of tests lead to: `table` puts it where backends find it. */
-const leadsTo = new WeakMap<WeightedBackend, ResolvedTarget>();
+const leadsTo = new WeakMap<WeightedBackend, TestTarget>();
 
-export function backend(to: ResolvedTarget, more: Partial<WeightedBackend> = {}): WeightedBackend {
+export function backend(to: TestTarget, more: Partial<WeightedBackend> = {}): WeightedBackend {
   backendCount += 1;
   const place: BackendTarget = to.type === 'invalid' ? to : { type: to.type, key: to.key };
   const made = { id: `default/b${backendCount}`, weight: 1, filters: [], target: place, ...more };
@@ -71,7 +78,7 @@ export function backend(to: ResolvedTarget, more: Partial<WeightedBackend> = {})
 }
 
 /** Backends of one table may lead to different endpoints under the same name: each but the first gets a key of its own. */
-function placed(member: WeightedBackend, targets: Map<string, EndpointSet | Pool>): WeightedBackend {
+function placed(member: WeightedBackend, targets: Map<string, TestSet | TestPool>): WeightedBackend {
   const to = leadsTo.get(member);
   if (to === undefined || to.type === 'invalid') return member;
   let { key } = to;
@@ -80,8 +87,8 @@ function placed(member: WeightedBackend, targets: Map<string, EndpointSet | Pool
   return { ...member, target: { type: to.type, key } };
 }
 
-export type TestRule = Partial<Omit<RouteRule, 'tiers'>> & {
-  readonly match?: Partial<Pick<MatchEntry, 'hosts' | 'path' | 'method' | 'headers' | 'query'>>;
+export type TestRule = Partial<Omit<RouteRule, 'tiers' | 'matches'>> & {
+  readonly match?: Partial<RouteMatch>;
   /** Exact model. */
   readonly model?: string;
   readonly backends?: readonly WeightedBackend[];
@@ -90,57 +97,53 @@ export type TestRule = Partial<Omit<RouteRule, 'tiers'>> & {
 
 let generation = 0;
 
+/** One route with these rules at the one listener of `default/gw`. */
 export function table(
   rules: readonly TestRule[],
   gateway: Partial<GatewayTable> = {},
   listener: Partial<ListenerTable> = {},
+  route: Partial<Route> = {},
 ): RouteTable {
-  const targets = new Map<string, EndpointSet | Pool>();
-  const entries = rules.map((rule, ruleIndex): MatchEntry => {
-    const { match, model, backends, tiers, ...more } = rule;
-    const groups = tiers ?? (backends === undefined ? [] : [backends]);
-    const route = { namespace: 'default', name: 'route' };
-    return {
-      hosts: [],
-      created: '',
-      route: 'default/route',
-      matchIndex: 0,
-      headers: model === undefined ? [] : [{ name: 'x-ai-eg-model', value: model }],
-      query: [],
-      ...match,
-      rule: {
-        id: `httproute/default/route/rule/${ruleIndex}`,
-        route,
-        ruleIndex,
-        ai: model !== undefined,
-        filters: [],
-        ...more,
-        tiers: groups.map((members, priority) => ({
-          priority,
-          totalWeight: members.reduce((sum, member) => sum + member.weight, 0),
-          backends: members.map((member) => placed(member, targets)),
-        })),
-      },
-    };
-  });
+  const targets = new Map<string, TestSet | TestPool>();
   generation += 1;
-  const listeners: ListenerTable[] = [
-    {
-      name: 'http',
-      port: 80,
-      protocol: 'HTTP',
-      readsModel: rules.some((rule) => rule.model !== undefined || rule.ai === true),
-      index: buildIndex(entries),
-      ...listener,
-    },
-  ];
-  const models = { all: [], byHost: new Map(), unscoped: [] };
   const key = 'default/gw';
+  const listeners: ListenerTable[] = [{ name: 'http', port: 80, protocol: 'HTTP', ...listener }];
+  const attached = identified<Route>({
+    key: 'default/route',
+    created: '',
+    attachments: listeners.map(({ name }) => ({ gateway: key, listener: name, hosts: [] })),
+    rules: rules.map((rule, ruleIndex) => testRule(rule, ruleIndex, targets)),
+    hostnames: [],
+    models: [],
+    ...route,
+  });
+  const all = [...targets].map(([name, to]) => ({ ...to, key: name }));
   return {
     generation,
-    gateways: new Map([[key, { key, bodyLimitBytes: 1024 * 1024, listeners, models, ...gateway }]]),
-    endpointSets: new Map([...targets].filter((at): at is [string, EndpointSet] => at[1].type === 'endpoints')),
-    pools: new Map([...targets].filter((at): at is [string, Pool] => at[1].type === 'pool')),
+    gateways: [identified<GatewayTable>({ key, bodyLimitBytes: 1024 * 1024, listeners, ...gateway })],
+    routes: [attached],
+    endpointSets: all.flatMap((to) => (to.type === 'endpoints' ? [identified<EndpointSet>(to)] : [])),
+    pools: all.flatMap((to) => (to.type === 'pool' ? [identified<Pool>(to)] : [])),
+  };
+}
+
+function testRule(rule: TestRule, ruleIndex: number, targets: Map<string, TestSet | TestPool>): RouteRule {
+  const { match, model, backends, tiers, ...more } = rule;
+  const groups = tiers ?? (backends === undefined ? [] : [backends]);
+  const headers = model === undefined ? [] : [{ name: 'x-ai-eg-model', value: model }];
+  return {
+    id: `httproute/default/route/rule/${ruleIndex}`,
+    route: { namespace: 'default', name: 'route' },
+    ruleIndex,
+    kind: model === undefined ? 'http' : 'llm',
+    filters: [],
+    matches: [{ headers, query: [], ...match }],
+    ...more,
+    tiers: groups.map((members, priority) => ({
+      priority,
+      totalWeight: members.reduce((sum, member) => sum + member.weight, 0),
+      backends: members.map((member) => placed(member, targets)),
+    })),
   };
 }
 

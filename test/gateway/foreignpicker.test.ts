@@ -6,7 +6,6 @@ import { processPath, type ProcessingRequest, type ProcessingResponse } from '..
 import { filterMetadata, readProcessingRequest } from '../../src/envoy/extprocread.ts';
 import { writeProcessingResponse } from '../../src/envoy/extprocwrite.ts';
 import { startGrpcServer, type GrpcServer } from '../../src/wire/grpcserver.ts';
-import type { Pool } from '../../src/routing/table.ts';
 import { startEpp, type Epp } from '../../src/extproc/epp.ts';
 import {
   backend,
@@ -15,6 +14,7 @@ import {
   log,
   startFixture,
   table,
+  type TestPool,
   until,
   type Fixture,
   type Upstream,
@@ -89,7 +89,7 @@ interface Echoed {
   body: string;
 }
 
-function pool(upstreams: readonly Upstream[], picker: Pool['picker'], more: Partial<Pool> = {}): Pool {
+function pool(upstreams: readonly Upstream[], picker: TestPool['picker'], more: Partial<TestPool> = {}): TestPool {
   const endpoints = upstreams.map(({ endpoint }) => endpoint);
   return {
     type: 'pool',
@@ -106,7 +106,7 @@ const foreign = (
   ports: readonly number[],
   bodyMode: 'duplex' | 'buffered' = 'duplex',
   tls = false,
-): Pool['picker'] => ({ type: 'extProc', tls, bodyMode, endpoints: ports.map((port) => endpointAt(port)) });
+): TestPool['picker'] => ({ type: 'extProc', tls, bodyMode, endpoints: ports.map((port) => endpointAt(port)) });
 
 const asked = { model: 'm', messages: [{ role: 'user', content: 'x'.repeat(100_000) }] };
 

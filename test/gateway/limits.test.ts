@@ -127,7 +127,14 @@ describe('bodies that are allowed', () => {
       response.end(`${request.headers.host} ${request.url}`);
     });
     fixture.plane.apply(
-      table([{ match: { hosts: ['right.example'] }, backends: [backend(target([upstream.endpoint]))] }]),
+      table(
+        [{ backends: [backend(target([upstream.endpoint]))] }],
+        {},
+        {},
+        {
+          attachments: [{ gateway: 'default/gw', listener: 'http', hosts: ['right.example'] }],
+        },
+      ),
     );
     const answer = await fixture.raw(
       'GET http://Right.example:81/p?q HTTP/1.1\r\nHost: wrong\r\nConnection: close\r\n\r\n',

@@ -102,11 +102,11 @@ describe('what goes upstream', () => {
 
   it('reads the model for catch-all AI rules, and for a listener that routes plain rules by it', async () => {
     const { endpoint } = await echo();
-    fixture.plane.apply(table([{ ai: true, backends: [backend(target([endpoint]))] }], {}, { readsModel: false }));
+    fixture.plane.apply(table([{ kind: 'llm', backends: [backend(target([endpoint]))] }]));
     const any = await fixture.chat({ model: 'x' });
     expect(((await any.body.json()) as Echo).headers['x-ai-eg-model']).toBe('x');
     const byHeader = { match: { headers: [{ name: 'x-gateway-model-name', value: 'x' }] } };
-    fixture.plane.apply(table([{ ...byHeader, backends: [backend(target([endpoint]))] }], {}, { readsModel: true }));
+    fixture.plane.apply(table([{ ...byHeader, backends: [backend(target([endpoint]))] }]));
     expect((await fixture.chat({ model: 'x' })).statusCode).toBe(200);
     expect((await fixture.chat({ model: 'y' }, { 'x-gateway-model-name': 'x' })).statusCode).toBe(404);
   });

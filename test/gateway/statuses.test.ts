@@ -37,7 +37,7 @@ describe('what the gateway answers by itself', () => {
   });
 
   it('404 with the path when an AI rule is asked for what is no model API', async () => {
-    fixture.plane.apply(table([{ ai: true, backends: [backend(target([]))] }]));
+    fixture.plane.apply(table([{ kind: 'llm', backends: [backend(target([]))] }]));
     const answer = await fixture.call('/foo?x=1');
     expect([answer.statusCode, await answer.body.text()]).toEqual([404, 'unsupported path: /foo']);
   });
@@ -61,7 +61,7 @@ describe('what the gateway answers by itself', () => {
   });
 
   it('400 for multipart, and for a missing model where one is required', async () => {
-    fixture.plane.apply(table([{ ai: true, backends: [backend(target([]))] }]));
+    fixture.plane.apply(table([{ kind: 'llm', backends: [backend(target([]))] }]));
     const form = await fixture.chat('--x--', { 'content-type': 'multipart/form-data; boundary=x' });
     expect([form.statusCode, await form.body.text()]).toEqual([
       400,
@@ -138,8 +138,7 @@ describe('what the gateway answers by itself', () => {
 
   it('lists models by itself, scoped by host', async () => {
     const entry = { id: 'm', ownedBy: 'o', created: 1 };
-    const models = { all: [entry], byHost: new Map([['a.example', [entry]]]), unscoped: [] };
-    fixture.plane.apply(table([modelRule({ backends: [] })], { models }));
+    fixture.plane.apply(table([modelRule({ backends: [] })], {}, {}, { hostnames: ['a.example'], models: [entry] }));
     const scoped = await fixture.call('/v1/models', { headers: { host: 'A.example:8080' } });
     expect(await scoped.body.json()).toEqual({
       object: 'list',

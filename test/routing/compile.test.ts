@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compile, type Compiled } from '../../src/routing/compile.ts';
-import { matchRoute } from '../../src/routing/match.ts';
+import { linkTable } from '../../src/routes/index.ts';
+import { matchRoute } from '../../src/routes/match.ts';
 import { intersectHostnames } from '../../src/routing/hostnames.ts';
 import { parseBytes } from '../../src/routing/policies.ts';
 import { noResources, type RouteResources } from '../../src/routing/resources.ts';
-import type { RouteRule } from '../../src/routing/table.ts';
+import type { RouteRule } from '../../src/routes/table.ts';
 import { resourcesOf } from './resourcefile.ts';
 
 const base = resourcesOf(`
@@ -50,7 +51,7 @@ function compiled(httpRoutes: readonly HTTPRoute[]): Compiled {
 }
 
 function ruleFor(result: Compiled, path: string): RouteRule | undefined {
-  const listeners = result.table.gateways.get('default/gw')?.listeners ?? [];
+  const listeners = linkTable(result.table).gateways.get('default/gw')?.listeners ?? [];
   return matchRoute(listeners, { host: 'x', path, query: '', method: 'GET', model: undefined, header: () => undefined })
     ?.match?.rule;
 }
@@ -131,7 +132,7 @@ describe('compile', () => {
       { claimedControllers: ['example.com/other'], programmed: new Map(), now: new Date(), generation: 1 },
     );
     expect(result.statuses).toEqual([]);
-    expect(result.table.gateways.size).toBe(0);
+    expect(result.table.gateways).toEqual([]);
     expect(
       compile(noResources, { claimedControllers: [], programmed: new Map(), now: new Date(), generation: 1 }).sockets,
     ).toEqual([]);

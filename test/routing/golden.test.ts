@@ -4,14 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { compile, type Compiled, type GatewaySockets } from '../../src/routing/compile.ts';
 import type { ProgrammedGateway } from '../../src/routing/gatewaystatus.ts';
-import {
-  resolveTarget,
-  type HostIndex,
-  type RankedMatch,
-  type RouteRule,
-  type ResolvedTarget,
-  type RouteTable,
-} from '../../src/routing/table.ts';
+import { linkTable, resolveTarget, type LinkedTable } from '../../src/routes/index.ts';
+import type { LinkedMatch } from '../../src/routes/linkedmatch.ts';
+import { hostsOf, orderedMatches } from '../../src/routes/listenerindex.ts';
+import type { ResolvedTarget, RouteRule } from '../../src/routes/table.ts';
 import { resourcesOf } from './resourcefile.ts';
 
 // testdata/NAME.in.yaml compiles to testdata/NAME.out.yaml. UPDATE_GOLDEN=1 rewrites what comes out; read the difference.
@@ -52,12 +48,13 @@ function programmedOf(sockets: readonly GatewaySockets[]): Map<string, Programme
 }
 
 function summary({ table, sockets, statuses }: Compiled) {
+  const linked = linkTable(table);
   return {
     sockets,
     pools: Object.fromEntries(
-      [...table.pools].map(([key, { endpoints }]) => [key, endpoints.map((endpoint) => endpoint.key)]),
+      table.pools.map(({ key, endpoints }) => [key, endpoints.map((endpoint) => endpoint.key)]),
     ),
-    gateways: [...table.gateways.values()].map(({ key, bodyLimitBytes, models, listeners }) => ({
+    gateways: [...linked.gateways.values()].map(({ key, bodyLimitBytes, models, listeners }) => ({
       key,
       bodyLimitBytes,
       models: {
@@ -66,16 +63,12 @@ function summary({ table, sockets, statuses }: Compiled) {
         unscoped: models.unscoped.map(({ id }) => id),
       },
       listeners: listeners.map(({ index, ...listener }) => {
-        const hosts: [string, HostIndex][] = [
-          ...index.exactHosts,
-          ...index.wildcardHosts.map((at): [string, HostIndex] => [`*${at.suffix}`, at.index]),
-          ...(index.anyHost === undefined ? [] : [['*', index.anyHost] as [string, HostIndex]]),
-        ];
-        const rules = new Set(hosts.flatMap(([, { ordered }]) => ordered.map(({ rule }) => rule)));
+        const hosts = hostsOf(index).map(([host, at]): [string, LinkedMatch[]] => [host, orderedMatches(at)]);
+        const rules = new Set(hosts.flatMap(([, ordered]) => ordered.map(({ rule }) => rule)));
         return {
           ...listener,
-          matches: Object.fromEntries(hosts.map(([host, { ordered }]) => [host, ordered.map(describeMatch)])),
-          rules: [...rules].sort((a, b) => (a.id < b.id ? -1 : 1)).map((rule) => describeRule(table, rule)),
+          matches: Object.fromEntries(hosts.map(([host, ordered]) => [host, ordered.map(describeMatch)])),
+          rules: [...rules].sort((a, b) => (a.id < b.id ? -1 : 1)).map((rule) => describeRule(linked, rule)),
         };
       }),
     })),
@@ -89,9 +82,9 @@ function summary({ table, sockets, statuses }: Compiled) {
   };
 }
 
-function describeMatch({ path, method, headers, query, rule }: RankedMatch) {
-  const values = (list: RankedMatch['headers']) =>
-    list.map(({ name, value, regex }) => `${name}${regex ? '~' : '='}${value}`);
+function describeMatch({ path, method, headers, query, rule }: LinkedMatch) {
+  const values = (list: LinkedMatch['headers']) =>
+    list.map(({ name, value, type }) => `${name}${type ? '~' : '='}${value}`);
   return {
     ...(path && { path: `${path.type} ${path.value}` }),
     ...(method && { method }),
@@ -101,9 +94,10 @@ function describeMatch({ path, method, headers, query, rule }: RankedMatch) {
   };
 }
 
-function describeRule(table: RouteTable, { tiers, ...rule }: RouteRule) {
+function describeRule(table: LinkedTable, rule: RouteRule) {
+  const { matches: _matches, tiers, ...rest } = rule;
   return {
-    ...rule,
+    ...rest,
     tiers: tiers.map((tier) => ({
       ...tier,
       backends: tier.backends.map(({ target, ...backend }) => ({
@@ -116,5 +110,6 @@ function describeRule(table: RouteTable, { tiers, ...rule }: RouteRule) {
 
 function describeTarget(target: ResolvedTarget) {
   if (target.type === 'invalid') return target;
-  return { ...target, endpoints: target.endpoints.map(({ key, pod }) => (pod ? `${key} ${pod}` : key)) };
+  const { identity: _, ...rest } = target;
+  return { ...rest, endpoints: target.endpoints.map(({ key, pod }) => (pod ? `${key} ${pod}` : key)) };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/routing/compile.ts';
-import type { PoolPicker } from '../../src/routing/table.ts';
+import type { PoolPicker } from '../../src/routes/table.ts';
 import { resourcesOf } from './resourcefile.ts';
 
 const base = `
@@ -94,9 +94,8 @@ function compiledFrom(...documents: string[]) {
 
 function pickerOf(...documents: string[]): PoolPicker | undefined {
   const compiled = compiledFrom(...documents);
-  const index = compiled.table.gateways.get('default/gw')?.listeners[0]?.index;
-  const target = index?.anyHost?.ordered[0]?.rule.tiers[0]?.backends[0]?.target;
-  return target?.type === 'pool' ? compiled.table.pools.get(target.key)?.picker : undefined;
+  const target = compiled.table.routes[0]?.rules[0]?.tiers[0]?.backends[0]?.target;
+  return target?.type === 'pool' ? compiled.table.pools.find(({ key }) => key === target.key)?.picker : undefined;
 }
 
 /** The configuration of a pool whose only picker is this pod of ours, or why there is none. */

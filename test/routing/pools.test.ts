@@ -81,7 +81,7 @@ describe('an InferencePool of before v1', () => {
   it('is routed to, with its port, picker and failureMode', () => {
     const { table } = compiled(base, pods, oldPool(), route('r', oldGroup));
     const key = `default/p/${oldGroup}`;
-    expect(table.pools.get(key)).toMatchObject({
+    expect(table.pools.find((pool) => pool.key === key)).toMatchObject({
       failureMode: 'FailOpen',
       endpoints: [{ key: '127.0.0.2:8000' }],
       picker: { type: 'extProc', endpoints: [{ key: '127.0.0.9:9002' }] },
@@ -90,7 +90,7 @@ describe('an InferencePool of before v1', () => {
 
   it('is another pool than the one of v1 with its name', () => {
     const { table, statusOf } = compiled(base, pods, newPool, oldPool(), route('r', newGroup), route('s', oldGroup));
-    expect([...table.pools].map(([key, { endpoints }]) => [key, endpoints.map((endpoint) => endpoint.key)])).toEqual([
+    expect(table.pools.map(({ key, endpoints }) => [key, endpoints.map((endpoint) => endpoint.key)])).toEqual([
       ['default/p', ['127.0.0.3:8001']],
       [`default/p/${oldGroup}`, ['127.0.0.2:8000']],
     ]);
@@ -144,6 +144,6 @@ describe('an InferencePool of before v1', () => {
     const text = JSON.stringify(statuses);
     expect(text).toContain('InferencePool default/p not found');
     expect(text).toContain(`InferencePool default/q of ${oldGroup} not found`);
-    expect(table.pools.size).toBe(0);
+    expect(table.pools).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
 import { parseAllDocuments } from 'yaml';
 import { planRoute } from '../../src/controllers/aigateway/plan.ts';
 import type { KubeObject } from '../../src/kinds/object.ts';
-import { lookupOf, noResources, type RouteResources } from '../../src/routing/resources.ts';
+import { noResources, type RouteResources } from '../../src/routing/resources.ts';
+import { lookupOf } from '../../src/routing/lookup.ts';
 
 /** Which list of RouteResources holds the objects of a kind. */
 const listOf: Readonly<Record<string, keyof RouteResources>> = {

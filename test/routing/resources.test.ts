@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Pod } from '../../src/kinds/core/pod.ts';
 import { matchesLabels } from '../../src/kinds/labels.ts';
-import { lookupOf, noResources } from '../../src/routing/resources.ts';
+import { noResources } from '../../src/routing/resources.ts';
+import { lookupOf } from '../../src/routing/lookup.ts';
 
 const labels = fc.dictionary(fc.constantFrom('app', 'tier', 'zone'), fc.constantFrom('a', 'b'), { maxKeys: 3 });
 const pod = fc.record({ namespace: fc.constantFrom('one', 'two'), labels }).map((metadata, name = ''): Pod => ({

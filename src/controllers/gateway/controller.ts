@@ -6,7 +6,7 @@ import { compile, newRoutingMemory, type Compiled, type GatewaySockets } from '.
 import type { ProgrammedGateway } from '../../routing/gatewaystatus.ts';
 import type { PickerKnowledge } from '../../routing/resources.ts';
 import type { WantedStatus } from '../../routing/statuses.ts';
-import type { RouteTable } from '../../routing/table.ts';
+import type { RouteTable } from '../../routes/table.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { createLoop } from './loop.ts';
 import { observeRouting } from './observe.ts';

@@ -5,7 +5,8 @@ import type { AIServiceBackend } from '../../../src/kinds/aigateway/aiservicebac
 import type { BackendSecurityPolicy } from '../../../src/kinds/aigateway/backendsecuritypolicy.ts';
 import type { Gateway } from '../../../src/kinds/gateway/gateway.ts';
 import type { HTTPRoute } from '../../../src/kinds/gateway/httproute.ts';
-import { lookupOf, noResources, type RouteResources } from '../../../src/routing/resources.ts';
+import { noResources, type RouteResources } from '../../../src/routing/resources.ts';
+import { lookupOf } from '../../../src/routing/lookup.ts';
 
 type Spec = AIGatewayRoute['spec'];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compilePattern } from '../../src/routing/regex.ts';
+import { compilePattern } from '../../src/routes/pattern.ts';
 
 function test(source: string, text: string): boolean | string {
   const compiled = compilePattern(source);

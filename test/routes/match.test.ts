@@ -1,41 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { explainRoute, hostOf, matchRoute, selectListener, type RouteRequest } from '../../src/routing/match.ts';
-import { buildIndex, type MatchEntry } from '../../src/routing/precedence.ts';
-import type { ListenerTable, PathMatch, RouteRule } from '../../src/routing/table.ts';
+import { explainRoute, hostOf, matchRoute, selectListener, type RouteRequest } from '../../src/routes/match.ts';
+import type { LinkedListener } from '../../src/routes/index.ts';
+import type { PathMatch } from '../../src/routes/table.ts';
+import { linkedListener, sketchTable, type Sketch } from './sketch.ts';
 
-type Sketch = Partial<Omit<MatchEntry, 'rule'>> & { id: string; ruleIndex?: number };
-
-function entry({ id, ruleIndex = 0, ...rest }: Sketch): MatchEntry {
-  const rule: RouteRule = {
-    id,
-    route: { namespace: 'default', name: id },
-    ruleIndex,
-    ai: false,
-    filters: [],
-    tiers: [],
-  };
-  return {
-    hosts: [],
-    created: '2026-01-01T00:00:00Z',
-    route: `default/${id}`,
-    matchIndex: 0,
-    headers: [],
-    query: [],
-    rule,
-    ...rest,
-  };
-}
-
-function listener(entries: readonly MatchEntry[], hostname?: string, name = hostname ?? 'http'): ListenerTable {
-  return {
-    name,
-    port: 80,
-    protocol: 'HTTP',
-    ...(hostname === undefined ? {} : { hostname }),
-    readsModel: false,
-    index: buildIndex(entries),
-  };
+function listener(sketches: readonly Sketch[], hostname?: string, name = hostname ?? 'http'): LinkedListener {
+  return linkedListener(sketchTable(sketches, hostname, name));
 }
 
 type RequestSketch = Partial<Omit<RouteRequest, 'header'>> & { headers?: Record<string, string> };
@@ -56,7 +27,7 @@ const prefix = (value: string): PathMatch => ({ type: 'PathPrefix', value });
 const exact = (value: string): PathMatch => ({ type: 'Exact', value });
 
 function winner(entries: readonly Sketch[], sketch: RequestSketch): string | undefined {
-  return matchRoute([listener(entries.map(entry))], request(sketch))?.match?.rule.id;
+  return matchRoute([listener(entries)], request(sketch))?.match?.rule.id;
 }
 
 describe('paths', () => {
@@ -91,7 +62,7 @@ describe('precedence', () => {
     [
       'exact path before longer regex',
       { id: 'win', path: exact('/a') },
-      { id: 'b', path: { type: 'RegularExpression', value: '/a.*', regex: /^\/a.*$/ } },
+      { id: 'b', path: { type: 'RegularExpression', value: '/a.*' } },
       { path: '/a' },
     ],
     [
@@ -149,7 +120,7 @@ describe('the model', () => {
   const rules: Sketch[] = [
     { id: 'm', headers: [{ name: 'x-ai-eg-model', value: 'm' }] },
     { id: 'g', headers: [{ name: 'x-gateway-model-name', value: 'g' }] },
-    { id: 'regex', headers: [{ name: 'x-ai-eg-model', value: 'r.*', regex: /^r.*$/ }] },
+    { id: 'regex', headers: [{ name: 'x-ai-eg-model', value: 'r.*', type: 'RegularExpression' }] },
   ];
   it('comes from the body and never from the client header', () => {
     expect(winner(rules, { model: 'm', headers: { 'x-ai-eg-model': 'other' } })).toBe('m');
@@ -199,8 +170,8 @@ describe('hosts', () => {
   });
 
   it('considers only the listener that owns the host', () => {
-    const owned = listener([entry({ id: 'specific', path: prefix('/x') })], 'a.com');
-    const any = listener([entry({ id: 'any' })], undefined, 'any');
+    const owned = listener([{ id: 'specific', path: prefix('/x') }], 'a.com');
+    const any = listener([{ id: 'any' }], undefined, 'any');
     expect(matchRoute([owned, any], request({ host: 'a.com' }))).toEqual({ listener: owned, match: undefined });
     expect(matchRoute([owned], request({ host: 'b.com' }))).toBeUndefined();
   });
@@ -248,8 +219,8 @@ describe('matchRoute', () => {
           host: fc.constantFrom('a.x', 'b.a.x', 'y'),
         }),
         (sketches, sent) => {
-          const entries = sketches.map(({ path: p, method, model, header, hosts }, i) =>
-            entry({
+          const entries = sketches.map(
+            ({ path: p, method, model, header, hosts }, i): Sketch & Required<Pick<Sketch, 'headers' | 'hosts'>> => ({
               id: String(i).padStart(3, '0'),
               hosts,
               ...(p === undefined ? {} : { path: p }),
@@ -260,26 +231,27 @@ describe('matchRoute', () => {
               ],
             }),
           );
-          const fits = (e: MatchEntry): boolean =>
+          type Entry = (typeof entries)[number];
+          const fits = (e: Entry): boolean =>
             (e.path === undefined ||
               (e.path.type === 'Exact'
                 ? sent.path === e.path.value
                 : `${sent.path}/`.startsWith(`${e.path.value.replace(/\/$/, '')}/`))) &&
             (e.method === undefined || e.method === sent.method) &&
             e.headers.every((h) => h.value === (h.name === 'h' ? sent.header : sent.model));
-          const hostRank = (e: MatchEntry): number => {
+          const hostRank = (e: Entry): number => {
             if (e.hosts.includes(sent.host)) return 0;
             if (e.hosts.some((h) => h.startsWith('*') && sent.host.endsWith(h.slice(1)))) return 1;
             return e.hosts.length === 0 ? 2 : 3;
           };
           const size = (p: PathMatch | undefined): number => (p === undefined ? 0 : p.value.replace(/\/$/, '').length);
-          const key = (e: MatchEntry): (number | string)[] => [
+          const key = (e: Entry): (number | string)[] => [
             hostRank(e),
             e.path?.type === 'Exact' ? 0 : 1,
             e.path?.type === 'Exact' ? 0 : -size(e.path),
             e.method === undefined ? 1 : 0,
             -e.headers.length,
-            e.route,
+            e.id,
           ];
           const expected = entries
             .filter((e) => hostRank(e) < 3 && fits(e))
@@ -287,7 +259,7 @@ describe('matchRoute', () => {
               const [x, y] = [key(a), key(b)];
               const i = x.findIndex((value, at) => value !== y[at]);
               return i < 0 ? 0 : (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
-            })[0]?.rule.id;
+            })[0]?.id;
           const table = listener(entries);
           const { header: h, ...rest } = sent;
           const sentRequest = request({ ...rest, headers: { h } });
@@ -302,10 +274,10 @@ describe('matchRoute', () => {
 describe('explainRoute', () => {
   it('lists candidates in order with the condition that failed', () => {
     const table = listener([
-      entry({ id: 'a', path: exact('/a') }),
-      entry({ id: 'm', headers: [{ name: 'x-ai-eg-model', value: 'gpt' }] }),
-      entry({ id: 'any' }),
-      entry({ id: 'after', hosts: ['other.com'] }),
+      { id: 'a', path: exact('/a') },
+      { id: 'm', headers: [{ name: 'x-ai-eg-model', value: 'gpt' }] },
+      { id: 'any' },
+      { id: 'after', hosts: ['other.com'] },
     ]);
     expect(explainRoute([table], request({ path: '/b', model: 'x' }))).toMatchObject({
       listener: 'http',

@@ -1,5 +1,3 @@
-import type { TextPattern } from './table.ts';
-
 /**
  * The dialect of RegularExpression matches: the part of RE2's syntax that ECMAScript shares, matched against the whole
  * text. Patterns are the user's and texts are any client's, so each pattern gets a bound on its work, and what cannot be
@@ -13,6 +11,11 @@ const minTextLength = 128;
 const maxTextLength = 16_384;
 const maxPatternLength = 1024;
 const maxRepeat = 100;
+
+/** A regular expression that is safe to run on what clients send. */
+export interface TextPattern {
+  test(text: string): boolean;
+}
 
 export type CompiledPattern = { pattern: TextPattern } | { problem: string };
 

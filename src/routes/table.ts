@@ -1,29 +1,35 @@
 /**
- * The compiled form of all routes: what the data plane reads and nothing else. Immutable: a change of any resource makes a
- * new table that shares the unchanged parts, and requests in flight finish on the one they began with (design rule 2).
- * It knows neither Kubernetes objects nor sockets.
+ * The compiled form of all routes: what a data plane reads and nothing else. Plain JSON values: a table can be printed, compared,
+ * sent to a worker and read back, and is the same table. Immutable: a change of any resource makes a new table that shares the
+ * unchanged parts (design rule 2). It knows neither Kubernetes objects nor sockets.
+ *
+ * `index.ts` makes it fast to match, `visit.ts` walks it, `check.ts` says what is wrong with one, `read.ts` takes one from outside.
  */
-
 export interface RouteTable {
-  /** Counts tables of this process; shown in the debug header and in logs. */
+  /** Counts tables of one compiler; shown in the debug header and in logs. */
   readonly generation: number;
-  /** By `namespace/name` of the Gateway. */
-  readonly gateways: ReadonlyMap<string, GatewayTable>;
-  /** Where the backends of rules lead, by key: what changes when a Pod becomes ready, while the rules stay as they are. */
-  readonly endpointSets: ReadonlyMap<string, EndpointSet>;
-  readonly pools: ReadonlyMap<string, Pool>;
+  readonly gateways: readonly GatewayTable[];
+  readonly routes: readonly Route[];
+  /** Where the backends of rules lead, by key: what changes when a Pod becomes ready, while the routes stay as they are. */
+  readonly endpointSets: readonly EndpointSet[];
+  readonly pools: readonly Pool[];
 }
 
 /** Before anything is compiled. */
-export const noRoutes: RouteTable = { generation: 0, gateways: new Map(), endpointSets: new Map(), pools: new Map() };
+export const noRoutes: RouteTable = { generation: 0, gateways: [], routes: [], endpointSets: [], pools: [] };
 
-export interface GatewayTable {
-  /** `namespace/name` */
+/** What the parts of a table have in common: a part of the same key and identity says the same in every table and process. */
+export interface Part {
   readonly key: string;
+  /** A digest of all else that the part says. */
+  readonly identity: string;
+}
+
+/** `key`: `namespace/name` of the Gateway. */
+export interface GatewayTable extends Part {
   /** Largest request body that is read, in bytes (ClientTrafficPolicy connection.bufferLimit); beyond it 413. */
   readonly bodyLimitBytes: number;
   readonly listeners: readonly ListenerTable[];
-  readonly models: ModelCatalog;
 }
 
 export interface ListenerTable {
@@ -33,64 +39,64 @@ export interface ListenerTable {
   readonly protocol: 'HTTP' | 'HTTPS';
   /** Absent: every host. `*.example.com` or an exact lower-case name. */
   readonly hostname?: string;
-  /**
-   * Some route here matches on the model: the data plane must read it from the body of LLM requests before it matches.
-   * It goes into the request headers named by `modelHeaders` below.
-   */
-  readonly readsModel: boolean;
-  readonly index: RouteIndex;
 }
 
-/** Rules of one listener, arranged so that a match costs the same for ten routes and for ten thousand. Built by `precedence.ts`, read by `match.ts`. */
-export interface RouteIndex {
-  readonly exactHosts: ReadonlyMap<string, HostIndex>;
-  /** Longest suffix first: `.example.com`. */
-  readonly wildcardHosts: readonly { readonly suffix: string; readonly index: HostIndex }[];
-  readonly anyHost?: HostIndex;
+/** One route and where it is reached. `key`: `namespace/name` of the HTTPRoute. */
+export interface Route extends Part {
+  /** creationTimestamp: of two routes that match alike the older wins (gatewayapi.md 7). */
+  readonly created: string;
+  readonly attachments: readonly Attachment[];
+  readonly rules: readonly RouteRule[];
+  /** Lower-case hosts that the route declares; none: its models are listed for every host. */
+  readonly hostnames: readonly string[];
+  /** What it adds to `GET /v1/models` (aigateway.md 3.7). */
+  readonly models: readonly ModelEntry[];
 }
 
-/** Every match is in exactly one of the four: the first that fits. Each list is in order of rank. */
-export interface HostIndex {
-  /** Matches that name one exact model, by that model. */
-  readonly byModel: ReadonlyMap<string, readonly RankedMatch[]>;
-  readonly byExactPath: ReadonlyMap<string, readonly RankedMatch[]>;
-  /** By prefix without its trailing slash; '' for `/` and for matches that say nothing about the path. */
-  readonly byPrefix: ReadonlyMap<string, readonly RankedMatch[]>;
-  /** The lengths of the prefixes of `byPrefix`, longest first. */
-  readonly prefixLengths: readonly number[];
-  /** Regular expression paths. */
-  readonly byRegex: readonly RankedMatch[];
-  /** All of them in order of rank, for explanations. */
-  readonly ordered: readonly RankedMatch[];
+/** A listener through which a route is reached. */
+export interface Attachment {
+  /** Key of the Gateway. */
+  readonly gateway: string;
+  readonly listener: string;
+  /** After intersection with the listener's hostname: exact lower-case names and `*.` wildcards; none: every host. */
+  readonly hosts: readonly string[];
 }
 
-/** One match of one rule with its place in the precedence order of its host (gatewayapi.md 7); a lower rank wins. */
-export interface RankedMatch {
-  readonly rank: number;
+export interface ModelEntry {
+  readonly id: string;
+  readonly ownedBy: string;
+  /** Unix seconds. */
+  readonly created: number;
+}
+
+/** All conditions of a match must be met. */
+export interface RouteMatch {
+  /** Absent: every path. */
   readonly path?: PathMatch;
   readonly method?: string;
   readonly headers: readonly ValueMatch[];
   readonly query: readonly ValueMatch[];
-  readonly rule: RouteRule;
 }
 
 export interface PathMatch {
   readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression';
+  /** The text, or the source of the expression (pattern.ts). */
   readonly value: string;
-  readonly regex?: TextPattern;
-}
-
-/** A regular expression that is safe to run on what clients send (regex.ts). */
-export interface TextPattern {
-  test(text: string): boolean;
 }
 
 /** A header (name lower-case) or query parameter and the value it must have. */
 export interface ValueMatch {
   readonly name: string;
   readonly value: string;
-  readonly regex?: TextPattern;
+  /** Absent: the value itself. */
+  readonly type?: 'RegularExpression';
 }
+
+/**
+ * How requests of a rule are treated. `http`: forwarded as they are. `llm`: made from an AIGatewayRoute; only LLM endpoints are
+ * answered (others: 404 `unsupported path: <path>`), requests go through the router and upstream phases of aigateway.md 3.2 and 3.3.
+ */
+export type RouteKind = 'http' | 'llm';
 
 export interface RouteRule {
   /** `httproute/<ns>/<name>/rule/<i>`: the id in logs, metrics and explanations. */
@@ -98,11 +104,9 @@ export interface RouteRule {
   readonly route: { readonly namespace: string; readonly name: string };
   readonly ruleIndex: number;
   readonly ruleName?: string;
-  /**
-   * Made from an AIGatewayRoute: only LLM endpoints are answered (others: 404 `unsupported path: <path>`), requests go
-   * through the router and upstream phases of aigateway.md 3.2 and 3.3.
-   */
-  readonly ai: boolean;
+  readonly kind: RouteKind;
+  /** The rule takes a request that one of them fits. */
+  readonly matches: readonly RouteMatch[];
   readonly filters: readonly RouteFilter[];
   /** Milliseconds; absent: no limit. */
   readonly requestTimeoutMs?: number;
@@ -136,32 +140,24 @@ export type BackendTarget = { readonly type: 'endpoints' | 'pool'; readonly key:
 /** What a backend leads to at the moment. */
 export type ResolvedTarget = EndpointSet | Pool | InvalidTarget;
 
-/** The target of a backend as this table has it. */
-export function resolveTarget(
-  table: Pick<RouteTable, 'endpointSets' | 'pools'>,
-  target: BackendTarget,
-): ResolvedTarget {
-  if (target.type === 'invalid') return target;
-  const found = target.type === 'pool' ? table.pools.get(target.key) : table.endpointSets.get(target.key);
-  return found ?? { type: 'invalid', reason: 'BackendNotFound', message: `${target.key} is not in the route table` };
-}
-
-/** Fixed addresses: a Service's ready endpoints, or those a Backend declares. Empty endpoints: 503. */
-export interface EndpointSet {
+/**
+ * Fixed addresses: a Service's ready endpoints, or those a Backend declares. Empty endpoints: 503. `key`: `service/default/foo:80`
+ * or `backend/default/foo`.
+ */
+export interface EndpointSet extends Part {
   readonly type: 'endpoints';
-  /** Names the target across tables, e.g. `service/default/foo:80` or `backend/default/foo`. */
-  readonly key: string;
   /** What a `Backend` host rewrite puts into the Host header (port only when not 80); absent: the client's Host stays. */
   readonly host?: string;
   readonly protocol: 'http' | 'https' | 'h2c';
   readonly endpoints: readonly Endpoint[];
 }
 
-/** An InferencePool: a picker chooses the endpoint for each request. Empty endpoints: 503. */
-export interface Pool {
+/**
+ * An InferencePool: a picker chooses the endpoint for each request. Empty endpoints: 503. `key`: `namespace/name` of the
+ * InferencePool; of one of before v1 followed by its group.
+ */
+export interface Pool extends Part {
   readonly type: 'pool';
-  /** `namespace/name` of the InferencePool; of one of before v1 followed by its group. */
-  readonly key: string;
   readonly failureMode: 'FailOpen' | 'FailClose';
   readonly protocol: 'http' | 'h2c';
   readonly endpoints: readonly Endpoint[];
@@ -249,20 +245,6 @@ export type RouteFilter =
 export type PathRewrite =
   | { readonly type: 'ReplaceFullPath'; readonly value: string }
   | { readonly type: 'ReplacePrefixMatch'; readonly value: string; readonly prefix: string };
-
-/** What `GET /v1/models` lists, scoped by host (aigateway.md 3.7). */
-export interface ModelCatalog {
-  readonly all: readonly ModelEntry[];
-  readonly byHost: ReadonlyMap<string, readonly ModelEntry[]>;
-  readonly unscoped: readonly ModelEntry[];
-}
-
-export interface ModelEntry {
-  readonly id: string;
-  readonly ownedBy: string;
-  /** Unix seconds. */
-  readonly created: number;
-}
 
 /**
  * Request headers that carry the model. The data plane sets them from the body on every LLM request, overwriting what the

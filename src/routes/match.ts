@@ -1,12 +1,7 @@
-import { isModelHeader } from './precedence.ts';
-import {
-  modelHeaders,
-  type HostIndex,
-  type ListenerTable,
-  type PathMatch,
-  type RankedMatch,
-  type ValueMatch,
-} from './table.ts';
+import type { LinkedListener } from './index.ts';
+import { isModelHeader, type LinkedMatch, type LinkedPath, type LinkedValue } from './linkedmatch.ts';
+import { hostsOf, orderedMatches, type HostIndex } from './listenerindex.ts';
+import { modelHeaders } from './table.ts';
 
 /**
  * Finds the rule for one request: the listener by host, then the best match among its routes (gatewayapi.md 3.3 and 7).
@@ -31,15 +26,16 @@ export interface RouteRequest {
   header(name: string): string | undefined;
 }
 
-export type RouteMatch =
-  | { readonly listener: ListenerTable; readonly match: RankedMatch }
-  | { readonly listener: ListenerTable; readonly match: undefined };
+/** The listener that takes a request, and what of its routes fits it. */
+export type Matched =
+  | { readonly listener: LinkedListener; readonly match: LinkedMatch }
+  | { readonly listener: LinkedListener; readonly match: undefined };
 
 /**
  * `listeners` are those of one socket. Undefined: no listener takes this host; `match` undefined: the listener has no rule
  * for the request. Both are answered 404.
  */
-export function matchRoute(listeners: readonly ListenerTable[], request: RouteRequest): RouteMatch | undefined {
+export function matchRoute(listeners: readonly LinkedListener[], request: RouteRequest): Matched | undefined {
   const host = hostOf(request.host);
   const listener = selectListener(listeners, host);
   if (listener === undefined) return undefined;
@@ -53,8 +49,8 @@ export function hostOf(header: string): string {
 }
 
 /** Exact hostname before the longest wildcard before no hostname; `host` as `hostOf` returns it. */
-export function selectListener(listeners: readonly ListenerTable[], host: string): ListenerTable | undefined {
-  let best: ListenerTable | undefined;
+export function selectListener(listeners: readonly LinkedListener[], host: string): LinkedListener | undefined {
+  let best: LinkedListener | undefined;
   let bestLength = -1;
   for (const listener of listeners) {
     const name = listener.hostname;
@@ -73,7 +69,7 @@ function coversHost(wildcard: string, host: string): boolean {
 }
 
 /** Hosts from the most specific on; a host whose rules do not match gives way to the wider ones. */
-function matchListener(listener: ListenerTable, host: string, request: RouteRequest): RankedMatch | undefined {
+function matchListener(listener: LinkedListener, host: string, request: RouteRequest): LinkedMatch | undefined {
   const { exactHosts, wildcardHosts, anyHost } = listener.index;
   const exact = exactHosts.get(host);
   const match = exact === undefined ? undefined : matchHost(exact, request);
@@ -86,9 +82,9 @@ function matchListener(listener: ListenerTable, host: string, request: RouteRequ
   return anyHost === undefined ? undefined : matchHost(anyHost, request);
 }
 
-function matchHost(index: HostIndex, request: RouteRequest): RankedMatch | undefined {
+function matchHost(index: HostIndex, request: RouteRequest): LinkedMatch | undefined {
   const { path } = request;
-  let best: RankedMatch | undefined;
+  let best: LinkedMatch | undefined;
   if (request.model !== undefined) {
     best = better(best, index.byModel.get(request.model), request);
   } else if (index.byModel.size > 0) {
@@ -106,15 +102,15 @@ function matchHost(index: HostIndex, request: RouteRequest): RankedMatch | undef
   return best;
 }
 
-/** The first of `matches` that fits, when it ranks before `best`. */
+/** The first of `matches` that fits, when it comes before `best`. */
 function better(
-  best: RankedMatch | undefined,
-  matches: readonly RankedMatch[] | undefined,
+  best: LinkedMatch | undefined,
+  matches: readonly LinkedMatch[] | undefined,
   request: RouteRequest,
-): RankedMatch | undefined {
+): LinkedMatch | undefined {
   if (matches === undefined) return best;
   for (const match of matches) {
-    if (best !== undefined && match.rank > best.rank) return best;
+    if (best !== undefined && match.order > best.order) return best;
     if (mismatch(match, request) === undefined) return match;
   }
   return best;
@@ -123,7 +119,7 @@ function better(
 type Condition = 'path' | 'method' | 'header' | 'query';
 
 /** The first condition of the match that the request does not meet. */
-function mismatch(match: RankedMatch, request: RouteRequest): Condition | undefined {
+function mismatch(match: LinkedMatch, request: RouteRequest): Condition | undefined {
   if (match.path !== undefined && !matchesPath(match.path, request.path)) return 'path';
   if (match.method !== undefined && match.method !== request.method) return 'method';
   for (const header of match.headers) if (!matchesHeader(header, request)) return 'header';
@@ -132,8 +128,8 @@ function mismatch(match: RankedMatch, request: RouteRequest): Condition | undefi
   return undefined;
 }
 
-function matchesPath(match: PathMatch, path: string): boolean {
-  const { type, value, regex } = match;
+function matchesPath(match: LinkedPath, path: string): boolean {
+  const { type, value, pattern } = match;
   switch (type) {
     case 'Exact':
       return path === value;
@@ -142,18 +138,18 @@ function matchesPath(match: PathMatch, path: string): boolean {
       return (path.length === length || path[length] === '/') && path.startsWith(value.slice(0, length));
     }
     case 'RegularExpression':
-      return regex?.test(path) === true;
+      return pattern?.test(path) === true;
   }
 }
 
-function matchesHeader(match: ValueMatch, request: RouteRequest): boolean {
+function matchesHeader(match: LinkedValue, request: RouteRequest): boolean {
   const fromBody = request.model !== undefined && isModelHeader(match.name);
   return matchesValue(match, fromBody ? request.model : request.header(match.name));
 }
 
-function matchesValue(match: ValueMatch, value: string | undefined): boolean {
+function matchesValue(match: LinkedValue, value: string | undefined): boolean {
   if (value === undefined) return false;
-  return match.regex === undefined ? value === match.value : match.regex.test(value);
+  return match.pattern === undefined ? value === match.value : match.pattern.test(value);
 }
 
 /** The first value of a query parameter, decoded. */
@@ -184,7 +180,7 @@ export interface Explanation {
   readonly listener: string | undefined;
   /** In order of precedence, up to and including the one that matched. */
   readonly candidates: readonly ExplainedMatch[];
-  readonly matched: RankedMatch | undefined;
+  readonly matched: LinkedMatch | undefined;
 }
 
 export interface ExplainedMatch {
@@ -198,21 +194,16 @@ export interface ExplainedMatch {
 }
 
 /** The same decision as matchRoute, slowly and with its reasons (design rule 9). */
-export function explainRoute(listeners: readonly ListenerTable[], request: RouteRequest): Explanation {
+export function explainRoute(listeners: readonly LinkedListener[], request: RouteRequest): Explanation {
   const host = hostOf(request.host);
   const listener = selectListener(listeners, host);
   const candidates: ExplainedMatch[] = [];
   if (listener === undefined) return { listener: undefined, candidates, matched: undefined };
-  const { exactHosts, wildcardHosts, anyHost } = listener.index;
-  const hosts = [
-    ...[...exactHosts].filter(([name]) => name === host),
-    ...wildcardHosts
-      .filter(({ suffix }) => host.length > suffix.length && host.endsWith(suffix))
-      .map(({ suffix, index }) => [`*${suffix}`, index] as const),
-    ...(anyHost === undefined ? [] : [['*', anyHost] as const]),
-  ];
+  const hosts = hostsOf(listener.index).filter(
+    ([name]) => name === '*' || name === host || (name.startsWith('*') && coversHost(name, host)),
+  );
   for (const [name, index] of hosts) {
-    for (const match of index.ordered) {
+    for (const match of orderedMatches(index)) {
       const failed = mismatch(match, request);
       const outcome = failed === undefined ? 'matched' : (`${failed} does not match` as const);
       candidates.push({ host: name, rule: match.rule.id, conditions: describe(match), outcome });
@@ -222,8 +213,8 @@ export function explainRoute(listeners: readonly ListenerTable[], request: Route
   return { listener: listener.name, candidates, matched: undefined };
 }
 
-function describe(match: RankedMatch): string {
-  const compare = ({ name, value, regex }: ValueMatch): string => `${name}${regex === undefined ? '=' : '~'}${value}`;
+function describe(match: LinkedMatch): string {
+  const compare = ({ name, value, type }: LinkedValue): string => `${name}${type === undefined ? '=' : '~'}${value}`;
   const parts = [
     ...(match.path === undefined ? [] : [`path ${match.path.type} ${match.path.value}`]),
     ...(match.method === undefined ? [] : [`method ${match.method}`]),
