@@ -144,9 +144,16 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
 
   program
     .command('crds')
-    .description("print the CustomResourceDefinitions of Headgate's kinds as YAML, for a cluster")
+    .description(
+      'print the CustomResourceDefinitions of the groups that Headgate has the controllers of, as YAML for a cluster',
+    )
     .option('--group <group>', 'only the kinds of this API group')
-    .action(async (flags: { group?: string }) => {
+    .option(
+      '--all',
+      'those of Gateway API, the Inference Extension, Envoy Gateway, KServe, KEDA and others, too',
+      false,
+    )
+    .action(async (flags: { group?: string; all: boolean }) => {
       const { crds } = await import('./crds.ts');
       process.stdout.write(crds(flags));
     });

@@ -6,8 +6,19 @@ import { allKinds } from '../../src/kinds/registry.ts';
 
 const documents = (yaml: string): unknown[] => parseAllDocuments(yaml).map((document) => document.toJS() as unknown);
 
-test('headgate crds prints every kind of its own as a document that reads back the same', () => {
-  expect(documents(crds({}))).toEqual(allKinds.filter(isCustom).map(definitionOf));
+test('--all prints every kind that has a definition as a document that reads back the same', () => {
+  expect(documents(crds({ all: true }))).toEqual(allKinds.filter(isCustom).map(definitionOf));
+});
+
+test('by itself it prints no group that another project installs', () => {
+  const groups = new Set(documents(crds({})).map((document) => (document as { spec: { group: string } }).spec.group));
+  expect([...groups].toSorted()).toEqual([
+    'aigateway.envoyproxy.io',
+    'aim.eai.amd.com',
+    'aim.silogen.ai',
+    'airunway.ai',
+    'kubeairunway.ai',
+  ]);
 });
 
 test('--group prints the kinds of that group only', () => {
