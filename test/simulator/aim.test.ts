@@ -187,6 +187,8 @@ describe('downloads', () => {
   test('a storage initializer fetches pairs of source and directory', async () => {
     expect(await runStorageInitializer(['hf://HuggingFaceTB/SmolLM-135M', directory], { env: {}, log })).toBe(0);
     expect(await sizeOfShards()).toBe(270_000_000);
+    const failing = { env: { AIM_DEBUG_CAUSE_FAILURE: 'true' }, log };
+    expect(await runStorageInitializer(['hf://a/b', directory], failing)).toBe(1);
     await expect(runStorageInitializer(['hf://a/b'], { env: {}, log })).rejects.toThrow(
       'pairs of source and directory',
     );

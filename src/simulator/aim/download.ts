@@ -141,4 +141,5 @@ function numberOf(env: Env, name: string, fallback: number): number {
   return value;
 }
 
-const isOn = (text: string | undefined): boolean => /^(1|true|yes)$/i.test(text ?? '');
+/** How a switch of a container's environment is read. */
+export const isOn = (text: string | undefined): boolean => /^(1|true|yes)$/i.test(text ?? '');
