@@ -2,6 +2,7 @@
 import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
+import { normalizePath, type NormalizedPath } from './path.ts';
 
 export interface ServerLimits {
   /** Bytes of the request line and all headers; beyond it 431. */
@@ -39,7 +40,7 @@ export function createHttpServer(limits: ServerLimits, draining: () => boolean, 
     const exchange = new NodeExchange(request, response, limits, draining, expectsContinue);
     const refusal = exchange.refusal;
     if (refusal === undefined) onExchange(exchange);
-    else exchange.reply(refusal.status, ['content-type', 'text/plain'], refusal.text, true);
+    else exchange.reply(refusal.status, ['content-type', 'text/plain', ...(refusal.headers ?? [])], refusal.text, true);
   };
   const server = createServer(
     {
@@ -73,6 +74,8 @@ class GatewayRequest extends IncomingMessage {
 interface Refusal {
   readonly status: number;
   readonly text: string;
+  /** Flat. */
+  readonly headers?: readonly string[];
 }
 
 class NodeExchange implements Exchange {
@@ -114,9 +117,10 @@ class NodeExchange implements Exchange {
     const target = splitTarget(request.url ?? '', request.headers.host ?? '');
     this.authority = target.authority;
     this.host = hostOf(target.authority);
-    this.path = target.path;
     this.search = target.search;
-    this.refusal = refuse(request, target, limits);
+    const normalized = normalizePath(target.path);
+    this.path = 'path' in normalized ? normalized.path : target.path;
+    this.refusal = refuse(request, target, limits) ?? redirected(normalized, target);
     request.exchange = this;
     response.on('close', onResponseClose);
   }
@@ -276,6 +280,13 @@ function refuse(request: IncomingMessage, { path, authority }: Target, limits: S
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
   return hosts > 1 ? { status: 400, text: 'more than one Host header' } : undefined;
+}
+
+/** Of the two ways to read the path the client has to choose one (Envoy Gateway: UnescapeAndRedirect). */
+function redirected(normalized: NormalizedPath, { search }: Target): Refusal | undefined {
+  if ('path' in normalized) return undefined;
+  const text = 'the path has escaped slashes (%2F, %5C): ask for it with plain ones';
+  return { status: 307, text, headers: ['location', `${normalized.redirect}${search}`] };
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -1,3 +1,4 @@
+import { aimServiceAdmission } from './servicename.ts';
 import { Type } from '../type.ts';
 import { conditions, int32, stringEnum } from '../schema.ts';
 import { defineAimKind } from './define.ts';
@@ -196,6 +197,7 @@ export const AIMService = defineAimKind<AIMService>(currentDialect, {
   kind: 'AIMService',
   plural: 'aimservices',
   shortName: 'aimsvc',
+  admission: aimServiceAdmission(),
   description: 'Serves a model: its image, the hardware and profile it runs with, and how it is reached.',
   spec,
   status,

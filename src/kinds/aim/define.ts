@@ -1,11 +1,11 @@
 import type { TSchema } from '../type.ts';
 import { Type } from '../type.ts';
-import { defineKind, type Kind, type PrinterColumn, type ScaleSubresource } from '../kind.ts';
+import { defineKind, type Kind, type KindAdmission, type PrinterColumn, type ScaleSubresource } from '../kind.ts';
 import type { KubeObject } from '../object.ts';
 import { objectSchema } from '../schema.ts';
 import type { AimDialect } from './dialect.ts';
 
-interface AimKind {
+interface AimKind<T extends KubeObject> {
   kind: string;
   plural: string;
   shortName: string;
@@ -16,10 +16,11 @@ interface AimKind {
   namespaced?: boolean;
   scale?: ScaleSubresource;
   statusSubresource?: boolean;
+  admission?: KindAdmission<T>;
 }
 
 /** Defines a kind of one of the two AIM groups (aim.md 2.1, 11.1). */
-export function defineAimKind<T extends KubeObject>(dialect: AimDialect, options: AimKind): Kind<T> {
+export function defineAimKind<T extends KubeObject>(dialect: AimDialect, options: AimKind<T>): Kind<T> {
   const { kind, plural, shortName, description, spec, status, columns, scale } = options;
   const whole = {
     spec: Type.Optional({ ...spec, description: 'What is wanted.' }),
@@ -34,6 +35,7 @@ export function defineAimKind<T extends KubeObject>(dialect: AimDialect, options
     namespaced: options.namespaced ?? true,
     status: options.statusSubresource ?? true,
     ...(scale && { scale }),
+    ...(options.admission && { admission: options.admission }),
     versions: [
       {
         name: dialect.version,

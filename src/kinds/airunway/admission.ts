@@ -3,6 +3,7 @@ import type { KindAdmission } from '../kind.ts';
 import { parseQuantity } from '../quantity.ts';
 import { kubeairunway, type AirunwayDialect } from './dialect.ts';
 import type { ModelDeployment } from './modeldeploymentschema.ts';
+import { isServiceName, serviceNameRule } from '../servicename.ts';
 import { completeVolumes, reviewVolumes } from './storage.ts';
 
 /** What KubeAIRunway has in webhooks: defaults that depend on other fields, and rules across fields (airunway.md 3.10). */
@@ -82,8 +83,11 @@ export function modeOf({ serving }: Spec): 'aggregated' | 'disaggregated' {
 }
 
 function reviewName({ metadata: { name } }: ModelDeployment, old: ModelDeployment | undefined): FieldError[] {
-  if (old !== undefined || !name.includes('.')) return [];
-  return [invalidValue('metadata.name', name, 'may not contain dots: Services are named after it')];
+  if (old !== undefined || isServiceName(name)) return [];
+  const problem = name.includes('.')
+    ? 'may not contain dots: Services are named after it'
+    : `Services are named after it: ${serviceNameRule}`;
+  return [invalidValue('metadata.name', name, problem)];
 }
 
 function reviewSpec(spec: Spec, dialect: AirunwayDialect): FieldError[] {

@@ -232,6 +232,19 @@ describe('creations', () => {
       'metadata.name: Invalid value: "qwen3-0.6b": may not contain dots: Services are named after it',
     ]);
   });
+
+  test.each([
+    ['7b-model', false],
+    ['a'.repeat(64), false],
+    ['a'.repeat(63), true],
+    ['a', true],
+    ['model-7b', true],
+  ])('the name %s is one of a Service: %s', (name, fits) => {
+    const rule =
+      "Services are named after it: at most 63 lower-case letters, digits and '-', a letter first and no '-' last (a DNS-1035 label)";
+    const refused = [`metadata.name: Invalid value: "${name}": ${rule}`];
+    expect(errorsOf({ model }, kubeairunway, name)).toEqual(fits ? [] : refused);
+  });
 });
 
 const immutable = (field: string) => `${field} is immutable (changing it requires delete and recreate)`;

@@ -1,3 +1,4 @@
+import { aimServiceAdmission } from '../servicename.ts';
 import { Type } from '../../type.ts';
 import { conditions, int32, mapOf } from '../../schema.ts';
 import { defineAimKind } from '../define.ts';
@@ -96,6 +97,7 @@ export const LegacyAIMService = defineAimKind<LegacyAIMService>(legacyDialect, {
   kind: 'AIMService',
   plural: 'aimservices',
   shortName: 'aimsvc',
+  admission: aimServiceAdmission(),
   description: 'Serves a model: its image, the template it runs with, and how it is reached.',
   spec,
   status,
