@@ -9,9 +9,11 @@ import type { Log } from '../telemetry/log.ts';
 import { createForeignPickers } from './foreignpicker.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import type { RequestObserver } from './requestrecord.ts';
-import { Pipeline, type PipelineContext, type SocketView } from './pipeline.ts';
+import { Pipeline } from './pipeline.ts';
+import type { GatewayContext, SocketView } from './request.ts';
 import { closeServer, createHttpServer, defaultServerLimits, type ServerLimits } from './server.ts';
-import { createUpstreams, defaultUpstreamLimits, type UpstreamLimits } from './upstreams.ts';
+import { defaultTransportLimits, type TransportLimits } from './transport.ts';
+import { createUndiciTransport } from './undicitransport.ts';
 
 export interface DataPlaneOptions {
   readonly log: Log;
@@ -24,7 +26,7 @@ export interface DataPlaneOptions {
   /** Told of requests that have ended. */
   readonly requests?: RequestObserver;
   readonly serverLimits?: Partial<ServerLimits>;
-  readonly upstreamLimits?: Partial<UpstreamLimits>;
+  readonly upstreamLimits?: Partial<TransportLimits>;
   /** Bytes of request bodies held at a time, over all requests. */
   readonly maxBufferedBytes?: number;
   readonly defaultIdleTimeoutMs?: number;
@@ -97,14 +99,14 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { log } = options;
   const now = (): number => performance.now();
   const metrics = createGatewayMetrics();
-  const upstreams = createUpstreams({ ...defaultUpstreamLimits, ...options.upstreamLimits }, now);
+  const transport = createUndiciTransport({ ...defaultTransportLimits, ...options.upstreamLimits }, now);
   const limits = { ...defaultServerLimits, ...options.serverLimits };
   const foreignPickers = createForeignPickers({ timeoutMs: options.foreignPickerTimeoutMs ?? 30_000, log });
-  const context: PipelineContext = {
+  const context: GatewayContext = {
     log,
     picker: options.picker,
     foreignPickers,
-    upstreams,
+    transport,
     metrics,
     random: options.random ?? Math.random,
     now,
@@ -135,7 +137,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       limits,
       () => socket.draining,
       (exchange) => {
-        new Pipeline(context, socket.view, exchange).start();
+        new Pipeline(context, socket.view, exchange).advance();
       },
     );
     const socket: GatewaySocket = {
@@ -222,14 +224,14 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     async close(graceMs) {
       await Promise.all([...sockets].map((socket) => drain(socket, graceMs)));
       foreignPickers.close();
-      await upstreams.close();
+      await transport.close();
     },
     stats: () => ({
       generation: linked.table.generation,
       requests: metrics.requests(),
       inFlight: metrics.inFlight,
       connections: [...sockets].reduce((sum, socket) => sum + socket.connections.size, 0),
-      upstreamPools: upstreams.size,
+      upstreamPools: transport.size,
       bufferedBytes: metrics.bufferedBytes,
     }),
     metrics: () => Promise.resolve(metrics.render()),

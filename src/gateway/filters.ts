@@ -1,42 +1,23 @@
 /** What the filters of a rule or backend do to a request (gatewayapi.md 8). */
 import type { PathRewrite, RouteFilter } from '../routes/table.ts';
+import { answer, declared, type Answer } from './answers.ts';
 import type { Exchange } from './exchange.ts';
-import { modifyHeaders, type HeaderModifier } from './headers.ts';
+import { modifyHeaders } from './headers.ts';
+import type { OutgoingRequest } from './request.ts';
 
-/** A request on its way upstream; filters change it. */
-export interface OutgoingRequest {
-  headers: string[];
-  path: string;
-  /** With its leading `?`, or empty. */
-  search: string;
-  /** The Host header. */
-  host: string;
-  /** The chosen backend's own host takes the place of `host`. */
-  backendHost: boolean;
-  responseModifiers: HeaderModifier[] | undefined;
-}
-
-export interface LocalReply {
-  readonly status: number;
-  readonly contentType?: string;
-  readonly location?: string;
-  readonly body: string;
-}
-
-/** Applies filters in order. A returned reply ends the request here. `port` is the listener's declared one. */
+/** Applies filters of requests in order; those of answers are another step. A returned answer ends the request here. `port` is the listener's declared one. */
 export function applyFilters(
   filters: readonly RouteFilter[],
   request: OutgoingRequest,
   exchange: Exchange,
   port: number,
-): LocalReply | undefined {
+): Answer | undefined {
   for (const filter of filters) {
     switch (filter.type) {
       case 'RequestHeaderModifier':
         modifyHeaders(request.headers, filter);
         break;
       case 'ResponseHeaderModifier':
-        request.responseModifiers = [...(request.responseModifiers ?? []), filter];
         break;
       case 'URLRewrite':
         if (filter.hostname !== undefined) request.host = filter.hostname;
@@ -46,15 +27,11 @@ export function applyFilters(
         request.backendHost = true;
         break;
       case 'RequestRedirect':
-        return { status: filter.statusCode, location: redirectLocation(filter, exchange, port), body: '' };
+        return declared(filter.statusCode, ['location', redirectLocation(filter, exchange, port)], '');
       case 'DirectResponse':
-        return { status: filter.statusCode, contentType: filter.contentType ?? 'text/plain', body: filter.body };
+        return declared(filter.statusCode, ['content-type', filter.contentType ?? 'text/plain'], filter.body);
       case 'Invalid':
-        return {
-          status: 500,
-          contentType: 'text/plain',
-          body: `a filter of this route is not usable: ${filter.message}`,
-        };
+        return answer('filter_unusable', { problem: filter.message });
     }
   }
   return undefined;

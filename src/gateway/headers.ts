@@ -3,19 +3,7 @@
  * the form undici and node:http take without copying.
  */
 import type { Exchange } from './exchange.ts';
-
-/** About one connection only (RFC 9110 7.6.1), or set anew for each hop. */
-const hopByHop = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
+import { connectionHeaders } from './transport.ts';
 
 /**
  * Never taken from clients: the gateway sets them or they steer what only the gateway may decide (aigateway.md 3.8, epp.md 2.5).
@@ -32,8 +20,7 @@ const internal = [
 /** Made anew from what this hop knows. */
 const remade = ['host', 'content-length', 'expect', 'x-forwarded-for', 'x-forwarded-proto'];
 
-const droppedFromRequests = new Set([...hopByHop, ...internal, ...remade]);
-const droppedFromResponses = new Set(hopByHop);
+const droppedFromRequests = new Set([...connectionHeaders, ...internal, ...remade]);
 
 /** Lower-case form by the spelling that clients use; empty for headers that are not forwarded. Bounded, as clients choose the names. */
 const forwardedNames = new Map<string, string>();
@@ -72,20 +59,6 @@ export function forwardedHeaders(exchange: Exchange): string[] {
 function dropNamedByConnection(headers: string[], connection: string | undefined): void {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return;
   for (const name of connection.split(',')) removeHeader(headers, name.trim().toLowerCase());
-}
-
-/** Headers of an upstream's answer as they go to the client. Names are lower-case as undici gives them. */
-export function relayedHeaders(upstream: Readonly<Record<string, string | string[] | undefined>>): string[] {
-  const headers: string[] = [];
-  const connection = upstream['connection'];
-  for (const name in upstream) {
-    if (droppedFromResponses.has(name)) continue;
-    const value = upstream[name];
-    if (typeof value === 'string') headers.push(name, value);
-    else if (value !== undefined) for (const one of value) headers.push(name, one);
-  }
-  dropNamedByConnection(headers, typeof connection === 'string' ? connection : connection?.join(','));
-  return headers;
 }
 
 export function removeHeader(headers: string[], name: string): void {

@@ -7,6 +7,8 @@ const none = Buffer.alloc(0);
 /** A whole body in memory, scanned as it arrives when routing needs to know what is in it. */
 export class BufferedBody {
   size = 0;
+  /** All of it is here. */
+  whole = false;
   readonly scan: JsonScan | undefined;
   #first: Buffer = none;
   #more: Buffer[] | undefined;
@@ -21,6 +23,11 @@ export class BufferedBody {
     // Most bodies are one chunk, which then needs no copy.
     if (this.#first.length === 0) this.#first = chunk;
     else (this.#more ??= [this.#first]).push(chunk);
+  }
+
+  end(): void {
+    this.whole = true;
+    this.scan?.finish();
   }
 
   bytes(): Buffer {

@@ -1,6 +1,7 @@
 /** The `Exchange` over node:http, with strict limits on everything a client may send before the pipeline sees it. */
 import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { answer, type Answer } from './answers.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { normalizePath, type NormalizedPath } from './path.ts';
 
@@ -40,7 +41,7 @@ export function createHttpServer(limits: ServerLimits, draining: () => boolean, 
     const exchange = new NodeExchange(request, response, limits, draining, expectsContinue);
     const refusal = exchange.refusal;
     if (refusal === undefined) onExchange(exchange);
-    else exchange.reply(refusal.status, ['content-type', 'text/plain', ...(refusal.headers ?? [])], refusal.text, true);
+    else exchange.reply(refusal.status, [...refusal.headers], refusal.body, refusal.closes);
   };
   const server = createServer(
     {
@@ -71,13 +72,6 @@ class GatewayRequest extends IncomingMessage {
   exchange: NodeExchange | undefined;
 }
 
-interface Refusal {
-  readonly status: number;
-  readonly text: string;
-  /** Flat. */
-  readonly headers?: readonly string[];
-}
-
 class NodeExchange implements Exchange {
   handler: ExchangeHandler | undefined;
   readonly method: string;
@@ -89,7 +83,7 @@ class NodeExchange implements Exchange {
   readonly rawHeaders: readonly string[];
   readonly contentLength: number | undefined;
   readonly hasBody: boolean;
-  readonly refusal: Refusal | undefined;
+  readonly refusal: Answer | undefined;
   readonly #request: GatewayRequest;
   readonly #response: ServerResponse;
   readonly #limits: ServerLimits;
@@ -260,18 +254,18 @@ function hostOf(authority: string): string {
 /** Host and port (RFC 3986 3.2.2), without user information; empty where HTTP/1.0 has none. */
 const authorityShape = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
 
-function refuse(request: IncomingMessage, { path, authority }: Target, limits: ServerLimits): Refusal | undefined {
+function refuse(request: IncomingMessage, { path, authority }: Target, limits: ServerLimits): Answer | undefined {
   const { rawHeaders } = request;
   if (rawHeaders.length > limits.maxHeaders * 2) {
-    return { status: 431, text: `more than ${limits.maxHeaders} request headers` };
+    return answer('too_many_headers', { limit: limits.maxHeaders });
   }
-  if (path.charCodeAt(0) !== 0x2f) return { status: 400, text: 'the request target must be a path or an http URL' };
+  if (path.charCodeAt(0) !== 0x2f) return answer('request_target_invalid');
   // Servers differ in whether a fragment is part of the path: no route should be chosen by what a backend may not see.
-  if (request.url?.includes('#') === true) return { status: 400, text: 'the request target must not have a fragment' };
-  if (!authorityShape.test(authority)) return { status: 400, text: 'the host is not valid' };
+  if (request.url?.includes('#') === true) return answer('request_target_fragment');
+  if (!authorityShape.test(authority)) return answer('host_invalid');
   const coding = request.headers['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
-    return { status: 501, text: 'transfer-encoding other than chunked is not supported' };
+    return answer('transfer_encoding_unsupported');
   }
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -279,14 +273,13 @@ function refuse(request: IncomingMessage, { path, authority }: Target, limits: S
     // Two Host headers are how one request is made to look like two to different servers.
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
-  return hosts > 1 ? { status: 400, text: 'more than one Host header' } : undefined;
+  return hosts > 1 ? answer('host_repeated') : undefined;
 }
 
 /** Of the two ways to read the path the client has to choose one (Envoy Gateway: UnescapeAndRedirect). */
-function redirected(normalized: NormalizedPath, { search }: Target): Refusal | undefined {
+function redirected(normalized: NormalizedPath, { search }: Target): Answer | undefined {
   if ('path' in normalized) return undefined;
-  const text = 'the path has escaped slashes (%2F, %5C): ask for it with plain ones';
-  return { status: 307, text, headers: ['location', `${normalized.redirect}${search}`] };
+  return answer('path_escaped_slashes', {}, ['location', `${normalized.redirect}${search}`]);
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -21,6 +21,8 @@ export interface LlmEndpoint {
   readonly openAiPath?: string;
   /** The backend's path has no version prefix (aigateway.md 4.2). */
   readonly withoutPrefix?: boolean;
+  /** What it does is kept at the server unless the request says otherwise: a second try would do it twice. */
+  readonly stores?: true;
   /** How parse errors name the endpoint (aigateway.md 3.6): the path without its family prefix. */
   readonly errorPath: string;
 }
@@ -39,7 +41,7 @@ export const llmEndpoints: readonly LlmEndpoint[] = [
   openAi('/chat/completions', 'chat'),
   openAi('/completions', 'completion'),
   openAi('/embeddings', 'embeddings'),
-  openAi('/responses', 'responses'),
+  { ...openAi('/responses', 'responses'), stores: true },
   openAi('/responses/input_tokens', 'responses_input_tokens'),
   openAi('/images/generations', 'image_generation'),
   openAi('/audio/speech', 'speech'),

@@ -1,0 +1,224 @@
+/**
+ * Everything the gateway answers by itself: one row per cause, with the status, the text and, where a limit was hit, its name in
+ * `headgate_limits_hit_total`. docs/errors.md is made from this table (test/gateway/answers.test.ts).
+ */
+import { errorBody } from '../llm/errors.ts';
+import type { LimitName } from './metrics.ts';
+
+interface AnswerRow {
+  readonly status: number;
+  /** What is told the client; `{name}` stands for a value. */
+  readonly text: string;
+  /** When it is given, for docs/errors.md. */
+  readonly when: string;
+  /** The text in the JSON error of the model APIs (aigateway.md 3.6); absent: plain text. */
+  readonly json?: true;
+  /** The connection is closed after it, as the client may still be sending. */
+  readonly closes?: true;
+  readonly limit?: LimitName;
+}
+
+export const answerTable = {
+  // The request is not one that can be served.
+  request_target_invalid: {
+    status: 400,
+    text: 'the request target must be a path or an http URL',
+    when: 'The request line asks for neither a path nor an `http` URL.',
+    closes: true,
+  },
+  request_target_fragment: {
+    status: 400,
+    text: 'the request target must not have a fragment',
+    when: 'The request line has a `#`: servers differ in whether it is part of the path.',
+    closes: true,
+  },
+  host_invalid: {
+    status: 400,
+    text: 'the host is not valid',
+    when: 'The Host header (or the host of the URL) is no host with an optional port.',
+    closes: true,
+  },
+  host_repeated: {
+    status: 400,
+    text: 'more than one Host header',
+    when: 'The request has two Host headers.',
+    closes: true,
+  },
+  transfer_encoding_unsupported: {
+    status: 501,
+    text: 'transfer-encoding other than chunked is not supported',
+    when: 'The body is framed by another transfer coding than `chunked`.',
+    closes: true,
+  },
+  too_many_headers: {
+    status: 431,
+    text: 'more than {limit} request headers',
+    when: 'The request has more headers than the gateway takes (200).',
+    closes: true,
+  },
+  path_escaped_slashes: {
+    status: 307,
+    text: 'the path has escaped slashes (%2F, %5C): ask for it with plain ones',
+    when: 'The path has `%2F` or `%5C`; `location` is the path with plain slashes.',
+    closes: true,
+  },
+  body_too_large: {
+    status: 413,
+    text: 'request body is larger than {limit} bytes; a ClientTrafficPolicy of this Gateway raises the limit with spec.connection.bufferLimit',
+    when: 'The body is larger than the Gateway reads.',
+    closes: true,
+    limit: 'body_bytes',
+  },
+  bodies_too_many: {
+    status: 503,
+    text: 'the gateway holds too many request bodies ({limit} bytes); try again later',
+    when: 'The bodies of all requests that are being read take more memory than the gateway gives them.',
+    closes: true,
+    limit: 'buffered_bytes',
+  },
+
+  // What is asked for is not here.
+  no_listener: {
+    status: 404,
+    text: 'no listener of this gateway takes this host',
+    when: 'No listener on this port has a hostname that takes the Host header.',
+  },
+  no_route: {
+    status: 404,
+    text: 'no route of this gateway matches the request',
+    when: 'No HTTPRoute or AIGatewayRoute of the listener matches host, path, headers, query and model.',
+  },
+  unsupported_path: {
+    status: 404,
+    text: 'unsupported path: {path}',
+    when: 'An AIGatewayRoute took a request whose path is no model API.',
+  },
+
+  // The body of a model API's request.
+  multipart_endpoint: {
+    status: 400,
+    text: 'multipart endpoints are not supported yet: {path}',
+    when: 'The model of this endpoint is in a form.',
+    json: true,
+  },
+  multipart_body: {
+    status: 400,
+    text: 'multipart body not supported for this endpoint',
+    when: 'The body of a JSON endpoint is a form.',
+    json: true,
+  },
+  malformed_request: {
+    status: 400,
+    text: 'malformed request: failed to parse JSON for {endpoint}: {detail}',
+    when: 'The body of a model API is no JSON object, or its `model` is no string.',
+    json: true,
+  },
+  model_required: {
+    status: 400,
+    text: 'invalid request body: model field is required',
+    when: 'The endpoint wants a `model` and the body names none.',
+    json: true,
+  },
+
+  // The route cannot serve it.
+  filter_unusable: {
+    status: 500,
+    text: 'a filter of this route is not usable: {problem}',
+    when: 'A filter of the rule or backend cannot be carried out; conditions of the route say why.',
+  },
+  no_backend: {
+    status: 500,
+    text: 'no backend of this route can be chosen',
+    when: 'The rule has no backend with a weight above 0.',
+  },
+  backend_unusable: {
+    status: 500,
+    text: 'a backend of this route is not usable: {problem}',
+    when: "The backend's reference cannot be resolved; conditions of the route say why.",
+  },
+  schema_unsupported: {
+    status: 500,
+    text: 'backend {backend}: schema {schema} is not supported for {path}',
+    when: 'The backend speaks a model API that has no such endpoint.',
+    json: true,
+  },
+
+  // No endpoint has it.
+  no_ready_endpoint: {
+    status: 503,
+    text: '{backend} has no ready endpoint',
+    when: 'Nothing stands behind the backend at the moment.',
+  },
+  backend_unreachable: {
+    status: 503,
+    text: '{backend} cannot be reached',
+    when: 'No endpoint that may be tried took the connection.',
+  },
+  pool_refused: {
+    status: 503,
+    text: '{problem}',
+    when: 'The endpoint picker of the InferencePool refused the request (its own status, e.g. 429 when saturated), or there is none and `failureMode` is `FailClose`.',
+  },
+
+  // An upstream failed.
+  upstream_broke_off: {
+    status: 502,
+    text: '{backend} broke off the request',
+    when: 'The connection to the endpoint ended before the answer was complete. In a stream that has begun: an SSE `error` event.',
+  },
+  request_timeout: {
+    status: 504,
+    text: 'the request timeout of the route ran out',
+    when: "`timeouts.request` of the HTTPRoute's rule.",
+    limit: 'request_timeout',
+  },
+  backend_request_timeout: {
+    status: 504,
+    text: '{backend} did not answer within the backend request timeout of the route',
+    when: "`timeouts.backendRequest` of the HTTPRoute's rule.",
+    limit: 'backend_request_timeout',
+  },
+  stream_idle_timeout: {
+    status: 504,
+    text: '{backend} sent nothing for longer than the stream idle timeout',
+    when: 'The upstream was silent for too long.',
+    limit: 'stream_idle_timeout',
+  },
+} as const satisfies Readonly<Record<string, AnswerRow>>;
+
+export type AnswerId = keyof typeof answerTable;
+
+/** An answer to send. What routes and models declare (redirects, direct responses, model lists) is one, too, without an id. */
+export interface Answer {
+  readonly id: AnswerId | undefined;
+  readonly status: number;
+  /** Flat, lower-case. */
+  readonly headers: readonly string[];
+  readonly body: string;
+  readonly closes: boolean;
+  readonly limit: LimitName | undefined;
+  /** The text, without the form of a body: what an event in a stream says. */
+  readonly text: string;
+}
+
+type Values = Readonly<Record<string, string | number>>;
+
+/** What a row says, with its values put in. */
+export function answer(id: AnswerId, values: Values = {}, headers: readonly string[] = []): Answer {
+  const row: AnswerRow = answerTable[id];
+  const text = row.text.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
+  const { status, limit, closes = false, json = false } = row;
+  const body = json ? errorBody(status, text) : text;
+  const type = json ? 'application/json' : 'text/plain';
+  return { id, status, headers: ['content-type', type, ...headers], body, closes, limit, text };
+}
+
+/** The refusal of somebody who was asked: its own status and headers. */
+export function refused(status: number, headers: readonly string[], problem: string): Answer {
+  return { ...answer('pool_refused', { problem }, headers), status };
+}
+
+/** An answer that was declared. */
+export function declared(status: number, headers: readonly string[], body: string): Answer {
+  return { id: undefined, status, headers, body, closes: false, limit: undefined, text: body };
+}

@@ -1,0 +1,69 @@
+import { openAiUpstreamPath } from '../../../llm/endpoints.ts';
+import { mutateFields, replaceModel } from '../../../llm/splice.ts';
+import type { BodyMutation, HeaderMutation, LlmBackend } from '../../../routes/table.ts';
+import { answer } from '../../answers.ts';
+import { modifyHeaders } from '../../headers.ts';
+import { BufferedBody } from '../../requestbody.ts';
+import type { UpstreamStep } from './attempt.ts';
+
+/** Asks the backend at the path that its schema has for the endpoint (aigateway.md 4.1). Only the OpenAI schema is spoken yet. */
+export const useSchemaPath =
+  ({ schema }: LlmBackend): UpstreamStep =>
+  (send) =>
+  (attempt) => {
+    const { client, place, events } = attempt;
+    const { api, path } = client;
+    const spoken = api !== undefined && schema.name === 'OpenAI' ? openAiUpstreamPath(api, schema.prefix) : undefined;
+    if (spoken === undefined) {
+      events.onAnswer(answer('schema_unsupported', { backend: place.backend.id, schema: schema.name, path }));
+      return;
+    }
+    attempt.path = spoken;
+    attempt.search = '';
+    send(attempt);
+  };
+
+/** Names that a mutation may not touch (aigateway.md 3.3 step 4). */
+function isProtected(name: string): boolean {
+  return name.startsWith(':') || name.startsWith('x-ai-eg-') || name === 'x-envoy-original-path';
+}
+
+export const mutateHeaders = (mutation: HeaderMutation): UpstreamStep => {
+  const modifier = {
+    remove: mutation.remove.filter((name) => !isProtected(name)),
+    set: mutation.set.filter(({ name }) => !isProtected(name)),
+  };
+  return (send) => (attempt) => {
+    modifyHeaders(attempt.request.headers, modifier);
+    send(attempt);
+  };
+};
+
+/** Asks the backend for its own name of the model. */
+export const overrideModel =
+  (model: string): UpstreamStep =>
+  (send) =>
+  (attempt) => {
+    const { body } = attempt.client;
+    const { request } = attempt;
+    if (body instanceof BufferedBody && body.scan !== undefined && Buffer.isBuffer(request.body)) {
+      request.body = replaceModel(request.body, body.scan, model);
+    }
+    send(attempt);
+  };
+
+export const mutateBody =
+  (mutation: BodyMutation): UpstreamStep =>
+  (send) =>
+  (attempt) => {
+    const { client, place, request } = attempt;
+    if (Buffer.isBuffer(request.body)) {
+      const mutated = mutateFields(request.body, mutation);
+      if (mutated !== undefined) request.body = mutated;
+      else {
+        const backend = place.backend.id;
+        client.context.log.warn({ backend }, 'body mutation ignored: the body is not a JSON object');
+      }
+    }
+    send(attempt);
+  };

@@ -1,0 +1,188 @@
+/** The `Transport` over undici: one bounded pool of connections per destination, made on first use and closed when it has been idle. */
+import type { Dispatcher } from 'undici';
+import { H2CClient, Pool } from '../wire/undici.ts';
+import {
+  connectionHeaders,
+  type Destination,
+  type Transport,
+  type TransportCall,
+  type TransportEvents,
+  type TransportLimits,
+  type UpstreamRequest,
+} from './transport.ts';
+
+interface Connections {
+  pool: Dispatcher;
+  inFlight: number;
+  lastUsedMs: number;
+}
+
+/** `now` in milliseconds on a clock that never goes back. */
+export function createUndiciTransport(limits: TransportLimits, now: () => number): Transport {
+  const known = new Map<string, Connections>();
+  const sweep = (): void => {
+    const before = now() - limits.idlePoolMs;
+    for (const [key, connections] of known) {
+      if (connections.inFlight > 0 || connections.lastUsedMs > before) continue;
+      known.delete(key);
+      void connections.pool.close();
+    }
+  };
+  const timer = setInterval(sweep, limits.idlePoolMs / 2);
+  timer.unref();
+  let closed = false;
+
+  return {
+    send(destination, request, events, fresh) {
+      if (closed) return undefined;
+      const key = keyOf(destination);
+      let connections = known.get(key);
+      if (connections === undefined) {
+        connections = { pool: openPool(destination, limits), inFlight: 0, lastUsedMs: 0 };
+        known.set(key, connections);
+      } else if (connections.inFlight >= limits.connectionsPerEndpoint) return undefined;
+      else if (fresh === true) {
+        // What is on the old connections is finished there; none of them is used again.
+        void connections.pool.close();
+        connections.pool = openPool(destination, limits);
+      }
+      return new UndiciCall(connections, events, now).send(request, destination.serverName);
+    },
+    inFlight: (destination) => known.get(keyOf(destination))?.inFlight ?? 0,
+    get size() {
+      return known.size;
+    },
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      const pools = [...known.values()];
+      known.clear();
+      await Promise.all(pools.map(({ pool }) => pool.destroy()));
+    },
+  };
+}
+
+function keyOf({ protocol, endpoint, serverName }: Destination): string {
+  if (protocol === 'http') return endpoint.key;
+  return serverName === undefined ? `${protocol} ${endpoint.key}` : `${protocol} ${endpoint.key} ${serverName}`;
+}
+
+function openPool({ protocol, endpoint }: Destination, limits: TransportLimits): Dispatcher {
+  const options = {
+    // The gateway has its own time limits, per rule.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxHeaderSize: limits.maxHeaderBytes,
+    connectTimeout: limits.connectTimeoutMs,
+  };
+  if (protocol === 'h2c') return new H2CClient(`http://${endpoint.key}`, { ...options, pipelining: 100 });
+  return new Pool(`${protocol}://${endpoint.key}`, {
+    ...options,
+    connections: limits.connectionsPerEndpoint,
+    pipelining: 1,
+    allowH2: false,
+  });
+}
+
+type ResponseHeaders = Record<string, string | string[] | undefined>;
+
+class UndiciCall implements Dispatcher.DispatchHandler, TransportCall {
+  readonly #connections: Connections;
+  readonly #events: TransportEvents;
+  readonly #now: () => number;
+  #controller: Dispatcher.DispatchController | undefined;
+  #over = false;
+
+  constructor(connections: Connections, events: TransportEvents, now: () => number) {
+    this.#connections = connections;
+    this.#events = events;
+    this.#now = now;
+    connections.inFlight += 1;
+  }
+
+  send(request: UpstreamRequest, serverName: string | undefined): this {
+    request.headers.push('host', request.host);
+    const options = {
+      path: request.target,
+      method: request.method,
+      headers: request.headers,
+      body: request.body ?? null,
+      // Known to undici, missing in its types: without it the client's Host header would name the server.
+      ...(serverName !== undefined && { servername: serverName }),
+    };
+    try {
+      this.#connections.pool.dispatch(options, this);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)), true);
+    }
+    return this;
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#controller?.abort(new Error('cancelled by the gateway'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // Cancelled while the connection was being made.
+    if (this.#over) controller.abort(new Error('cancelled by the gateway'));
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+    if (this.#over || status < 200) return;
+    this.#events.onHead(status, endToEnd(headers));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return;
+    if (!this.#events.onChunk(chunk)) controller.pause();
+  }
+
+  onResponseEnd(_: Dispatcher.DispatchController, trailers: ResponseHeaders): void {
+    if (this.#over) return;
+    this.#end();
+    this.#events.onEnd(endToEnd(trailers));
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#fail(error, this.#controller !== undefined);
+  }
+
+  #fail({ message }: Error, sent: boolean): void {
+    if (this.#over) return;
+    this.#end();
+    this.#events.onFailure({ message, sent });
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#connections.inFlight -= 1;
+    this.#connections.lastUsedMs = this.#now();
+  }
+}
+
+/** Without what is about the connection, or named so by it. */
+function endToEnd(given: ResponseHeaders): string[] {
+  const headers: string[] = [];
+  const named = connectionOptions(given['connection']);
+  for (const name in given) {
+    if (connectionHeaders.has(name) || named?.includes(name) === true) continue;
+    const value = given[name];
+    if (typeof value === 'string') headers.push(name, value);
+    else if (value !== undefined) for (const one of value) headers.push(name, one);
+  }
+  return headers;
+}
+
+function connectionOptions(value: string | string[] | undefined): readonly string[] | undefined {
+  if (value === undefined || value === 'keep-alive' || value === 'close') return undefined;
+  const text = typeof value === 'string' ? value : value.join(',');
+  return text.split(',').map((name) => name.trim().toLowerCase());
+}

@@ -1,0 +1,155 @@
+/** The places one request may go to, one after the other: endpoints of a backend, then the next backend. */
+import { drops } from '../../picker/decision.ts';
+import { resolveTarget } from '../../routes/index.ts';
+import type { Endpoint, EndpointSet, Pool, ResolvedTarget, RouteRule, WeightedBackend } from '../../routes/table.ts';
+import { answer, refused, type Answer } from '../answers.ts';
+import { isRefusal, type PickChanges, type PoolChoice, type PoolPick } from '../poolchoice.ts';
+import { choosePoolEndpoints, refusalOf } from '../poolpick.ts';
+import type { GatewayRequest } from '../request.ts';
+import { firstBackend, nextBackend } from './backends.ts';
+import { describeBackend } from './describe.ts';
+import { maxEndpointsPerBackend, orderEndpoints } from './endpoints.ts';
+
+/** Connections tried for one request, over all endpoints and backends. */
+export const maxAttempts = 6;
+
+export interface Place {
+  readonly backend: WeightedBackend;
+  readonly target: EndpointSet | Pool;
+  readonly endpoint: Endpoint;
+  /** Of a pool: who chose the endpoint, and what of the request that changes. */
+  readonly pick: PoolPick | undefined;
+  readonly changes: PickChanges | undefined;
+  /** On a connection that has carried nothing yet. */
+  readonly fresh: boolean;
+}
+
+/** Somebody has still to decide; the walk's owner is told when it can go on. */
+export const undecided = 'undecided';
+
+export class Walk {
+  /** The backend of the latest place. */
+  backend: WeightedBackend | undefined;
+  /** Places handed out. */
+  attempts = 0;
+  readonly #rule: RouteRule;
+  readonly #request: GatewayRequest;
+  readonly #resume: () => void;
+  #target: ResolvedTarget | undefined;
+  #pick: PoolPick | undefined;
+  #undecided = false;
+  #refusal: Answer | undefined;
+  #changes: PickChanges | undefined;
+  #endpoints: readonly Endpoint[] = [];
+  #nextEndpoint = 0;
+  #place: Place | undefined;
+  #tried: WeightedBackend[] | undefined;
+
+  /** `resume`: after `next` said that it is undecided, it can be called again. */
+  constructor(rule: RouteRule, request: GatewayRequest, resume: () => void) {
+    this.#rule = rule;
+    this.#request = request;
+    this.#resume = resume;
+  }
+
+  /** The next place; what to tell the client when there is nowhere left to go. */
+  next(): Place | Answer | typeof undecided {
+    if (this.backend === undefined) {
+      const first = firstBackend(this.#rule.tiers, this.#request.context.random);
+      if (first === undefined) return answer('no_backend');
+      this.#enter(first);
+    }
+    for (;;) {
+      const { backend } = this;
+      if (this.#undecided) return undecided;
+      if (this.#refusal !== undefined) return this.#refusal;
+      if (backend === undefined) return answer('no_backend');
+      const target = this.#target;
+      if (target === undefined || target.type === 'invalid') {
+        return answer('backend_unusable', { problem: target?.message ?? backend.id });
+      }
+      const endpoint = this.#endpoints[this.#nextEndpoint];
+      const mayTry = this.attempts < maxAttempts && this.#nextEndpoint < maxEndpointsPerBackend;
+      if (endpoint !== undefined && mayTry) {
+        this.#nextEndpoint += 1;
+        this.attempts += 1;
+        this.#place = { backend, target, endpoint, pick: this.#pick, changes: this.#changes, fresh: false };
+        return this.#place;
+      }
+      const following = this.#following(backend);
+      if (following === undefined) {
+        return answer(this.attempts === 0 ? 'no_ready_endpoint' : 'backend_unreachable', {
+          backend: describeBackend(backend),
+        });
+      }
+      this.#enter(following);
+    }
+  }
+
+  /** The latest place once more, on a fresh connection; undefined: it had one, or the request has been tried often enough. */
+  again(): Place | undefined {
+    if (this.#place === undefined || this.#place.fresh || this.attempts >= maxAttempts) return undefined;
+    this.attempts += 1;
+    this.#place = { ...this.#place, fresh: true };
+    return this.#place;
+  }
+
+  /** A plain route's backend without endpoints keeps its share, answered 503; that of an AI route is passed over like in Envoy. */
+  #following(backend: WeightedBackend): WeightedBackend | undefined {
+    if (this.attempts >= maxAttempts || (this.attempts === 0 && this.#rule.kind !== 'llm')) return undefined;
+    const tried = (this.#tried ??= []);
+    tried.push(backend);
+    return nextBackend(this.#rule.tiers, tried, this.#request.context.random);
+  }
+
+  #enter(backend: WeightedBackend): void {
+    this.backend = backend;
+    this.#nextEndpoint = 0;
+    this.#changes = undefined;
+    this.end();
+    const { context, served } = this.#request;
+    const target = resolveTarget(served.table, backend.target);
+    this.#target = target;
+    if (target.type === 'invalid') {
+      this.#endpoints = [];
+      return;
+    }
+    const { transport, random } = context;
+    const { protocol } = target;
+    const busy = (endpoint: Endpoint): number => transport.inFlight({ protocol, endpoint });
+    const order = (endpoints: readonly Endpoint[]): readonly Endpoint[] => orderEndpoints(endpoints, busy, random);
+    if (target.type !== 'pool') {
+      this.#endpoints = order(target.endpoints);
+      return;
+    }
+    let returned = false;
+    this.#endpoints = [];
+    this.#undecided = true;
+    this.#pick = choosePoolEndpoints(context, target, this.#request, order, (choice) => {
+      this.#take(choice);
+      if (returned) this.#resume();
+    });
+    returned = true;
+  }
+
+  #take(choice: PoolChoice): void {
+    this.#undecided = false;
+    if (isRefusal(choice)) this.#refusal = refused(choice.status, choice.headers, choice.text);
+    else {
+      this.#endpoints = choice.endpoints;
+      this.#changes = choice.changes;
+    }
+  }
+
+  /** Nobody waits any longer for a choice that has not come. */
+  expire(): void {
+    this.end();
+    this.#take(refusalOf(drops.expired));
+  }
+
+  /** The request has ended or goes to another backend: its picker need not think of it any more. */
+  end(): void {
+    this.#pick?.end();
+    this.#pick = undefined;
+  }
+}
