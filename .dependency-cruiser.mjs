@@ -3,8 +3,8 @@
 const floors = [
   ['kinds', 'wire'],
   ['telemetry', 'flags'],
-  ['llm', 'kube', 'envoy'],
-  ['routes', 'picker', 'limits', 'credentials'],
+  ['llm', 'kube', 'envoy', 'credentials'],
+  ['routes', 'picker', 'limits'],
   ['reconcile', 'routing'],
   ['apiserver', 'controllers', 'local', 'extproc', 'gateway', 'mcp', 'simulator', 'llamacpp', 'admin'],
   ['app'],

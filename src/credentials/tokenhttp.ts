@@ -1,0 +1,67 @@
+import { Agent, proxyAgent, request } from '../wire/undici.ts';
+import { CredentialError, type TokenHttp, type TokenRequest, type TokenResponse } from './environment.ts';
+import { systemAuthorities } from './tls.ts';
+
+/** Token servers answer in a few kilobytes. */
+const maxBodyBytes = 256 * 1024;
+const timeouts = { connectMs: 5_000, headersMs: 10_000, bodyMs: 10_000 };
+
+/** Talks to real token servers: verified as the system says, through the proxies of the environment, following no redirects. */
+export class SystemTokenHttp implements TokenHttp {
+  readonly #variables: Readonly<Record<string, string | undefined>>;
+  readonly #dispatchers = new Map<string, ReturnType<typeof dispatcher>>();
+
+  constructor(variables: Readonly<Record<string, string | undefined>>) {
+    this.#variables = variables;
+  }
+
+  async send({ url, method, headers, body, signal, proxy }: TokenRequest): Promise<TokenResponse> {
+    const response = await request(url, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      signal,
+      dispatcher: this.#dispatcherFor(url, proxy),
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response.body) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      size += chunk.length;
+      if (size > maxBodyBytes) throw new CredentialError(503, `an answer of more than ${maxBodyBytes} bytes`);
+      chunks.push(chunk);
+    }
+    const found = Object.entries(response.headers).map(([name, value]) => [name, String(value)] as const);
+    return { status: response.statusCode, headers: Object.fromEntries(found), body: Buffer.concat(chunks).toString() };
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#dispatchers.values()];
+    this.#dispatchers.clear();
+    await Promise.all(all.map((one) => one.destroy()));
+  }
+
+  /** What is not on TLS is on this machine or link-local: no proxy reaches it. */
+  #dispatcherFor(url: string, proxy: string | undefined): ReturnType<typeof dispatcher> {
+    const { HTTPS_PROXY: upper, https_proxy: lower } = this.#variables;
+    const wanted = url.startsWith('https:') ? (proxy ?? (upper || lower ? 'environment' : 'none')) : 'none';
+    let found = this.#dispatchers.get(wanted);
+    if (found === undefined) this.#dispatchers.set(wanted, (found = dispatcher(wanted)));
+    return found;
+  }
+}
+
+function dispatcher(proxy: string) {
+  const options = {
+    connect: { timeout: timeouts.connectMs, ca: [...systemAuthorities()] },
+    headersTimeout: timeouts.headersMs,
+    bodyTimeout: timeouts.bodyMs,
+  };
+  if (proxy === 'none') return new Agent(options);
+  const requestTls = { ca: options.connect.ca };
+  return proxyAgent(
+    proxy === 'environment'
+      ? { ...options, requestTls }
+      : { ...options, requestTls, httpProxy: proxy, httpsProxy: proxy, noProxy: '' },
+  );
+}
