@@ -38,6 +38,12 @@ export const answerTable = {
     when: 'The Host header (or the host of the URL) is no host with an optional port.',
     closes: true,
   },
+  host_missing: {
+    status: 400,
+    text: 'the request has no Host header',
+    when: 'HTTP/1.1 wants one (RFC 9112 3.2).',
+    closes: true,
+  },
   host_repeated: {
     status: 400,
     text: 'more than one Host header',
@@ -48,6 +54,30 @@ export const answerTable = {
     status: 501,
     text: 'transfer-encoding other than chunked is not supported',
     when: 'The body is framed by another transfer coding than `chunked`.',
+    closes: true,
+  },
+  malformed_http: {
+    status: 400,
+    text: 'the request is not valid HTTP',
+    when: 'A request line, header or chunk cannot be read. What came before it on the connection is answered first.',
+    closes: true,
+  },
+  http_version_unsupported: {
+    status: 505,
+    text: 'this version of HTTP is not spoken here',
+    when: 'The request line names another version.',
+    closes: true,
+  },
+  head_too_large: {
+    status: 431,
+    text: 'the request line and headers are too large',
+    when: 'They take more than 64 KiB.',
+    closes: true,
+  },
+  request_too_slow: {
+    status: 408,
+    text: 'the request took too long to come',
+    when: 'The head did not come within 30 s, or the whole request within 300 s.',
     closes: true,
   },
   too_many_headers: {

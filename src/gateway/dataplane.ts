@@ -11,7 +11,8 @@ import { createGatewayMetrics } from './metrics.ts';
 import type { RequestObserver } from './requestrecord.ts';
 import { Pipeline } from './pipeline.ts';
 import type { GatewayContext, SocketView } from './request.ts';
-import { closeServer, createHttpServer, defaultServerLimits, type ServerLimits } from './server.ts';
+import { closeServer, createHttpServer } from './server.ts';
+import { defaultServerLimits, type ServerLimits } from './serverlimits.ts';
 import { defaultTransportLimits, type TransportLimits } from './transport.ts';
 import { createUndiciTransport } from './undicitransport.ts';
 
