@@ -13,6 +13,8 @@ export class GatewayMessage extends IncomingMessage {
 
 export class NodeExchange implements Exchange {
   handler: ExchangeHandler | undefined;
+  /** Called when the answer is out, or nobody waits for it any more. */
+  onClose: (() => void) | undefined;
   readonly method: string;
   readonly scheme = 'http';
   readonly authority: string;
@@ -194,7 +196,9 @@ function onResponseDrain(this: ServerResponse<GatewayMessage>): void {
 }
 
 function onResponseClose(this: ServerResponse<GatewayMessage>): void {
-  if (!this.writableFinished) this.req.exchange?.handler?.onClientGone();
+  const { exchange } = this.req;
+  if (!this.writableFinished) exchange?.handler?.onClientGone();
+  exchange?.onClose?.();
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

@@ -8,7 +8,7 @@ import { dropBody, takeBodyChunk } from './bodyintake.ts';
 import { chainsOf, findingSteps } from './chains.ts';
 import { debugHeaders } from './debugheaders.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
-import { Relay } from './relay.ts';
+import { Relay, type RelayOwner } from './relay.ts';
 import { GatewayRequest, type GatewayContext, type SocketView } from './request.ts';
 import { BufferedBody } from './requestbody.ts';
 import { waits } from './steps/client/step.ts';
@@ -16,12 +16,12 @@ import { Attempt, type AttemptEvents } from './steps/upstream/attempt.ts';
 import type { TransportFailure } from './transport.ts';
 import { describeBackend } from './walk/describe.ts';
 import { mayRepeat } from './walk/repeat.ts';
-import { undecided, Walk, type Place } from './walk/walk.ts';
+import { undecided, Walk, type Place, type WalkOwner } from './walk/walk.ts';
 
 /** How the status of a request whose client went away is counted; it is never sent. */
 const clientGone = 499;
 
-export class Pipeline implements ExchangeHandler, AttemptEvents {
+export class Pipeline implements ExchangeHandler, AttemptEvents, WalkOwner, RelayOwner {
   readonly #request: GatewayRequest;
   readonly #relay: Relay;
   #steps = findingSteps;
@@ -36,7 +36,7 @@ export class Pipeline implements ExchangeHandler, AttemptEvents {
 
   constructor(context: GatewayContext, served: SocketView, exchange: Exchange) {
     this.#request = new GatewayRequest(context, served, exchange);
-    this.#relay = new Relay(this.#request, this.#silent);
+    this.#relay = new Relay(this.#request, this);
     exchange.handler = this;
     context.metrics.inFlight += 1;
   }
@@ -98,10 +98,10 @@ export class Pipeline implements ExchangeHandler, AttemptEvents {
   #sendNext(): void {
     const { rule, context } = this.#request;
     if (rule === undefined) return;
-    const walk = (this.#walk ??= new Walk(rule, this.#request, this.#decided));
+    const walk = (this.#walk ??= new Walk(rule, this.#request, this));
     const next = walk.next();
     this.#request.backend = walk.backend;
-    if (next === undecided) this.#pickTimer = setTimeout(this.#waitedEnough, context.pickTimeoutMs);
+    if (next === undecided) this.#pickTimer = setTimeout(waitedEnough, context.pickTimeoutMs, this);
     else if ('status' in next) this.onAnswer(next);
     else this.#send(next);
   }
@@ -118,17 +118,17 @@ export class Pipeline implements ExchangeHandler, AttemptEvents {
   }
 
   /** The picker has chosen. */
-  readonly #decided = (): void => {
+  onDecided(): void {
     if (this.#pickTimer !== undefined) clearTimeout(this.#pickTimer);
     if (!this.#over) this.#sendNext();
-  };
+  }
 
   /** The request was queued for too long. */
-  readonly #waitedEnough = (): void => {
+  onWaitedEnough(): void {
     if (this.#over) return;
     this.#walk?.expire();
     this.#sendNext();
-  };
+  }
 
   #endAttempt(): void {
     this.#relay.end();
@@ -178,9 +178,9 @@ export class Pipeline implements ExchangeHandler, AttemptEvents {
     this.#attempt?.resume();
   }
 
-  readonly #silent = (): void => {
+  onSilence(): void {
     this.onAnswer(answer('stream_idle_timeout', { backend: describeBackend(this.#request.backend) }));
-  };
+  }
 
   onClientGone(): void {
     if (this.#over) return;
@@ -219,4 +219,8 @@ export class Pipeline implements ExchangeHandler, AttemptEvents {
     dropBody(this.#request);
     account(this.#request, { status, endpoint: this.#endpoint(), attempts: this.#walk?.attempts ?? 0 });
   }
+}
+
+function waitedEnough(pipeline: Pipeline): void {
+  pipeline.onWaitedEnough();
 }

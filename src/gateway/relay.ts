@@ -4,22 +4,24 @@ import type { Answer } from './answers.ts';
 import { debugHeaders } from './debugheaders.ts';
 import type { GatewayRequest } from './request.ts';
 
-/** Told when the upstream has sent nothing for too long. */
-export type OnSilence = () => void;
+export interface RelayOwner {
+  /** The upstream has sent nothing for too long. */
+  onSilence(): void;
+}
 
 export class Relay {
   /** Of the answer that was begun; 0 before. */
   status = 0;
   readonly #request: GatewayRequest;
-  readonly #onSilence: OnSilence;
+  readonly #owner: RelayOwner;
   #silence: NodeJS.Timeout | undefined;
   #eventStream = false;
   /** The last bytes relayed ended an event, so that another one may follow. */
   #betweenEvents = true;
 
-  constructor(request: GatewayRequest, onSilence: OnSilence) {
+  constructor(request: GatewayRequest, owner: RelayOwner) {
     this.#request = request;
-    this.#onSilence = onSilence;
+    this.#owner = owner;
   }
 
   /** An attempt begins: how long its upstream may be silent, as the rule says. */
@@ -28,7 +30,7 @@ export class Relay {
     const limited = rule?.requestTimeoutMs !== undefined && rule.requestTimeoutMs > 0;
     const silenceMs =
       rule?.streamIdleTimeoutMs || (limited || rule?.backendRequestTimeoutMs ? 0 : context.defaultIdleTimeoutMs);
-    if (silenceMs > 0) this.#silence = setTimeout(this.#onSilence, silenceMs);
+    if (silenceMs > 0) this.#silence = setTimeout(silent, silenceMs, this.#owner);
   }
 
   head(status: number, headers: string[], endpoint: string | undefined): void {
@@ -71,6 +73,10 @@ export class Relay {
     if (this.#silence !== undefined) clearTimeout(this.#silence);
     this.#silence = undefined;
   }
+}
+
+function silent(owner: RelayOwner): void {
+  owner.onSilence();
 }
 
 /** Values of content-type and content-length. */

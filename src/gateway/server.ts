@@ -29,7 +29,7 @@ export function createHttpServer(limits: ServerLimits, draining: () => boolean, 
     return found;
   };
   const accept = (expectsContinue: boolean) => (message: GatewayMessage, response: ServerResponse) => {
-    turnsOf(message.socket).take(new NodeExchange(message, response, limits, draining, expectsContinue), response);
+    turnsOf(message.socket).take(new NodeExchange(message, response, limits, draining, expectsContinue));
   };
   server.on('request', accept(false));
   server.on('checkContinue', accept(true));
@@ -53,7 +53,7 @@ class Turns {
   readonly #socket: Socket;
   readonly #onExchange: OnExchange;
   #current: NodeExchange | undefined;
-  readonly #waiting: { exchange: NodeExchange; response: ServerResponse }[] = [];
+  readonly #waiting: NodeExchange[] = [];
   /** Nothing that comes from here on is looked at. */
   #closing = false;
   #paused = false;
@@ -65,19 +65,19 @@ class Turns {
     this.#onExchange = onExchange;
   }
 
-  take(exchange: NodeExchange, response: ServerResponse): void {
+  take(exchange: NodeExchange): void {
     if (this.#closing) return;
-    if (this.#current === undefined) this.#begin(exchange, response);
+    if (this.#current === undefined) this.#begin(exchange);
     else if (this.#waiting.length < maxWaiting) {
-      this.#waiting.push({ exchange, response });
+      this.#waiting.push(exchange);
       this.#paused = true;
       this.#socket.pause();
     } else this.#closing = true;
   }
 
-  #begin(exchange: NodeExchange, response: ServerResponse): void {
+  #begin(exchange: NodeExchange): void {
     this.#current = exchange;
-    response.on('close', this.#done);
+    exchange.onClose = this.#done;
     const { refusal } = exchange;
     if (refusal === undefined) this.#onExchange(exchange);
     else {
@@ -91,7 +91,7 @@ class Turns {
     this.#current = undefined;
     if (last || this.#socket.destroyed) this.#closing = true;
     const next = this.#closing ? undefined : this.#waiting.shift();
-    if (next !== undefined) this.#begin(next.exchange, next.response);
+    if (next !== undefined) this.#begin(next);
     else if (this.#lastWords !== undefined) this.#say(this.#lastWords);
     else if (this.#closing) this.#socket.destroySoon();
     if (!this.#paused || this.#waiting.length > 0) return;
@@ -107,7 +107,7 @@ class Turns {
     }
     this.#closing = true;
     const words = parserErrors[code ?? ''] ?? (code?.startsWith('HPE_') === true ? 'malformed_http' : undefined);
-    const { exchange } = this.#waiting.at(-1) ?? { exchange: this.#current };
+    const exchange = this.#waiting.at(-1) ?? this.#current;
     // The body of a request is broken: it has no answer but this one.
     if (exchange?.complete === false && exchange === this.#current) {
       if (exchange.headSent || words === undefined) this.#socket.destroy();

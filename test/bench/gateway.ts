@@ -1,12 +1,13 @@
 /**
- * `npm run bench:gateway [-- --seconds N --rounds N --profile DIR]`: what the gateway costs beside a plain reverse proxy.
+ * `npm run bench:gateway [-- --seconds N --rounds N --profile DIR --against COMMIT]`: what the gateway costs beside a plain reverse proxy.
  * One upstream (nginx, a fixed 440-byte JSON answer), one load generator (wrk, 32 connections, a 1 KB chat request, as fast as answers
  * come), three ways between them - direct, nginx as a proxy, Headgate with a picker and all its work - in alternating rounds of the
  * same run, so that whatever else the machine does hits all of them. With `--routes 1,30,300` it is Headgate alone that is measured, with so many
- * models each: finding the route must not cost more with more of them.
+ * models each: finding the route must not cost more with more of them. With `--against COMMIT` the gateway of that commit runs beside this one, in the same rounds (9 of
+ * them unless told otherwise), and the ratio of the two is printed with its spread.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,13 +17,17 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string' },
+    against: { type: 'string' },
     profile: { type: 'string' },
     routes: { type: 'string' },
   },
 });
 const seconds = Number(values.seconds);
-const rounds = Number(values.rounds);
+const rounds = Number(values.rounds ?? (values.against === undefined ? 3 : 9));
+/** A name for the other version that fits the table. */
+const other = values.against?.slice(0, 9);
+const repository = fileURLToPath(new URL('../..', import.meta.url));
 const connections = 32;
 const warmupSeconds = 3;
 
@@ -40,6 +45,7 @@ try {
 } finally {
   for (const child of children) child.kill('SIGTERM');
   await Promise.all(children.map(exited));
+  if (values.against !== undefined) git('worktree', 'remove', '--force', join(directory, 'against'));
   rmSync(directory, { recursive: true });
 }
 
@@ -59,20 +65,27 @@ async function run(): Promise<void> {
   start([...measured, 'nginx', '-c', nginxConfig('proxy', proxyConfig(proxy, endpoints))]);
   const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
   const script = fileURLToPath(new URL('gatewayprocess.ts', import.meta.url));
-  const startGateway = (port: number, routes: string | undefined): void => {
+  const startGateway = (port: number, routes: string | undefined): ChildProcess => {
     const env = routes === undefined ? {} : { BENCH_ROUTES: routes };
-    start([...measured, process.execPath, ...profiling, script, String(port), ...endpoints.map(String)], env);
+    return start([...measured, process.execPath, ...profiling, script, String(port), ...endpoints.map(String)], env);
   };
   const counts = values.routes?.split(',') ?? [];
   const ports = await freePorts(counts.length);
-  const ways = [
+  const ways: Way[] = [
     { name: 'direct', port: first },
     { name: 'nginx', port: proxy },
-    ...(counts.length === 0 ? [{ name: 'headgate', port: gateway }] : []),
-    ...counts.map((routes, i) => ({ name: `${routes} routes`, port: ports[i] ?? 0 })),
   ];
-  if (counts.length === 0) startGateway(gateway, undefined);
-  for (const [i, routes] of counts.entries()) startGateway(ports[i] ?? 0, routes);
+  if (counts.length === 0) ways.push({ name: 'headgate', port: gateway, process: startGateway(gateway, undefined) });
+  if (values.against !== undefined && other !== undefined) {
+    const [port = 0] = await freePorts(1);
+    const script = checkedOut(values.against);
+    const gatewayBefore = start([...measured, process.execPath, script, String(port), ...endpoints.map(String)]);
+    ways.push({ name: other, port, process: gatewayBefore });
+  }
+  for (const [i, routes] of counts.entries()) {
+    const port = ports[i] ?? 0;
+    ways.push({ name: `${routes} routes`, port, process: startGateway(port, routes) });
+  }
   const load = loadScript();
   for (const { port } of ways) {
     await answering(port);
@@ -80,9 +93,62 @@ async function run(): Promise<void> {
   }
   const results = new Map<string, Result[]>(ways.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, port } of ways) results.get(name)?.push(await wrk(outer, load, port, seconds));
+    for (const { name, port, process: measuredProcess } of ways) {
+      const before = cpuMicroseconds(measuredProcess);
+      const result = await wrk(outer, load, port, seconds);
+      const cpu = (cpuMicroseconds(measuredProcess) - before) / (result.requestsPerSecond * seconds);
+      results.get(name)?.push({ ...result, cpu });
+    }
   }
   report(results, pins);
+  if (other !== undefined) compare(results.get('headgate') ?? [], results.get(other) ?? []);
+}
+
+function git(...args: string[]): void {
+  execFileSync('git', ['-C', repository, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** The gateway of another commit, with the packages of this one. */
+function checkedOut(commit: string): string {
+  const tree = join(directory, 'against');
+  git('worktree', 'add', '--detach', tree, commit);
+  symlinkSync(join(repository, 'node_modules'), join(tree, 'node_modules'));
+  return join(tree, 'test/bench/gatewayprocess.ts');
+}
+
+/** Both ran in each round, so that their ratio there is free of what the machine did meanwhile. */
+function compare(ours: readonly Result[], theirs: readonly Result[]): void {
+  const spread = (what: string, of: (result: Result) => number): void => {
+    const ratios = ours.flatMap((result, round) => {
+      const beside = theirs[round];
+      return beside === undefined ? [] : [of(result) / of(beside)];
+    });
+    const sorted = ratios.toSorted((a, b) => a - b);
+    const at = (share: number): string => (sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN).toFixed(3);
+    console.log(
+      `${what.padEnd(12)} ${at(0.5)} of ${other} (median of ${ratios.length} rounds; quartiles ${at(0.25)} to ${at(0.75)}, all ${at(0)} to ${at(1)})`,
+    );
+  };
+  console.log('');
+  spread('requests/s', ({ requestsPerSecond }) => requestsPerSecond);
+  spread('CPU/request', ({ cpu }) => cpu);
+}
+
+interface Way {
+  readonly name: string;
+  readonly port: number;
+  readonly process?: ChildProcess;
+}
+
+/** User and system time of a process so far, where the system tells it (Linux). */
+function cpuMicroseconds(child: ChildProcess | undefined): number {
+  try {
+    const fields = readFileSync(`/proc/${child?.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    // Ticks of 10 ms: fields 14 and 15 of proc(5), counted behind the name.
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  } catch {
+    return Number.NaN;
+  }
 }
 
 interface Result {
@@ -91,6 +157,8 @@ interface Result {
   readonly p90: string;
   readonly p99: string;
   readonly errors: number;
+  /** Microseconds of processor time per request. */
+  readonly cpu: number;
 }
 
 function report(results: ReadonlyMap<string, readonly Result[]>, pins: boolean): void {
@@ -112,7 +180,7 @@ function report(results: ReadonlyMap<string, readonly Result[]>, pins: boolean):
   console.log(
     `rounds    ${rounds} x ${seconds} s, alternating, after ${warmupSeconds} s of warm-up each; the median round is shown\n`,
   );
-  console.log('            requests/s      p50      p90      p99   of direct   of nginx');
+  console.log('            requests/s      p50      p90      p99   of direct   of nginx   CPU us/request');
   for (const [name, result] of medians) {
     const cells = [
       name.padEnd(10),
@@ -120,6 +188,7 @@ function report(results: ReadonlyMap<string, readonly Result[]>, pins: boolean):
       ...[result.p50, result.p90, result.p99].map((latency) => latency.padStart(9)),
       (result.requestsPerSecond / rate('direct')).toFixed(3).padStart(11),
       (result.requestsPerSecond / rate('nginx')).toFixed(3).padStart(10),
+      (Number.isNaN(result.cpu) ? '' : result.cpu.toFixed(1)).padStart(17),
     ];
     console.log(cells.join(''));
     const errors = (results.get(name) ?? []).reduce((sum, { errors: count }) => sum + count, 0);
@@ -140,6 +209,7 @@ async function wrk(pin: readonly string[], script: string, port: number, duratio
     p50: find(/50%\s+(\S+)/),
     p90: find(/90%\s+(\S+)/),
     p99: find(/99%\s+(\S+)/),
+    cpu: Number.NaN,
     errors:
       Number(find(/Non-2xx or 3xx responses: (\d+)/)) + socketErrors.reduce((sum, [count]) => sum + Number(count), 0),
   };
@@ -208,13 +278,14 @@ http { access_log off; ${temporary} ${servers} }
   return path;
 }
 
-function start(command: readonly string[], env: NodeJS.ProcessEnv = {}): void {
+function start(command: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   const [program = '', ...args] = command;
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } });
   child.on('error', (error) => {
     console.error(`cannot start ${command.join(' ')}: ${error.message}`);
   });
   children.push(child);
+  return child;
 }
 
 function exited(child: ChildProcess): Promise<void> {

@@ -24,6 +24,11 @@ export interface Place {
   readonly fresh: boolean;
 }
 
+export interface WalkOwner {
+  /** After `next` said that it is undecided: it can be called again. */
+  onDecided(): void;
+}
+
 /** Somebody has still to decide; the walk's owner is told when it can go on. */
 export const undecided = 'undecided';
 
@@ -34,7 +39,7 @@ export class Walk {
   attempts = 0;
   readonly #rule: RouteRule;
   readonly #request: GatewayRequest;
-  readonly #resume: () => void;
+  readonly #owner: WalkOwner;
   #target: ResolvedTarget | undefined;
   #pick: PoolPick | undefined;
   #undecided = false;
@@ -45,11 +50,10 @@ export class Walk {
   #place: Place | undefined;
   #tried: WeightedBackend[] | undefined;
 
-  /** `resume`: after `next` said that it is undecided, it can be called again. */
-  constructor(rule: RouteRule, request: GatewayRequest, resume: () => void) {
+  constructor(rule: RouteRule, request: GatewayRequest, owner: WalkOwner) {
     this.#rule = rule;
     this.#request = request;
-    this.#resume = resume;
+    this.#owner = owner;
   }
 
   /** The next place; what to tell the client when there is nowhere left to go. */
@@ -127,7 +131,7 @@ export class Walk {
     this.#undecided = true;
     this.#pick = choosePoolEndpoints(context, target, this.#request, order, (choice) => {
       this.#take(choice);
-      if (returned) this.#resume();
+      if (returned) this.#owner.onDecided();
     });
     returned = true;
   }
