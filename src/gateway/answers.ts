@@ -2,8 +2,10 @@
  * Everything the gateway answers by itself: one row per cause, with the status, the text and, where a limit was hit, its name in
  * `headgate_limits_hit_total`. docs/errors.md is made from this table (test/gateway/answers.test.ts).
  */
-import { errorBody } from '../llm/errors.ts';
+import type { LlmSchema } from '../llm/endpoints.ts';
+import { errorBody, type ErrorDetails } from '../llm/errors.ts';
 import type { LimitName } from './metrics.ts';
+import type { Refusal } from './poolchoice.ts';
 
 interface AnswerRow {
   readonly status: number;
@@ -11,8 +13,8 @@ interface AnswerRow {
   readonly text: string;
   /** When it is given, for docs/errors.md. */
   readonly when: string;
-  /** The text in the JSON error of the model APIs (aigateway.md 3.6); absent: plain text. */
-  readonly json?: true;
+  /** For programs, where the answer is JSON. */
+  readonly details?: ErrorDetails;
   /** The connection is closed after it, as the client may still be sending. */
   readonly closes?: true;
   readonly limit?: LimitName;
@@ -118,6 +120,17 @@ export const answerTable = {
     text: 'no route of this gateway matches the request',
     when: 'No HTTPRoute or AIGatewayRoute of the listener matches host, path, headers, query and model.',
   },
+  model_not_found: {
+    status: 404,
+    text: 'No matching route found. It is likely because the model specified in your request is not configured in the Gateway.',
+    when: 'A model API was asked for a model that no route serves; `model` is what was asked for, `models` what there is.',
+    details: { code: 'model_not_found', param: 'model' },
+  },
+  method_not_allowed: {
+    status: 405,
+    text: '{path} takes {allowed} only',
+    when: 'A model API was called with another method; `allow` names its own.',
+  },
   unsupported_path: {
     status: 404,
     text: 'unsupported path: {path}',
@@ -129,25 +142,21 @@ export const answerTable = {
     status: 400,
     text: 'multipart endpoints are not supported yet: {path}',
     when: 'The model of this endpoint is in a form.',
-    json: true,
   },
   multipart_body: {
     status: 400,
     text: 'multipart body not supported for this endpoint',
     when: 'The body of a JSON endpoint is a form.',
-    json: true,
   },
   malformed_request: {
     status: 400,
     text: 'malformed request: failed to parse JSON for {endpoint}: {detail}',
     when: 'The body of a model API is no JSON object, or its `model` is no string.',
-    json: true,
   },
   model_required: {
     status: 400,
     text: 'invalid request body: model field is required',
     when: 'The endpoint wants a `model` and the body names none.',
-    json: true,
   },
 
   // The route cannot serve it.
@@ -170,7 +179,6 @@ export const answerTable = {
     status: 500,
     text: 'backend {backend}: schema {schema} is not supported for {path}',
     when: 'The backend speaks a model API that has no such endpoint.',
-    json: true,
   },
 
   // No endpoint has it.
@@ -222,13 +230,13 @@ export type AnswerId = keyof typeof answerTable;
 export interface Answer {
   readonly id: AnswerId | undefined;
   readonly status: number;
-  /** Flat, lower-case. */
+  /** Flat, lower-case; the content type is that of the form in which the answer is sent. */
   readonly headers: readonly string[];
-  readonly body: string;
+  readonly text: string;
   readonly closes: boolean;
   readonly limit: LimitName | undefined;
-  /** The text, without the form of a body: what an event in a stream says. */
-  readonly text: string;
+  /** For programs, where the answer is JSON. */
+  readonly details: ErrorDetails | undefined;
 }
 
 type Values = Readonly<Record<string, string | number>>;
@@ -237,18 +245,29 @@ type Values = Readonly<Record<string, string | number>>;
 export function answer(id: AnswerId, values: Values = {}, headers: readonly string[] = []): Answer {
   const row: AnswerRow = answerTable[id];
   const text = row.text.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
-  const { status, limit, closes = false, json = false } = row;
-  const body = json ? errorBody(status, text) : text;
-  const type = json ? 'application/json' : 'text/plain';
-  return { id, status, headers: ['content-type', type, ...headers], body, closes, limit, text };
+  const { status, limit, closes = false, details } = row;
+  return { id, status, headers, text, closes, limit, details };
 }
 
-/** The refusal of somebody who was asked: its own status and headers. */
-export function refused(status: number, headers: readonly string[], problem: string): Answer {
-  return { ...answer('pool_refused', { problem }, headers), status };
+/** The refusal of a pool: with the status and headers that its picker gives it. */
+export function refused({ status, headers, text, verbatim }: Refusal): Answer {
+  if (verbatim !== true) return { ...answer('pool_refused', { problem: text }, headers), status };
+  return declared(
+    status,
+    headers.includes('content-type') ? headers : ['content-type', 'text/plain', ...headers],
+    text,
+  );
 }
 
-/** An answer that was declared. */
-export function declared(status: number, headers: readonly string[], body: string): Answer {
-  return { id: undefined, status, headers, body, closes: false, limit: undefined, text: body };
+/** An answer that was declared, with its content type. */
+export function declared(status: number, headers: readonly string[], text: string): Answer {
+  return { id: undefined, status, headers, text, closes: false, limit: undefined, details: undefined };
+}
+
+/** As it is sent: to clients of the model APIs as the error that their SDKs read, to others as text. */
+export function rendered(given: Answer, schema: LlmSchema | undefined): { headers: string[]; body: string } {
+  const { id, status, headers, text, details } = given;
+  if (id === undefined) return { headers: [...headers], body: text };
+  if (schema === undefined) return { headers: ['content-type', 'text/plain', ...headers], body: text };
+  return { headers: ['content-type', 'application/json', ...headers], body: errorBody(status, text, details, schema) };
 }

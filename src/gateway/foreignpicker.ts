@@ -178,7 +178,7 @@ class Question implements ExtProcHandler, PoolPick {
     this.#answered = true;
     if (response.type === 'immediate') {
       const { status, headers, body } = response.response;
-      this.#finish({ status, headers: replyHeaders(headers), text: body });
+      this.#finish({ status, headers: replyHeaders(headers), text: body, verbatim: true });
       return;
     }
     const named = response.dynamicMetadata?.['envoy.lb'];

@@ -2,20 +2,22 @@
  * Which headers pass through a proxy and which do not. Lists are flat (`name, value, name, value`) with lower-case names,
  * the form undici and node:http take without copying.
  */
+import { randomUUID } from 'node:crypto';
 import type { Exchange } from './exchange.ts';
 import { connectionHeaders } from './transport.ts';
 
 /**
  * Never taken from clients: the gateway sets them or they steer what only the gateway may decide (aigateway.md 3.8, epp.md 2.5).
- * `x-ai-eg-` is dropped as a prefix.
+ * Those of these prefixes, too.
  */
 const internal = [
-  'x-envoy-original-path',
   'x-gateway-destination-endpoint',
   'x-gateway-destination-endpoint-subset',
   'x-gateway-destination-endpoint-served',
   'x-headgate-debug',
 ];
+
+const internalPrefixes = ['x-ai-eg-', 'x-envoy-'];
 
 /** Made anew from what this hop knows. */
 const remade = ['host', 'content-length', 'expect', 'x-forwarded-for', 'x-forwarded-proto'];
@@ -30,17 +32,17 @@ function forwardedName(raw: string): string {
   const known = forwardedNames.get(raw);
   if (known !== undefined) return known;
   const name = raw.toLowerCase();
-  const result = droppedFromRequests.has(name) || name.startsWith('x-ai-eg-') ? '' : name;
+  const result = isInternalHeader(name) ? '' : name;
   if (forwardedNames.size < maxForwardedNames) forwardedNames.set(raw, result);
   return result;
 }
 
 /** Headers of one hop or of the gateway's own: nobody else sets them. */
 export function isInternalHeader(name: string): boolean {
-  return droppedFromRequests.has(name) || name.startsWith('x-ai-eg-');
+  return droppedFromRequests.has(name) || internalPrefixes.some((prefix) => name.startsWith(prefix));
 }
 
-/** The client's headers as they go upstream, with `x-forwarded-*` of this hop. */
+/** The client's headers as they go upstream, with `x-forwarded-*` of this hop, and an id by which logs find the request. */
 export function forwardedHeaders(exchange: Exchange): string[] {
   const { rawHeaders } = exchange;
   const headers: string[] = [];
@@ -53,6 +55,7 @@ export function forwardedHeaders(exchange: Exchange): string[] {
   const address = exchange.remoteAddress;
   headers.push('x-forwarded-for', earlier === undefined ? address : `${earlier}, ${address}`);
   headers.push('x-forwarded-proto', exchange.scheme);
+  if (exchange.header('x-request-id') === undefined) headers.push('x-request-id', randomUUID());
   return headers;
 }
 

@@ -1,6 +1,7 @@
 /** The `Exchange` over a request and a response of node:http. */
 import { IncomingMessage, type ServerResponse } from 'node:http';
-import type { Answer } from './answers.ts';
+import { llmEndpointAt } from '../llm/endpoints.ts';
+import { rendered, type Answer } from './answers.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
 import { normalizePath } from './path.ts';
 import { hostOf, redirected, refuse, splitTarget } from './requesttarget.ts';
@@ -72,7 +73,9 @@ export class NodeExchange implements Exchange {
   }
 
   /** The rest of the request will never come: the answer, whoever was to give one. */
-  broken({ status, headers, body }: Answer): void {
+  broken(given: Answer): void {
+    const { headers, body } = rendered(given, llmEndpointAt(this.path)?.schema);
+    const { status } = given;
     this.handler?.onClientGone();
     this.#request.off('data', onRequestData).off('end', onRequestEnd);
     this.closes = true;

@@ -2,7 +2,7 @@
  * The way of one request through the gateway (design sections 2 and 6): the steps that find its rule, the steps of the rule, the walk
  * over backends and endpoints, the steps of each attempt, the answer relayed, and all of it accounted for.
  */
-import { answer, type Answer } from './answers.ts';
+import { answer, rendered, type Answer } from './answers.ts';
 import { account } from './account.ts';
 import { dropBody, takeBodyChunk } from './bodyintake.ts';
 import { chainsOf, findingSteps } from './chains.ts';
@@ -191,14 +191,14 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, WalkOwner, Rela
   /** The gateway answers by itself; where the answer of an upstream has begun, that is broken off. */
   onAnswer(given: Answer): void {
     if (this.#over) return;
-    const { exchange, context } = this.#request;
+    const { exchange, context, endpoint } = this.#request;
     if (given.limit !== undefined) context.metrics.limitHit(given.limit);
     this.#attempt?.cancel();
     if (exchange.headSent) this.#relay.breakOff(given);
     else {
-      const headers = [...given.headers];
+      const { headers, body } = rendered(given, endpoint?.schema);
       debugHeaders(this.#request, this.#endpoint(), headers);
-      exchange.reply(given.status, headers, given.body, given.closes);
+      exchange.reply(given.status, headers, body, given.closes);
     }
     this.#finish(given.status);
   }

@@ -28,6 +28,8 @@ export interface Refusal {
   /** Flat. */
   readonly headers: string[];
   readonly text: string;
+  /** The picker has written the whole answer: it is sent as it is. */
+  readonly verbatim?: true;
 }
 
 export type PoolChoice = { readonly endpoints: readonly Endpoint[]; readonly changes?: PickChanges } | Refusal;

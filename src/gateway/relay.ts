@@ -2,6 +2,7 @@
 import { errorEvent } from '../llm/errors.ts';
 import type { Answer } from './answers.ts';
 import { debugHeaders } from './debugheaders.ts';
+import { removeHeader } from './headers.ts';
 import type { GatewayRequest } from './request.ts';
 
 export interface RelayOwner {
@@ -38,6 +39,8 @@ export class Relay {
     const [type, length] = contentFacts(headers);
     this.#eventStream = type?.startsWith('text/event-stream') === true;
     this.status = status;
+    // Neither has a body, whatever its length would be (RFC 9110 8.6).
+    if (status === 204 || status === 304) removeHeader(headers, 'content-length');
     debugHeaders(this.#request, endpoint, headers);
     // Without a declared length bytes may be long in coming: the client shall have the head at once.
     this.#request.exchange.sendHead(status, headers, this.#eventStream || length === undefined);
@@ -59,11 +62,11 @@ export class Relay {
   }
 
   /** Ends an answer that has begun: a stream by an event that says why, anything else by a cut connection. */
-  breakOff({ status, text }: Answer): void {
+  breakOff({ status, text, details }: Answer): void {
     const { exchange } = this.#request;
     this.status = status;
     if (this.#eventStream) {
-      exchange.write(`${this.#betweenEvents ? '' : '\n\n'}${errorEvent(status, text)}`);
+      exchange.write(`${this.#betweenEvents ? '' : '\n\n'}${errorEvent(status, text, details)}`);
       exchange.end();
     } else exchange.abort();
   }

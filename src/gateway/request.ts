@@ -1,6 +1,5 @@
 /** One request on its way through the gateway: what the steps know of it, and what they may do with it. */
-import type { LlmEndpoint } from '../llm/endpoints.ts';
-import { findLlmEndpoint } from '../llm/endpoints.ts';
+import { llmEndpointAt, takesMethod, type LlmEndpoint } from '../llm/endpoints.ts';
 import type { PickRequest } from '../picker/picker.ts';
 import type { LinkedGateway, LinkedListener, LinkedTable } from '../routes/index.ts';
 import type { RouteRequest } from '../routes/match.ts';
@@ -69,6 +68,8 @@ export class GatewayRequest implements RouteRequest, PoolRequest {
   /** Without its `?`. */
   readonly query: string;
   readonly method: string;
+  /** The model API at the path, whatever the method. */
+  readonly endpoint: LlmEndpoint | undefined;
   /** The model API that is called, if it is one. */
   readonly api: LlmEndpoint | undefined;
   /** The listener that takes the host. */
@@ -90,7 +91,8 @@ export class GatewayRequest implements RouteRequest, PoolRequest {
     this.path = exchange.path;
     this.query = exchange.search === '' ? '' : exchange.search.slice(1);
     this.method = exchange.method;
-    this.api = findLlmEndpoint(this.method, this.path);
+    this.endpoint = llmEndpointAt(this.path);
+    this.api = this.endpoint !== undefined && takesMethod(this.endpoint, this.method) ? this.endpoint : undefined;
   }
 
   /** The model never comes from a header of the client (aigateway.md 3.2 step 6). */

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { JsonScan } from '../llm/scan.ts';
 
 const none = Buffer.alloc(0);
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** A whole body in memory, scanned as it arrives when routing needs to know what is in it. */
 export class BufferedBody {
@@ -12,17 +13,30 @@ export class BufferedBody {
   readonly scan: JsonScan | undefined;
   #first: Buffer = none;
   #more: Buffer[] | undefined;
+  /** Bytes of a byte order mark that were left out. */
+  #mark = 0;
 
   constructor(scans: boolean) {
     this.scan = scans ? new JsonScan() : undefined;
   }
 
-  push(chunk: Buffer): void {
+  push(given: Buffer): void {
+    const chunk = this.scan !== undefined && this.size < byteOrderMark.length ? this.#withoutMark(given) : given;
     this.size += chunk.length;
     this.scan?.push(chunk);
     // Most bodies are one chunk, which then needs no copy.
     if (this.#first.length === 0) this.#first = chunk;
     else (this.#more ??= [this.#first]).push(chunk);
+  }
+
+  /** A byte order mark before JSON says nothing, and few servers expect one. */
+  #withoutMark(chunk: Buffer): Buffer {
+    const mark = byteOrderMark.subarray(0, this.#mark + chunk.length).subarray(this.#mark);
+    if (this.size > 0 || this.#mark === byteOrderMark.length || !chunk.subarray(0, mark.length).equals(mark)) {
+      return chunk;
+    }
+    this.#mark += mark.length;
+    return chunk.subarray(mark.length);
   }
 
   end(): void {

@@ -1,7 +1,8 @@
 /** The HTTP/1.1 server of a listener over node:http, with strict limits on everything a client may send before the pipeline sees it. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { answer, type AnswerId } from './answers.ts';
+import { llmEndpointAt } from '../llm/endpoints.ts';
+import { answer, rendered, type AnswerId } from './answers.ts';
 import type { Exchange } from './exchange.ts';
 import { GatewayMessage, NodeExchange } from './nodeexchange.ts';
 import type { ServerLimits } from './serverlimits.ts';
@@ -82,7 +83,8 @@ class Turns {
     if (refusal === undefined) this.#onExchange(exchange);
     else {
       this.#closing = refusal.closes;
-      exchange.reply(refusal.status, [...refusal.headers], refusal.body, refusal.closes);
+      const { headers, body } = rendered(refusal, llmEndpointAt(exchange.path)?.schema);
+      exchange.reply(refusal.status, headers, body, refusal.closes);
     }
   }
 
@@ -118,14 +120,14 @@ class Turns {
   }
 
   #say(id: AnswerId): void {
-    const { status, body } = answer(id);
+    const { status, text } = answer(id);
     const head = [
       `HTTP/1.1 ${status} ${reasons[status] ?? ''}`,
       'content-type: text/plain',
-      `content-length: ${Buffer.byteLength(body)}`,
+      `content-length: ${Buffer.byteLength(text)}`,
       'connection: close',
     ];
-    if (this.#socket.writable) this.#socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+    if (this.#socket.writable) this.#socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
     else this.#socket.destroy();
   }
 }

@@ -87,10 +87,19 @@ export const llmEndpoints: readonly LlmEndpoint[] = [
 
 const byPath = new Map(llmEndpoints.map((endpoint) => [endpoint.path, endpoint]));
 
-/** The endpoint of a request line, if it is one. `path` is without query. */
+/** The endpoint at a path (without query), whatever the method. */
+export function llmEndpointAt(path: string): LlmEndpoint | undefined {
+  return byPath.get(path);
+}
+
+/** The endpoint of a request line, if it is one. `path` is without query; HEAD is answered as GET (RFC 9110 9.3.2). */
 export function findLlmEndpoint(method: string, path: string): LlmEndpoint | undefined {
   const endpoint = byPath.get(path);
-  return endpoint?.method === method ? endpoint : undefined;
+  return endpoint !== undefined && takesMethod(endpoint, method) ? endpoint : undefined;
+}
+
+export function takesMethod(endpoint: LlmEndpoint, method: string): boolean {
+  return endpoint.method === method || (method === 'HEAD' && endpoint.method === 'GET');
 }
 
 /** The path on a backend that speaks the OpenAI schema (aigateway.md 4.2); `prefix` defaults to `v1`. Absent: not offered there. */

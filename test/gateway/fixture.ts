@@ -205,7 +205,7 @@ export async function startFixture(options: Partial<DataPlaneOptions> = {}): Pro
         opened.on('close', () => {
           resolve(answer);
         });
-        opened.write(bytes);
+        opened.write(bytes, 'latin1');
       }),
     socket,
     async close() {

@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPicker, type Picker } from '../../src/picker/picker.ts';
 import { backend, log, startFixture, table, until, type Fixture, type Upstream } from './fixture.ts';
@@ -55,6 +56,12 @@ async function serve(config: string, ai = true): Promise<void> {
   await until(() => scrapes > before + 1, 'the load is known');
 }
 
+/** That of the JSON error which clients of model APIs get. */
+async function messageOf(answer: Dispatcher.ResponseData<unknown>): Promise<unknown> {
+  const body = (await answer.body.json()) as { error?: { message?: string } };
+  return body.error?.message;
+}
+
 const objective = (name: string, priority: number) => ({
   apiVersion: inference,
   kind: 'InferenceObjective',
@@ -67,7 +74,7 @@ describe('a pool whose picker is in process', () => {
     picker.applyObjects([objective('batch', -1)], []);
     await serve('');
     const shed = await fixture.chat({ model: 'm' }, { 'x-gateway-inference-objective': 'batch' });
-    expect([shed.statusCode, shed.headers['x-llm-d-request-dropped-reason'], await shed.body.text()]).toEqual([
+    expect([shed.statusCode, shed.headers['x-llm-d-request-dropped-reason'], await messageOf(shed)]).toEqual([
       429,
       'rejected-saturated',
       'inference error: ResourceExhausted - system saturated, sheddable request dropped',
@@ -87,7 +94,7 @@ describe('a pool whose picker is in process', () => {
   it('answers 503 to a request that has waited for too long', async () => {
     await serve(flowControl);
     const answer = await fixture.chat({ model: 'm' });
-    expect([answer.statusCode, answer.headers['x-llm-d-request-dropped-reason'], await answer.body.text()]).toEqual([
+    expect([answer.statusCode, answer.headers['x-llm-d-request-dropped-reason'], await messageOf(answer)]).toEqual([
       503,
       'rejected-ttl-expired',
       'inference error: ServiceUnavailable - the request waited in the queue for longer than its time to live',

@@ -56,6 +56,7 @@ describe('what goes upstream', () => {
       'x-gateway-model-name': 'm/1',
       'x-ai-eg-original-path': '/v1/chat/completions',
       'x-envoy-original-path': '/v1/chat/completions',
+      'x-request-id': expect.stringMatching(/^[\da-f-]{36}$/) as string,
     });
   });
 

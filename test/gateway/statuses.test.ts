@@ -111,7 +111,13 @@ describe('what the gateway answers by itself', () => {
       ]),
     );
     const pool = await fixture.chat({ model: 'm' });
-    expect([pool.statusCode, await pool.body.text()]).toEqual([503, 'InferencePool default/p has no ready endpoint']);
+    expect([pool.statusCode, await pool.body.json()]).toEqual([
+      503,
+      {
+        type: 'error',
+        error: { type: 'ServiceUnavailable', code: '503', message: 'InferencePool default/p has no ready endpoint' },
+      },
+    ]);
     fixture.plane.apply(table([{ backends: [backend(target([endpointAt(await closedPort())]))] }]));
     const closed = await fixture.call('/');
     expect([closed.statusCode, await closed.body.text()]).toEqual([503, 'Service default/up:80 cannot be reached']);

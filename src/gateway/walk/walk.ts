@@ -138,7 +138,7 @@ export class Walk {
 
   #take(choice: PoolChoice): void {
     this.#undecided = false;
-    if (isRefusal(choice)) this.#refusal = refused(choice.status, choice.headers, choice.text);
+    if (isRefusal(choice)) this.#refusal = refused(choice);
     else {
       this.#endpoints = choice.endpoints;
       this.#changes = choice.changes;

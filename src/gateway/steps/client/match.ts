@@ -1,23 +1,43 @@
 import { matchRoute } from '../../../routes/match.ts';
-import { answer } from '../../answers.ts';
-import { listModels } from './models.ts';
+import type { RouteRule } from '../../../routes/table.ts';
+import { answer, type Answer } from '../../answers.ts';
+import type { GatewayRequest } from '../../request.ts';
+import { frontPage } from './frontpage.ts';
+import { listModels, modelNotFound } from './models.ts';
 import { modelOfBody } from './model.ts';
 import type { ClientStep } from './step.ts';
 
 /** Finds the rule. One of an AIGatewayRoute takes nothing but requests of the model APIs, and wants to know their model. */
 export const findRule: ClientStep = (request) => {
-  const { api, path, served } = request;
+  const { api, served } = request;
   for (;;) {
     const rule = matchRoute(served.listeners, request)?.match?.rule;
-    if (rule === undefined) return answer('no_route');
-    if (rule.kind !== 'llm' || request.model !== undefined) {
+    if (rule !== undefined && (rule.kind !== 'llm' || request.model !== undefined)) {
       request.rule = rule;
-      return undefined;
+      return saysNotFound(rule) ? modelNotFound(request) : undefined;
     }
-    if (api === undefined) return answer('unsupported_path', { path });
+    if (rule === undefined || api === undefined) return notHere(request, rule);
     if (api.model === 'none') return listModels(request, api);
     // With the model another rule may fit better.
     const outcome = modelOfBody(request, api);
     if (outcome !== undefined) return outcome;
   }
 };
+
+/** The last rule of an AIGatewayRoute, which answers for the models that no other of its rules takes (aigateway.md 2.3). */
+function saysNotFound({ kind, filters }: RouteRule): boolean {
+  return kind === 'llm' && filters.some((filter) => filter.type === 'DirectResponse' && filter.statusCode === 404);
+}
+
+/** No rule takes the request, or one that takes only model APIs, and it is none. */
+function notHere(request: GatewayRequest, rule: RouteRule | undefined): Answer {
+  const { endpoint, api, path, method, model, listener } = request;
+  if (path === '/' && (method === 'GET' || method === 'HEAD')) return frontPage(request);
+  if (rule === undefined && listener?.readsModel !== true) return answer('no_route');
+  if (endpoint !== undefined && api === undefined) {
+    const allowed = endpoint.method === 'GET' ? 'GET, HEAD' : endpoint.method;
+    return answer('method_not_allowed', { path, allowed }, ['allow', allowed]);
+  }
+  if (rule !== undefined) return answer('unsupported_path', { path });
+  return model === undefined ? answer('no_route') : modelNotFound(request);
+}

@@ -1,10 +1,25 @@
 import type { LlmEndpoint } from '../../../llm/endpoints.ts';
-import { listModels as listOf, modelsForHost } from '../../../llm/models.ts';
-import { declared, type Answer } from '../../answers.ts';
+import { listModels as listOf, modelsForHost, type ListedModel } from '../../../llm/models.ts';
+import { answer, declared, type Answer } from '../../answers.ts';
 import type { GatewayRequest } from '../../request.ts';
 
-/** The models of this host, as the client's API lists them (aigateway.md 3.7). */
-export function listModels({ served, host }: GatewayRequest, { schema }: LlmEndpoint): Answer {
-  const models = served.gateway === undefined ? [] : modelsForHost(served.gateway.models, host);
-  return declared(200, ['content-type', 'application/json'], listOf(schema, models));
+/** Models named in an error: enough to see a misspelling. */
+const maxNamed = 100;
+
+/** The models that a client of this host may see (aigateway.md 3.7). */
+export function modelsOf({ served, host }: GatewayRequest): readonly ListedModel[] {
+  return served.gateway === undefined ? [] : modelsForHost(served.gateway.models, host);
+}
+
+/** They, as the client's API lists them. */
+export function listModels(request: GatewayRequest, { schema }: LlmEndpoint): Answer {
+  return declared(200, ['content-type', 'application/json'], listOf(schema, modelsOf(request)));
+}
+
+export function modelNotFound(request: GatewayRequest): Answer {
+  const found = answer('model_not_found');
+  const models = modelsOf(request)
+    .slice(0, maxNamed)
+    .map(({ id }) => id);
+  return { ...found, details: { ...found.details, model: request.model ?? '', models } };
 }
