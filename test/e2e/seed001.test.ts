@@ -57,7 +57,9 @@ describe.skipIf(!hasKubectl)(title, () => {
     expect(spoofed.headers.get('testupstream-id')).toBe('openai-backend');
     const unknown = await chat(url, 'unknown');
     expect(unknown.status).toBe(404);
-    expect(await unknown.text()).toMatch(/^No matching route found\./);
+    expect(await unknown.json()).toMatchObject({
+      error: { message: expect.stringMatching(/^No matching route found\./) as string, model: 'unknown' },
+    });
   });
 
   it('step 3: weights 80 and 20 split 2,000 requests within 3 points', { timeout: 120_000 }, async () => {
