@@ -2,6 +2,8 @@
  * One client request and its answer, as the pipeline sees it: no class of a particular HTTP server appears here, so that another
  * server can take the place of `server.ts` (design section 6). All calls are callbacks; nothing on the hot path is a promise.
  */
+import type { Duplex } from 'node:stream';
+
 export interface Exchange {
   readonly method: string;
   readonly scheme: 'http' | 'https';
@@ -18,6 +20,8 @@ export interface Exchange {
   /** Declared length of the body in bytes; undefined when it comes in chunks. */
   readonly contentLength: number | undefined;
   readonly hasBody: boolean;
+  /** The protocol that the client wants to switch to, such as `websocket`. */
+  readonly upgrade: string | undefined;
   readonly remoteAddress: string;
   /** Value of a header by its lower-case name; repeated ones are joined. */
   header(name: string): string | undefined;
@@ -37,6 +41,8 @@ export interface Exchange {
   end(trailers?: readonly string[]): void;
   /** A complete answer. `closes`: the connection is closed after it, and what the client still sends is thrown away. */
   reply(status: number, headers: string[], body: string, closes: boolean): void;
+  /** Answers 101: the connection is the caller's from here on. Only where `upgrade` says what to. */
+  switchProtocols(headers: string[]): Duplex;
   /** Cuts the connection, so that the client sees that the answer is incomplete. */
   abort(): void;
 }

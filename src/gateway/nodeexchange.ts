@@ -1,5 +1,6 @@
 /** The `Exchange` over a request and a response of node:http. */
 import { IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { llmEndpointAt } from '../llm/endpoints.ts';
 import { rendered, type Answer } from './answers.ts';
 import type { Exchange, ExchangeHandler } from './exchange.ts';
@@ -25,6 +26,7 @@ export class NodeExchange implements Exchange {
   readonly rawHeaders: readonly string[];
   readonly contentLength: number | undefined;
   readonly hasBody: boolean;
+  readonly upgrade: string | undefined;
   readonly refusal: Answer | undefined;
   readonly #request: GatewayMessage;
   readonly #response: ServerResponse;
@@ -54,6 +56,7 @@ export class NodeExchange implements Exchange {
     const length = request.headers['content-length'];
     this.contentLength = length === undefined ? undefined : Number(length);
     this.hasBody = (this.contentLength ?? 0) > 0 || request.headers['transfer-encoding'] !== undefined;
+    this.upgrade = wantsWebSocket(request) ? 'websocket' : undefined;
     const target = splitTarget(request.url ?? '', request.headers.host ?? '');
     this.authority = target.authority;
     this.host = hostOf(target.authority);
@@ -177,6 +180,15 @@ export class NodeExchange implements Exchange {
     headers.push('connection', 'close');
   }
 
+  switchProtocols(headers: string[]): Duplex {
+    const { socket } = this.#request;
+    const lines = ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', `upgrade: ${this.upgrade}`];
+    for (let at = 0; at + 1 < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`);
+    this.#response.detachSocket(socket);
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+    return socket;
+  }
+
   abort(): void {
     this.#request.socket.destroy();
   }
@@ -184,6 +196,11 @@ export class NodeExchange implements Exchange {
   onDrain(): void {
     this.handler?.onDrain();
   }
+}
+
+/** Other protocols that are offered (`h2c`) may be declined by answering as if nothing was said (RFC 9110 7.8). */
+export function wantsWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 function onRequestData(this: GatewayMessage, chunk: Buffer): void {

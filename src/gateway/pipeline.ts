@@ -2,6 +2,7 @@
  * The way of one request through the gateway (design sections 2 and 6): the steps that find its rule, the steps of the rule, the walk
  * over backends and endpoints, the steps of each attempt, the answer relayed, and all of it accounted for.
  */
+import type { Duplex } from 'node:stream';
 import { answer, rendered, type Answer } from './answers.ts';
 import { account } from './account.ts';
 import { dropBody, takeBodyChunk } from './bodyintake.ts';
@@ -173,6 +174,15 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, WalkOwner, Rela
     this.#finish(this.#relay.status);
   }
 
+  /** Client and server speak with each other from here on, for as long as they like. */
+  onUpgrade(headers: string[], connection: Duplex): void {
+    this.#clearTimers();
+    this.#attempt?.stopTimer();
+    this.#relay.join(headers, connection, () => {
+      this.#finish(101);
+    });
+  }
+
   onDrain(): void {
     this.#relay.drained();
     this.#attempt?.resume();
@@ -209,13 +219,17 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, WalkOwner, Rela
     return this.#attempt?.place.endpoint.key;
   }
 
+  #clearTimers(): void {
+    if (this.#requestTimer !== undefined) clearTimeout(this.#requestTimer);
+    if (this.#pickTimer !== undefined) clearTimeout(this.#pickTimer);
+  }
+
   #finish(status: number): void {
     if (this.#over) return;
     this.#over = true;
     this.#endAttempt();
     this.#walk?.end();
-    if (this.#requestTimer !== undefined) clearTimeout(this.#requestTimer);
-    if (this.#pickTimer !== undefined) clearTimeout(this.#pickTimer);
+    this.#clearTimers();
     dropBody(this.#request);
     account(this.#request, { status, endpoint: this.#endpoint(), attempts: this.#walk?.attempts ?? 0 });
   }

@@ -1,4 +1,5 @@
 /** Hands the answer of an attempt to the client as it comes: head, chunks, server-sent events, the silence between them, and breaking off. */
+import type { Duplex } from 'node:stream';
 import { errorEvent } from '../llm/errors.ts';
 import type { Answer } from './answers.ts';
 import { debugHeaders } from './debugheaders.ts';
@@ -69,6 +70,25 @@ export class Relay {
       exchange.write(`${this.#betweenEvents ? '' : '\n\n'}${errorEvent(status, text, details)}`);
       exchange.end();
     } else exchange.abort();
+  }
+
+  /** Hands on what both sides say after a switch of protocols, until one of them ends. */
+  join(headers: string[], server: Duplex, onEnd: () => void): void {
+    this.end();
+    this.status = 101;
+    const client = this.#request.exchange.switchProtocols(headers);
+    let open = 2;
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      from.on('error', () => undefined).pipe(to);
+      from.once('close', () => {
+        to.destroy();
+        open -= 1;
+        if (open === 0) onEnd();
+      });
+    }
   }
 
   /** The attempt is over. */

@@ -1,10 +1,11 @@
 /** The HTTP/1.1 server of a listener over node:http, with strict limits on everything a client may send before the pipeline sees it. */
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, ServerResponse, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { llmEndpointAt } from '../llm/endpoints.ts';
 import { answer, rendered, type AnswerId } from './answers.ts';
 import type { Exchange } from './exchange.ts';
-import { GatewayMessage, NodeExchange } from './nodeexchange.ts';
+import { GatewayMessage, NodeExchange, wantsWebSocket } from './nodeexchange.ts';
 import type { ServerLimits } from './serverlimits.ts';
 
 export type OnExchange = (exchange: Exchange) => void;
@@ -22,6 +23,7 @@ export function createHttpServer(limits: ServerLimits, draining: () => boolean, 
     // Refused like everything else, and nothing behind it is carried out.
     requireHostHeader: false,
     noDelay: true,
+    shouldUpgradeCallback: wantsWebSocket,
   });
   const turns = new WeakMap<Socket, Turns>();
   const turnsOf = (socket: Socket): Turns => {
@@ -34,6 +36,19 @@ export function createHttpServer(limits: ServerLimits, draining: () => boolean, 
   };
   server.on('request', accept(false));
   server.on('checkContinue', accept(true));
+  server.on('upgrade', (message: GatewayMessage, stream: Duplex, first: Buffer) => {
+    // Node hands over the bare connection; what it would have made of it answers where nobody switches.
+    const { socket } = message;
+    const response = new ServerResponse<GatewayMessage>(message);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => {
+      socket.destroySoon();
+    });
+    stream.on('error', () => undefined);
+    if (first.length > 0) stream.unshift(first);
+    turnsOf(socket).take(new NodeExchange(message, response, limits, draining, false));
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     turnsOf(socket).break(error.code);
   });

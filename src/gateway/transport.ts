@@ -3,7 +3,7 @@
  * of `undicitransport.ts` (design section 6). Every implementation passes the contract suite in test/gateway/contract. All calls are
  * callbacks; nothing on the hot path is a promise.
  */
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Endpoint } from '../routes/table.ts';
 
 export type UpstreamProtocol = 'http' | 'https' | 'h2c';
@@ -27,6 +27,8 @@ export interface UpstreamRequest {
   headers: string[];
   /** Bytes in memory, or a stream that is read as fast as the server takes it. */
   body: Buffer | Readable | undefined;
+  /** The protocol to switch to, such as `websocket`. */
+  upgrade?: string | undefined;
 }
 
 export interface TransportEvents {
@@ -36,6 +38,8 @@ export interface TransportEvents {
   onChunk(chunk: Buffer): boolean;
   /** The answer is complete. Trailers are flat and lower-case. */
   onEnd(trailers: string[]): void;
+  /** The server has switched to the protocol that was asked for: the connection is the caller's from here on. */
+  onUpgrade(headers: string[], connection: Duplex): void;
   /** There is no answer, or no more of it. No event follows. */
   onFailure(failure: TransportFailure): void;
 }

@@ -1,6 +1,7 @@
 /** The `Transport` over undici: one bounded pool of connections per destination, made on first use and closed when it has been idle. */
 import type { Dispatcher } from 'undici';
 import { H2CClient, Pool } from '../wire/undici.ts';
+import { UpgradeCall } from './nodeupgrade.ts';
 import {
   connectionHeaders,
   type Destination,
@@ -46,7 +47,15 @@ export function createUndiciTransport(limits: TransportLimits, now: () => number
         void connections.pool.close();
         connections.pool = openPool(destination, limits);
       }
-      return new UndiciCall(connections, events, now).send(request, destination.serverName);
+      if (request.upgrade === undefined) {
+        return new UndiciCall(connections, events, now).send(request, destination.serverName);
+      }
+      const upgraded = connections;
+      upgraded.inFlight += 1;
+      return new UpgradeCall(destination, request, events, limits, () => {
+        upgraded.inFlight -= 1;
+        upgraded.lastUsedMs = now();
+      });
     },
     inFlight: (destination) => known.get(keyOf(destination))?.inFlight ?? 0,
     get size() {

@@ -356,6 +356,47 @@ export function exchangeContract(start: StartServer): void {
     );
   });
 
+  it('hands over the connection of a client that switches protocols', async () => {
+    await serving(
+      (exchange) => {
+        exchange.handler = ignored;
+        expect(exchange.upgrade).toBe('websocket');
+        const connection = exchange.switchProtocols(['x-a', '1']);
+        connection.on('data', (chunk: Buffer) => connection.write(`<${chunk.toString()}>`));
+      },
+      async (client) => {
+        client.send('GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly');
+        await client.receives('\r\n\r\n<early>');
+        expect(client.received).toMatch(/^HTTP\/1.1 101 [^]*connection: Upgrade\r\nupgrade: websocket\r\nx-a: 1\r\n/);
+        client.send('later');
+        await client.receives('<later>');
+      },
+    );
+  });
+
+  it('answers a client that wants to switch and may not', async () => {
+    await serving(
+      (exchange) => {
+        exchange.handler = ignored;
+        exchange.reply(404, [...text], 'nothing here', false);
+      },
+      async (client) => {
+        client.send('GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+        await client.closed();
+        expect(client.received).toMatch(/^HTTP\/1.1 404 [^]*nothing here$/);
+      },
+    );
+  });
+
+  it('serves a request that offers a protocol nobody speaks here as if nothing was said', async () => {
+    await serving(echo, async (client) => {
+      client.send(
+        'POST /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nok',
+      );
+      expect(await client.answers(1)).toEqual(['POST /x ok']);
+    });
+  });
+
   it('closes after HTTP/1.0 with a transfer coding', async () => {
     await serving(echo, async (client) => {
       client.send(

@@ -3,7 +3,7 @@
  * servers of the cases are plain sockets that say what the case wants, so that nothing of a server library is in between.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import { Readable, type Duplex } from 'node:stream';
 import { afterEach, expect, it } from 'vitest';
 import type {
   Destination,
@@ -272,6 +272,36 @@ export function transportContract(create: CreateTransport): void {
     expect(ask(transport, server.destination).call).toBeUndefined();
   });
 
+  it('switches protocols, and hands over the connection with what has come on it', async () => {
+    const server = await serverOf(({ socket }) => {
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-A: 1\r\n\r\nfirst',
+      );
+      socket.on('data', (chunk) => socket.write(chunk));
+    });
+    const transport = transportWith();
+    const answer = ask(transport, server.destination, { upgrade: 'websocket', headers: ['x-b', '2'] });
+    await until(() => answer.connection !== undefined, 'the switch');
+    expect(answer.seen()).toMatchObject({ status: 101, headers: ['x-a', '1'] });
+    expect(server.peers[0]?.received.toLowerCase()).toMatch(
+      /x-b: 2\r\n[^]*connection: upgrade\r\nupgrade: websocket\r\n/,
+    );
+    let received = '';
+    answer.connection?.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    answer.connection?.write(' and more');
+    await until(() => received === 'first and more', 'what came');
+    expect(transport.inFlight(server.destination)).toBe(1);
+    answer.connection?.destroy();
+    await until(() => transport.inFlight(server.destination) === 0, 'it is over');
+  });
+
+  it('gives the answer of a server that does not switch', async () => {
+    const server = await answering('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno');
+    const answer = ask(transportWith(), server.destination, { upgrade: 'websocket' });
+    await answer.ended();
+    expect(answer.seen()).toMatchObject({ status: 401, body: 'no' });
+  });
+
   it('forgets destinations that have been idle', async () => {
     const server = await answering('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
     const transport = transportWith({ idlePoolMs: 20 });
@@ -293,6 +323,7 @@ class Answer implements TransportEvents {
   size = 0;
   complete = false;
   failure: TransportFailure | undefined;
+  connection: Duplex | undefined;
   #status = 0;
   #headers: string[] = [];
   #trailers: string[] = [];
@@ -312,6 +343,12 @@ class Answer implements TransportEvents {
   onEnd(trailers: string[]): void {
     this.complete = true;
     this.#trailers = trailers;
+  }
+
+  onUpgrade(headers: string[], connection: Duplex): void {
+    this.#status = 101;
+    this.#headers = headers;
+    this.connection = connection;
   }
 
   onFailure(failure: TransportFailure): void {

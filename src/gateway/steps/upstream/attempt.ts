@@ -1,4 +1,5 @@
 /** One try of a request at one endpoint, and the shape of the steps around it. */
+import type { Duplex } from 'node:stream';
 import type { Answer } from '../../answers.ts';
 import type { GatewayRequest } from '../../request.ts';
 import type {
@@ -56,6 +57,7 @@ export class Attempt {
       target: '',
       host: outgoing?.host ?? '',
       headers: outgoing?.headers.slice() ?? [],
+      upgrade: exchange.upgrade,
       body: body === undefined || 'read' in body ? body : body.bytes(),
     };
   }
@@ -81,6 +83,10 @@ export class Attempt {
   /** It is over: its answer is complete, or it has failed. */
   end(): void {
     this.over = true;
+    this.stopTimer();
+  }
+
+  stopTimer(): void {
     if (this.timer !== undefined) clearTimeout(this.timer);
   }
 
@@ -109,6 +115,10 @@ export class PassingEvents implements AttemptEvents {
 
   onEnd(trailers: string[]): void {
     this.next.onEnd(trailers);
+  }
+
+  onUpgrade(headers: string[], connection: Duplex): void {
+    this.next.onUpgrade(headers, connection);
   }
 
   onFailure(failure: TransportFailure): void {

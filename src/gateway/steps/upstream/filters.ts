@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { RouteFilter } from '../../../routes/table.ts';
 import { applyFilters } from '../../filters.ts';
 import type { HeaderModifier } from '../../headers.ts';
@@ -53,5 +54,10 @@ class ModifiedHead extends PassingEvents {
   override onHead(status: number, headers: string[]): void {
     for (const modifier of this.#modifiers) modifyHeaders(headers, modifier);
     this.next.onHead(status, headers);
+  }
+
+  override onUpgrade(headers: string[], connection: Duplex): void {
+    for (const modifier of this.#modifiers) modifyHeaders(headers, modifier);
+    this.next.onUpgrade(headers, connection);
   }
 }
