@@ -30,7 +30,7 @@ export interface LinkedTable {
   readonly listeners: ReadonlyMap<string, ListenerIndex>;
 }
 
-export interface LinkedGateway extends Pick<GatewayTable, 'key' | 'bodyLimitBytes'> {
+export interface LinkedGateway extends Pick<GatewayTable, 'key' | 'bodyLimitBytes' | 'clientCertificate'> {
   readonly listeners: readonly LinkedListener[];
   /** What `GET /v1/models` lists; made when it is first asked for. */
   readonly models: HostedModels;
@@ -155,7 +155,7 @@ function linkGateways(
 }
 
 function linkGateway(
-  { key, bodyLimitBytes, listeners }: GatewayTable,
+  { key, bodyLimitBytes, clientCertificate, listeners }: GatewayTable,
   routes: readonly Route[],
   indexes: ReadonlyMap<string, ListenerIndex>,
 ): LinkedGateway {
@@ -163,6 +163,7 @@ function linkGateway(
   return {
     key,
     bodyLimitBytes,
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
     listeners: listeners.map((declared): LinkedListener => {
       const index = indexes.get(placeOf(key, declared.name)) ?? emptyListener;
       return { ...declared, readsModel: index.modelMatches > 0, index };

@@ -1,3 +1,6 @@
+import type { Credential } from '../credentials/credential.ts';
+import type { SecretName, UpstreamTls } from '../credentials/tls.ts';
+
 /**
  * The compiled form of all routes: what a data plane reads and nothing else. Plain JSON values: a table can be printed, compared,
  * sent to a worker and read back, and is the same table. Immutable: a change of any resource makes a new table that shares the
@@ -30,6 +33,8 @@ export interface GatewayTable extends Part {
   /** Largest request body that is read, in bytes (ClientTrafficPolicy connection.bufferLimit); beyond it 413. */
   readonly bodyLimitBytes: number;
   readonly listeners: readonly ListenerTable[];
+  /** A Secret with the certificate that is shown to backends over TLS that want no other one. */
+  readonly clientCertificate?: SecretName;
 }
 
 export interface ListenerTable {
@@ -132,6 +137,8 @@ export interface WeightedBackend {
   readonly target: BackendTarget;
   /** The model API the backend speaks; absent for plain HTTP backends. */
   readonly llm?: LlmBackend;
+  /** How requests are authorized there; absent: they go as they are. It names Secrets and holds none. */
+  readonly credential?: Credential;
 }
 
 /** A set of endpoints or a pool of the table, or why there is none. */
@@ -148,8 +155,12 @@ export interface EndpointSet extends Part {
   readonly type: 'endpoints';
   /** What a `Backend` host rewrite puts into the Host header (port only when not 80); absent: the client's Host stays. */
   readonly host?: string;
+  /** `https` exactly where `tls` says how. */
   readonly protocol: 'http' | 'https' | 'h2c';
+  readonly tls?: UpstreamTls;
   readonly endpoints: readonly Endpoint[];
+  /** Why there are no endpoints, where it is not that none is ready: TLS that is not set up right. For users. */
+  readonly problem?: string;
 }
 
 /**

@@ -81,13 +81,8 @@ export function schemaProblem(backend: AIServiceBackend): string | undefined {
 
 /** The BackendSecurityPolicies that target a backend; more than one is a mistake. */
 function policiesFor(lookup: Lookup, kind: string, target: ObjectRef) {
-  return lookup
-    .securityPolicies()
-    .filter(
-      ({ metadata, spec }) =>
-        metadata.namespace === target.namespace &&
-        spec.targetRefs?.some((ref) => ref.kind === kind && ref.name === target.name) === true,
-    );
+  const group = kind === 'InferencePool' ? poolGroup : aiGroup;
+  return lookup.securityPolicies({ group, kind, namespace: target.namespace ?? '', name: target.name });
 }
 
 /** A backend that wants credentials gets no request without them. */

@@ -1,6 +1,8 @@
 import type { Backend } from '../kinds/envoygateway/backend.ts';
 import type { Service } from '../kinds/core/service.ts';
 import { keyOf, refOf, type ObjectRef } from '../kinds/object.ts';
+import { backendTarget, policyFor, serviceTarget, tlsOf, type FoundTls } from './backendtls.ts';
+import { settingsProblem } from './backendtlssettings.ts';
 import { endpointSource, endpointsOf, poolEndpoints, serviceEndpoints } from './endpoints.ts';
 import { identified } from '../routes/identity.ts';
 import { isPermitted, type Referrer } from './grants.ts';
@@ -64,6 +66,12 @@ const resolveService: Resolver = (lookup, ref, port) => {
   const servicePort = service.spec.ports?.find((candidate) => candidate.port === port);
   if (servicePort === undefined)
     return invalid('BackendNotFound', `Service ${keyOf(ref)} has no port ${port ?? '(none given)'}`);
+  if (servicePort.appProtocol === 'https' && policyFor(lookup, serviceTarget(service, servicePort)) === undefined) {
+    return invalid(
+      'UnsupportedProtocol',
+      `Service ${keyOf(ref)} port ${servicePort.port}: appProtocol https needs a BackendTLSPolicy`,
+    );
+  }
   const protocol = protocolOf(servicePort.appProtocol);
   if (protocol === undefined) {
     return invalid(
@@ -78,14 +86,16 @@ function serviceHost({ metadata }: Service): string {
   return `${metadata.name}.${metadata.namespace ?? ''}.svc.cluster.local`;
 }
 
-function hostHeader(host: string, port: number): string {
-  return port === 80 ? host : `${host}:${port}`;
+function hostHeader(host: string, port: number, { protocol }: Pick<Secured, 'protocol'>): string {
+  return port === (protocol === 'https' ? 443 : 80) ? host : `${host}:${port}`;
 }
 
-function protocolOf(appProtocol: string | undefined): EndpointSet['protocol'] | undefined {
+/** Without TLS; `https` is plain HTTP in what a BackendTLSPolicy says. */
+function protocolOf(appProtocol: string | undefined): 'http' | 'h2c' | undefined {
   switch (appProtocol) {
     case undefined:
     case 'http':
+    case 'https':
       return 'http';
     case 'kubernetes.io/h2c':
       return 'h2c';
@@ -135,12 +145,13 @@ function serviceSet(lookup: Lookup, key: string, place: string): EndpointSet | u
   const port = service?.spec.ports?.find((candidate) => candidate.port === Number(place.slice(colon + 1)));
   const protocol = protocolOf(port?.appProtocol);
   if (service === undefined || port === undefined || protocol === undefined) return undefined;
+  const secured = securedBy(tlsOf(lookup, serviceTarget(service, port)), protocol);
   return identified<EndpointSet>({
     type: 'endpoints',
     key,
-    host: hostHeader(serviceHost(service), port.port),
-    protocol,
-    endpoints: serviceEndpoints(lookup, service, port),
+    host: hostHeader(serviceHost(service), port.port, secured),
+    ...secured,
+    endpoints: secured.problem === undefined ? serviceEndpoints(lookup, service, port) : [],
   });
 }
 
@@ -149,13 +160,25 @@ function backendSet(lookup: Lookup, key: string, name: string): EndpointSet | un
   if (backend === undefined) return undefined;
   const declared = backend.spec.endpoints ?? [];
   const fqdn = declared[0]?.fqdn;
+  const protocol = backend.spec.appProtocols?.includes('gateway.envoyproxy.io/h2c') === true ? 'h2c' : 'http';
+  const secured = securedBy(tlsOf(lookup, backendTarget(backend), backend), protocol);
+  const endpoints = declared.flatMap((one) => endpointsOf(lookup, endpointSource(lookup, one)));
   return identified<EndpointSet>({
     type: 'endpoints',
     key,
-    ...(fqdn === undefined ? {} : { host: hostHeader(fqdn.hostname, fqdn.port) }),
-    protocol: backend.spec.appProtocols?.includes('gateway.envoyproxy.io/h2c') === true ? 'h2c' : 'http',
-    endpoints: declared.flatMap((one) => endpointsOf(lookup, endpointSource(lookup, one))),
+    ...(fqdn === undefined ? {} : { host: hostHeader(fqdn.hostname, fqdn.port, secured) }),
+    ...secured,
+    endpoints: secured.problem === undefined ? endpoints : [],
   });
+}
+
+type Secured = Pick<EndpointSet, 'protocol' | 'tls' | 'problem'>;
+
+function securedBy(found: FoundTls | undefined, protocol: 'http' | 'h2c'): Secured {
+  if (found === undefined) return { protocol };
+  if ('problem' in found) return { protocol, problem: found.problem };
+  if (protocol === 'h2c') return { protocol, problem: `${found.tls.declaredBy}: HTTP/2 over TLS is not supported yet` };
+  return { protocol: 'https', tls: found.tls };
 }
 
 /** A pool as the data plane sees it. */
@@ -174,10 +197,10 @@ export function poolOf(lookup: Lookup, declared: DeclaredPool): Pool {
 }
 
 /** What a Backend asks for that is not supported, by field. */
-export function backendProblem({ spec }: Backend): string | undefined {
+export function backendProblem({ metadata, spec }: Backend): string | undefined {
   if (spec.type === 'DynamicResolver') return 'spec.type DynamicResolver is not supported yet';
-  // Never plain text to a backend that asks for TLS.
-  if (spec.tls !== undefined) return 'spec.tls is not supported yet';
+  const tlsProblem = spec.tls && settingsProblem(spec.tls, metadata.namespace ?? '');
+  if (tlsProblem !== undefined) return tlsProblem;
   if (spec.fallback === true) return 'spec.fallback is not supported yet; use the priority of an AIGatewayRoute';
   const protocol = spec.appProtocols?.find((name) => name !== 'gateway.envoyproxy.io/h2c');
   if (protocol !== undefined) return `spec.appProtocols ${protocol} is not supported yet`;
@@ -185,9 +208,7 @@ export function backendProblem({ spec }: Backend): string | undefined {
   if (endpoints.length === 0) return 'spec.endpoints is empty';
   const unix = endpoints.findIndex((declared) => declared.unix !== undefined);
   if (unix >= 0) return `spec.endpoints[${unix}].unix is not supported yet`;
-  const hosts = new Set(
-    endpoints.flatMap(({ fqdn }) => (fqdn === undefined ? [] : [hostHeader(fqdn.hostname, fqdn.port)])),
-  );
+  const hosts = new Set(endpoints.flatMap(({ fqdn }) => (fqdn === undefined ? [] : [`${fqdn.hostname}:${fqdn.port}`])));
   if (hosts.size > 1)
     return 'spec.endpoints with different hostnames or ports are not supported yet; use one Backend each';
   return undefined;

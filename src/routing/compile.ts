@@ -4,6 +4,7 @@ import { ourGateways, type GatewayState } from './gatewaystate.ts';
 import { gatewayStatus, preferredAddress, unservedStatus, type ProgrammedGateway } from './gatewaystatus.ts';
 import { CompileMemory } from './memory.ts';
 import { backendStatuses, policyStatuses } from './policystatus.ts';
+import { envoyProxyStatuses } from './envoyproxystatus.ts';
 import { pickerFindingsOf, poolStatuses } from './poolstatus.ts';
 import type { Lookup, PickerKnowledge, RouteResources } from './resources.ts';
 import { lookupOf } from './lookup.ts';
@@ -11,6 +12,7 @@ import { routesOf, type Routes } from './routes.ts';
 import { routeStatus, type RouteOutcome } from './routestatus.ts';
 import type { WantedStatus } from './statuses.ts';
 import { tableOf } from './tables.ts';
+import { tlsPolicyStatuses } from './tlsstatus.ts';
 import { noRoutes, type RouteTable } from '../routes/table.ts';
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 
@@ -28,14 +30,14 @@ export function compile(
   const { now, programmed } = options;
   const lookup = lookupOf(resources, options.pickers, memory.findings);
   const claimed = new Set(options.claimedControllers);
-  const gateways = ourGateways(resources, claimed, memory.gateways);
+  const gateways = ourGateways(lookup, claimed, memory.gateways);
   const routes = routesOf(lookup, gateways, memory);
   const table = tableOf(lookup, memory.findings, routes, options.generation, memory);
   const served = servedGateways(resources.gateways, gateways, programmed);
   const statuses = [
     ...resources.gatewayClasses
       .filter(({ spec }) => claimed.has(spec.controllerName))
-      .map((object) => classStatus(object, now)),
+      .map((object) => classStatus(lookup, object, now)),
     ...served.map((facts) => gatewayStatus({ ...facts, attachedRoutes: routes.attached(facts.key) }, now)),
     ...resources.gateways
       .filter(({ metadata }) => programmed.has(keyOf(metadata)) && !gateways.has(keyOf(metadata)))
@@ -47,7 +49,7 @@ export function compile(
   Object.assign(memory, { gateways, routes, table });
   return {
     table,
-    configMaps: memory.findings.asked('configMaps'),
+    asked: { configMaps: memory.findings.asked('configMaps'), secrets: memory.findings.asked('secrets') },
     sockets: served.filter(({ refused }) => refused === undefined).map(socketsOf),
     statuses,
   };
@@ -71,6 +73,8 @@ function objectStatuses(
     made.policies = [
       ...backendStatuses(lookup, outcomes, now),
       ...policyStatuses(resources, [...gateways.values()], outcomes, claimed, now),
+      ...tlsPolicyStatuses(lookup, [...gateways.values()], outcomes, claimed, now),
+      ...envoyProxyStatuses(lookup, gateways.values(), claimed, now),
     ];
   }
   if (!sameRoutes || memory.findings.changed(poolKinds) || memory.findings.outdated(pickerFindingsOf).length > 0) {
@@ -79,7 +83,18 @@ function objectStatuses(
   return [...made.routes, ...made.pools, ...made.policies];
 }
 
-const policyKinds = ['backends', 'clientTrafficPolicies', 'backendTrafficPolicies', 'gateways'] as const;
+const policyKinds = [
+  'backends',
+  'clientTrafficPolicies',
+  'backendTrafficPolicies',
+  'backendTLSPolicies',
+  'envoyProxies',
+  'gateways',
+  'gatewayClasses',
+  'services',
+  'configMaps',
+  'secrets',
+] as const;
 const poolKinds = ['inferencePools', 'xInferencePools', 'gateways'] as const;
 
 /** What a compile leaves for the next one. */
@@ -124,8 +139,8 @@ export interface CompileOptions {
 
 export interface Compiled {
   readonly table: RouteTable;
-  /** `namespace/name` of the ConfigMaps that a change of which changes the table. */
-  readonly configMaps: ReadonlySet<string>;
+  /** `namespace/name` of the ConfigMaps and Secrets that a change of which changes the table or a status. */
+  readonly asked: Readonly<Record<'configMaps' | 'secrets', ReadonlySet<string>>>;
   readonly statuses: readonly WantedStatus[];
   /** The sockets that the Gateways need. */
   readonly sockets: readonly GatewaySockets[];

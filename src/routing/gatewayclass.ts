@@ -1,4 +1,6 @@
 import { GatewayClass } from '../kinds/gateway/gatewayclass.ts';
+import { classParameters, effectText } from './envoyproxy.ts';
+import type { Lookup } from './resources.ts';
 import { findings, no, wantStatus, yes, type WantedStatus } from './statuses.ts';
 
 /** The Gateway API release whose kinds these are. */
@@ -25,19 +27,17 @@ export const supportedFeatures: readonly string[] = [
   'ReferenceGrant',
 ];
 
-/** Why Gateways of a class are not served although the class names one of our controllers. */
-export function classProblem({ spec }: GatewayClass): string | undefined {
-  return spec.parametersRef === undefined ? undefined : 'spec.parametersRef is not supported: remove it';
-}
-
 /** gatewayapi.md 2 */
-export function classStatus(object: GatewayClass, now: Date): WantedStatus {
-  const problem = classProblem(object);
+export function classStatus(lookup: Lookup, object: GatewayClass, now: Date): WantedStatus {
+  const parameters = classParameters(lookup, object);
+  const problem = parameters !== undefined && 'problem' in parameters ? parameters.problem : undefined;
+  const note = parameters !== undefined && 'key' in parameters ? effectText(parameters) : undefined;
+  const served = 'Gateways of this class are served by Headgate';
   const conditions = findings(
     object.status?.conditions,
     [
       problem === undefined
-        ? yes('Accepted', 'Accepted', 'Gateways of this class are served by Headgate')
+        ? yes('Accepted', 'Accepted', note === undefined ? served : `${served}. ${note}`)
         : no('Accepted', 'InvalidParameters', problem),
       yes('SupportedVersion', 'SupportedVersion', `Gateway API ${bundleVersion} is supported`),
     ],

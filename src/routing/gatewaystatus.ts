@@ -1,4 +1,7 @@
 import { Gateway } from '../kinds/gateway/gateway.ts';
+import type { Condition } from '../kinds/object.ts';
+import type { ClientCertificate } from './clientcertificate.ts';
+import { effectText, type Parameters } from './envoyproxy.ts';
 import type { ListenerState, Refusal } from './listeners.ts';
 import { findings, no, wantStatus, yes, type Finding, type WantedStatus } from './statuses.ts';
 
@@ -17,13 +20,17 @@ export interface ProgrammedListener {
 }
 
 /** What a Gateway asks for as a whole that is not served. */
-export function gatewayRefusal({ spec }: Gateway, classProblem: string | undefined): Refusal | undefined {
+export function gatewayRefusal(
+  { spec }: Gateway,
+  classProblem: string | undefined,
+  parametersProblem: string | undefined,
+): Refusal | undefined {
   if (classProblem !== undefined)
     return { reason: 'Invalid', message: `its GatewayClass is not accepted: ${classProblem}` };
-  if (spec.infrastructure?.parametersRef !== undefined) {
-    return { reason: 'InvalidParameters', message: 'spec.infrastructure.parametersRef is not supported: remove it' };
+  if (parametersProblem !== undefined) return { reason: 'InvalidParameters', message: parametersProblem };
+  if (spec.tls?.frontend !== undefined) {
+    return { reason: 'Invalid', message: 'spec.tls.frontend is not supported yet: remove it' };
   }
-  if (spec.tls !== undefined) return { reason: 'Invalid', message: 'spec.tls is not supported yet: remove it' };
   const addresses = spec.addresses ?? [];
   const foreign = addresses.find(({ type = 'IPAddress' }) => type !== 'IPAddress');
   if (foreign !== undefined) {
@@ -49,6 +56,8 @@ interface GatewayFacts {
   /** Accepted routes by listener name. */
   readonly attachedRoutes: ReadonlyMap<string, number>;
   readonly programmed: ProgrammedGateway | undefined;
+  readonly parameters?: { readonly effective: Parameters };
+  readonly clientCertificate?: ClientCertificate;
 }
 
 /** gatewayapi.md 3.5 */
@@ -58,7 +67,7 @@ export function gatewayStatus(facts: GatewayFacts, now: Date): WantedStatus {
   return wantStatus(Gateway, gateway, {
     ...gateway.status,
     addresses: addresses.map((value) => ({ type: 'IPAddress', value })),
-    conditions: findings(gateway.status?.conditions, [acceptedGateway(facts), programmedGateway(facts)], gateway, now),
+    conditions: findings(withoutRefs(gateway.status?.conditions, facts), gatewayFindings(facts), gateway, now),
     listeners: listeners.map((state) => {
       const { name } = state.listener;
       const existing = gateway.status?.listeners?.find((candidate) => candidate.name === name);
@@ -72,6 +81,27 @@ export function gatewayStatus(facts: GatewayFacts, now: Date): WantedStatus {
   });
 }
 
+const gatewayFindings = (facts: GatewayFacts): Finding[] => [
+  acceptedGateway(facts),
+  programmedGateway(facts),
+  ...refsFinding(facts),
+];
+
+/** Only Gateways that refer to a certificate say whether it can be used. */
+function refsFinding({ clientCertificate }: GatewayFacts): Finding[] {
+  if (clientCertificate === undefined) return [];
+  if ('secret' in clientCertificate) return [yes('ResolvedRefs', 'ResolvedRefs', 'all references are resolved')];
+  const { reason, message } = clientCertificate.refused;
+  return [no('ResolvedRefs', reason, message)];
+}
+
+function withoutRefs(
+  existing: readonly Condition[] | undefined,
+  { clientCertificate }: GatewayFacts,
+): readonly Condition[] {
+  return (existing ?? []).filter(({ type }) => clientCertificate !== undefined || type !== 'ResolvedRefs');
+}
+
 /** A Gateway that was served until its class went away, or went to another controller: it says so to whoever looks. */
 export function unservedStatus(gateway: Gateway, now: Date): WantedStatus {
   const message = `no GatewayClass of ours is named ${gateway.spec.gatewayClassName} any more`;
@@ -80,10 +110,13 @@ export function unservedStatus(gateway: Gateway, now: Date): WantedStatus {
   return wantStatus(Gateway, gateway, { ...gateway.status, addresses: [], listeners: [], conditions });
 }
 
-function acceptedGateway({ refused, listeners, programmed }: GatewayFacts): Finding {
+function acceptedGateway({ refused, listeners, programmed, parameters }: GatewayFacts): Finding {
   if (refused !== undefined) return no('Accepted', refused.reason, refused.message);
   const bad = listeners.filter((state) => listenerRefusal(state, programmed) !== undefined);
-  if (bad.length === 0) return yes('Accepted', 'Accepted', 'the Gateway is served');
+  if (bad.length === 0) {
+    const note = parameters && effectText(parameters.effective);
+    return yes('Accepted', 'Accepted', note === undefined ? 'the Gateway is served' : `the Gateway is served. ${note}`);
+  }
   const message = `listeners not accepted: ${bad.map(({ listener }) => listener.name).join(', ')}`;
   return bad.length < listeners.length
     ? yes('Accepted', 'ListenersNotValid', message)

@@ -4,6 +4,7 @@ import { keyOf, type KubeObject } from '../kinds/object.ts';
 import { CompileMemory, selectionOf, slicesOf, whole, type Question } from './memory.ts';
 import { onceEach } from './onceeach.ts';
 import { declaredPools, poolKey, type DeclaredPool } from './pools.ts';
+import { targetKey } from './targeted.ts';
 import type { Family, Lookup, PickerKnowledge, RouteResources } from './resources.ts';
 
 /** Without a catalog of programs every picker is somebody else's. */
@@ -33,7 +34,10 @@ export function lookupOf(
     aiRoute: (ref) => byKey(resources.aiGatewayRoutes).get(keyOf(ref)),
     aiBackend: (ref) => byKey(resources.aiServiceBackends).get(keyOf(ref)),
     grants: () => resources.referenceGrants,
-    securityPolicies: () => resources.backendSecurityPolicies,
+    securityPolicies: (target) => memory.securityPolicies.of(target),
+    tlsPolicies: (target) => memory.tlsPolicies.of(target),
+    secret: (ref) => byKey(resources.secrets).get(keyOf(ref)),
+    envoyProxy: (ref) => byKey(resources.envoyProxies).get(keyOf(ref)),
     pickers,
     remember: (name, find) => memory.recall(name, (record) => find(recording(lookup, memory, record))).value,
   };
@@ -62,7 +66,10 @@ function recording(lookup: Lookup, memory: CompileMemory, record: Question[]): L
     aiRoute: (ref) => asks('aiGatewayRoutes', keyOf(ref)).aiRoute(ref),
     aiBackend: (ref) => asks('aiServiceBackends', keyOf(ref)).aiBackend(ref),
     grants: () => asks('referenceGrants', whole).grants(),
-    securityPolicies: () => asks('backendSecurityPolicies', whole).securityPolicies(),
+    securityPolicies: (target) => asks('backendSecurityPolicies', targetKey(target)).securityPolicies(target),
+    tlsPolicies: (target) => asks('backendTLSPolicies', targetKey(target)).tlsPolicies(target),
+    secret: (ref) => asks('secrets', keyOf(ref)).secret(ref),
+    envoyProxy: (ref) => asks('envoyProxies', keyOf(ref)).envoyProxy(ref),
     remember: (name, find) => {
       const { value, questions } = memory.recall(name, (own) => find(recording(lookup, memory, own)));
       for (const question of questions) record.push(question);

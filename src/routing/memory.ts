@@ -1,8 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EndpointSlice } from '../kinds/discovery/endpointslice.ts';
 import type { Pod } from '../kinds/core/pod.ts';
-import { keyOf, type KubeObject } from '../kinds/object.ts';
+import type { BackendSecurityPolicy } from '../kinds/aigateway/backendsecuritypolicy.ts';
+import type { BackendTLSPolicy } from '../kinds/gateway/backendtlspolicy.ts';
+import type { KubeObject } from '../kinds/object.ts';
+import { Followed } from './followed.ts';
 import type { Family, RouteResources } from './resources.ts';
+import { PoliciesByTarget } from './targeted.ts';
 
 /**
  * What earlier compiles found, each finding with what it asked for. When an object changes, the findings that asked for it are made
@@ -27,6 +31,8 @@ export interface Finding<T> {
 export class CompileMemory {
   readonly pods = new PodsByLabels();
   readonly slices = new SlicesByService();
+  readonly securityPolicies = new PoliciesByTarget<BackendSecurityPolicy>();
+  readonly tlsPolicies = new PoliciesByTarget<BackendTLSPolicy>();
   readonly #findings = new Map<string, Finding<unknown>>();
   /** The names of the findings that asked, by family and key. */
   readonly #askers = new Map<Family, Map<string, Set<string>>>();
@@ -55,6 +61,8 @@ export class CompileMemory {
   #follow(family: Family, resources: RouteResources): readonly string[] {
     if (family === 'pods') return this.pods.update(resources.pods);
     if (family === 'endpointSlices') return this.slices.update(resources.endpointSlices);
+    if (family === 'backendSecurityPolicies') return this.securityPolicies.update(resources.backendSecurityPolicies);
+    if (family === 'backendTLSPolicies') return this.tlsPolicies.update(resources.backendTLSPolicies);
     const list = this.#lists.get(family) ?? new FollowedList();
     this.#lists.set(family, list);
     return list.update(resources[family]);
@@ -114,74 +122,10 @@ export class CompileMemory {
   }
 }
 
-/** The objects of a list that are other ones than in the list before, and those that are gone. */
-function* differences<T extends KubeObject>(
-  before: ReadonlyMap<string, T>,
-  list: readonly T[],
-): Generator<readonly [key: string, previous: T | undefined, current: T | undefined]> {
-  const seen = new Set<string>();
-  let kept = 0;
-  for (const object of list) {
-    const key = keyOf(object.metadata);
-    seen.add(key);
-    const previous = before.get(key);
-    if (previous !== undefined) kept += 1;
-    if (previous !== object) yield [key, previous, object];
-  }
-  if (kept === before.size) return;
-  for (const [key, previous] of before) if (!seen.has(key)) yield [key, previous, undefined];
-}
-
-/** Follows a list from compile to compile, looking only at what changed. */
-abstract class Followed<T extends KubeObject> {
-  readonly #objects = new Map<string, T>();
-  #list: readonly T[] = [];
-
-  /** The keys of the questions that may have another answer now. */
-  update(list: readonly T[]): readonly string[] {
-    if (list === this.#list) return [];
-    const changes = sameBut(this.#list, list) ?? [...differences(this.#objects, list)];
-    this.#list = list;
-    return changes.flatMap(([key, previous, current]) => {
-      if (current === undefined) this.#objects.delete(key);
-      else this.#objects.set(key, current);
-      return [key, ...this.changed(previous, current)];
-    });
-  }
-
-  get(key: string): T | undefined {
-    return this.#objects.get(key);
-  }
-
-  protected get list(): readonly T[] {
-    return this.#list;
-  }
-
-  /** Further keys that an object stands for. */
-  protected abstract changed(previous: T | undefined, current: T | undefined): readonly string[];
-}
-
 class FollowedList extends Followed<KubeObject> {
   protected changed(): readonly string[] {
     return [];
   }
-}
-
-/** Two lists of the same objects in the same order but for a few that were replaced; undefined: they differ in more. */
-function sameBut<T extends KubeObject>(
-  before: readonly T[],
-  after: readonly T[],
-): (readonly [string, T | undefined, T | undefined])[] | undefined {
-  if (before.length !== after.length) return undefined;
-  const changes: (readonly [string, T | undefined, T | undefined])[] = [];
-  for (let at = 0; at < after.length; at += 1) {
-    const [previous, current] = [before[at], after[at]];
-    if (previous === current || previous === undefined || current === undefined) continue;
-    const key = keyOf(current.metadata);
-    if (key !== keyOf(previous.metadata)) return undefined;
-    changes.push([key, previous, current]);
-  }
-  return changes;
 }
 
 /** EndpointSlices of Services; the list of a Service is another one only when one of its slices changed. */

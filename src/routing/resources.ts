@@ -9,7 +9,9 @@ import type { EndpointSlice } from '../kinds/discovery/endpointslice.ts';
 import type { Backend } from '../kinds/envoygateway/backend.ts';
 import type { BackendTrafficPolicy } from '../kinds/envoygateway/backendtrafficpolicy.ts';
 import type { ClientTrafficPolicy } from '../kinds/envoygateway/clienttrafficpolicy.ts';
+import type { EnvoyProxy } from '../kinds/envoygateway/envoyproxy.ts';
 import type { HTTPRouteFilter } from '../kinds/envoygateway/httproutefilter.ts';
+import type { BackendTLSPolicy } from '../kinds/gateway/backendtlspolicy.ts';
 import type { Gateway } from '../kinds/gateway/gateway.ts';
 import type { GatewayClass } from '../kinds/gateway/gatewayclass.ts';
 import type { HTTPRoute } from '../kinds/gateway/httproute.ts';
@@ -19,6 +21,7 @@ import type { XInferencePool } from '../kinds/inference/xinferencepool.ts';
 import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
 import { onceEach } from './onceeach.ts';
 import type { DeclaredPool } from './pools.ts';
+import type { SecretSummary } from './secrets.ts';
 
 /** All objects that routing depends on, as the caches hold them. */
 export interface RouteResources {
@@ -40,7 +43,11 @@ export interface RouteResources {
   readonly aiGatewayRoutes: readonly AIGatewayRoute[];
   readonly aiServiceBackends: readonly AIServiceBackend[];
   readonly backendSecurityPolicies: readonly BackendSecurityPolicy[];
-  /** Those with configurations of endpoint pickers are read. */
+  readonly backendTLSPolicies: readonly BackendTLSPolicy[];
+  readonly envoyProxies: readonly EnvoyProxy[];
+  /** What may be told of Secrets: their values are beside the table, never in it. */
+  readonly secrets: readonly SecretSummary[];
+  /** Those with configurations of endpoint pickers and with authorities are read. */
   readonly configMaps: readonly ConfigMap[];
 }
 
@@ -65,6 +72,9 @@ export const noResources: RouteResources = {
   aiGatewayRoutes: [],
   aiServiceBackends: [],
   backendSecurityPolicies: [],
+  backendTLSPolicies: [],
+  envoyProxies: [],
+  secrets: [],
   configMaps: [],
 };
 
@@ -76,6 +86,14 @@ export interface PickerKnowledge {
   readonly standIns?: ReadonlySet<string>;
   /** Why an EndpointPickerConfig cannot be used; undefined when it can. */
   problem(config: string): string | undefined;
+}
+
+/** What a policy is attached to. */
+export interface PolicyTarget {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /** The resources by the names that others refer to them. */
@@ -100,7 +118,12 @@ export interface Lookup {
   aiRoute(ref: ObjectRef): AIGatewayRoute | undefined;
   aiBackend(ref: ObjectRef): AIServiceBackend | undefined;
   grants(): readonly ReferenceGrant[];
-  securityPolicies(): readonly BackendSecurityPolicy[];
+  /** Those that target this AIServiceBackend or InferencePool, the oldest first. */
+  securityPolicies(target: PolicyTarget): readonly BackendSecurityPolicy[];
+  /** Those that target this Service or Backend, or parts of it, the oldest first. */
+  tlsPolicies(target: PolicyTarget): readonly BackendTLSPolicy[];
+  secret(ref: ObjectRef): SecretSummary | undefined;
+  envoyProxy(ref: ObjectRef): EnvoyProxy | undefined;
   readonly pickers: PickerKnowledge;
   /** What `find` finds, and found before if nothing that it looked up has changed. */
   remember<T>(name: string, find: (lookup: Lookup) => T): T;

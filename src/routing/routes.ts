@@ -29,6 +29,7 @@ const families: readonly Family[] = [
   'aiGatewayRoutes',
   'aiServiceBackends',
   'backendSecurityPolicies',
+  'backendTLSPolicies',
 ];
 
 interface Before {

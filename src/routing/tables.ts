@@ -113,7 +113,7 @@ function routesIn(routes: Routes, before: readonly Route[]): readonly Route[] {
   return found;
 }
 
-const gatewayTable = onceEach(({ key, policies, listeners }: GatewayState) =>
+const gatewayTable = onceEach(({ key, policies, listeners, clientCertificate: shown }: GatewayState) =>
   identified<GatewayTable>({
     key,
     bodyLimitBytes: policies.bodyLimitBytes,
@@ -125,6 +125,7 @@ const gatewayTable = onceEach(({ key, policies, listeners }: GatewayState) =>
         protocol: 'HTTP',
         ...(hostname === undefined ? {} : { hostname: hostname.toLowerCase() }),
       })),
+    ...(shown !== undefined && 'secret' in shown ? { clientCertificate: shown.secret } : {}),
   }),
 );
 

@@ -8,9 +8,10 @@ import * as aigateway from './rules/aigateway.ts';
 import * as gateway from './rules/gateway.ts';
 import * as httproute from './rules/httproute.ts';
 import * as inference from './rules/inference.ts';
+import * as tls from './rules/tls.ts';
 import { collections, manifest, type GoodRow } from './rules/manifest.ts';
 
-const groups = [aigateway, inference, httproute, gateway, aim];
+const groups = [aigateway, inference, httproute, gateway, tls, aim];
 const badRows = groups.flatMap(({ bad }) => bad);
 const plainRows = Object.keys(collections).map((kind): GoodRow => [kind, {}]);
 const goodRows = [...plainRows, ...groups.flatMap(({ good }) => good)];

@@ -54,8 +54,9 @@ function summary({ table, sockets, statuses }: Compiled) {
     pools: Object.fromEntries(
       table.pools.map(({ key, endpoints }) => [key, endpoints.map((endpoint) => endpoint.key)]),
     ),
-    gateways: [...linked.gateways.values()].map(({ key, bodyLimitBytes, models, listeners }) => ({
+    gateways: [...linked.gateways.values()].map(({ key, bodyLimitBytes, clientCertificate, models, listeners }) => ({
       key,
+      ...(clientCertificate && { clientCertificate }),
       bodyLimitBytes,
       models: {
         all: models.all,

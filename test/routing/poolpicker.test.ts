@@ -231,9 +231,9 @@ describe('the configuration of a picker of ours', () => {
 
   it('names the ConfigMaps that it depends on, also those that are missing', () => {
     const documents = [pool(epp), service(), slice(at('10.0.0.9', 'e1')), pod({ args, mounts, volumes })];
-    expect([...compiledFrom(...documents).configMaps]).toEqual(['default/plugins']);
+    expect([...compiledFrom(...documents).asked.configMaps]).toEqual(['default/plugins']);
     const unrelated = configMap({}, 'unrelated');
-    expect([...compiledFrom(...documents, unrelated).configMaps]).toEqual(['default/plugins']);
+    expect([...compiledFrom(...documents, unrelated).asked.configMaps]).toEqual(['default/plugins']);
   });
 });
 

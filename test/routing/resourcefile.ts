@@ -1,8 +1,10 @@
 import { parseAllDocuments } from 'yaml';
 import { planRoute } from '../../src/controllers/aigateway/plan.ts';
+import type { Secret } from '../../src/kinds/core/secret.ts';
 import type { KubeObject } from '../../src/kinds/object.ts';
 import { noResources, type RouteResources } from '../../src/routing/resources.ts';
 import { lookupOf } from '../../src/routing/lookup.ts';
+import { summariesOf } from '../../src/routing/secrets.ts';
 
 /** Which list of RouteResources holds the objects of a kind. */
 const listOf: Readonly<Record<string, keyof RouteResources>> = {
@@ -21,7 +23,10 @@ const listOf: Readonly<Record<string, keyof RouteResources>> = {
   AIGatewayRoute: 'aiGatewayRoutes',
   AIServiceBackend: 'aiServiceBackends',
   BackendSecurityPolicy: 'backendSecurityPolicies',
+  BackendTLSPolicy: 'backendTLSPolicies',
+  EnvoyProxy: 'envoyProxies',
   ConfigMap: 'configMaps',
+  Secret: 'secrets',
 };
 
 const listOfPool = ({ apiVersion }: KubeObject): keyof RouteResources =>
@@ -49,8 +54,16 @@ export function resourcesOf(yaml: string): RouteResources {
     (lists[list] ??= []).push({ ...object, metadata });
   }
   // The files are ours; what they lack of a kind's type is theirs to fear.
-  const resources = { ...noResources, ...lists } as unknown as RouteResources;
+  const secrets = summariesOf((lists['secrets'] ?? []).map((object) => withData(object as Secret)));
+  const resources = { ...noResources, ...lists, secrets } as unknown as RouteResources;
   return { ...resources, httpRoutes: [...resources.httpRoutes, ...generatedRoutes(resources)] };
+}
+
+/** As an API has it: what is written as text is kept in base64. */
+function withData(secret: Secret): Secret {
+  const { stringData = {}, ...rest } = secret;
+  const data = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+  return { ...rest, data: { ...secret.data, ...(Object.fromEntries(data) as Record<string, string>) } };
 }
 
 function generatedRoutes(resources: RouteResources): RouteResources['httpRoutes'] {

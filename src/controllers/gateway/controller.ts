@@ -53,14 +53,14 @@ export async function startGatewayController(options: GatewayControllerOptions):
   let generation = 0;
   let routingChanged = true;
   let wanted: readonly WantedStatus[] = [];
-  let configMaps: ReadonlySet<string> = new Set();
+  let asked: Compiled['asked'] = { configMaps: new Set(), secrets: new Set() };
   const memory = newRoutingMemory();
 
   const compileNow = (): Compiled => {
     const { pickers } = options;
     const base = { claimedControllers, programmed, now: new Date(), generation };
     const compiled = compile(observed.resources(), pickers === undefined ? base : { ...base, pickers }, memory);
-    ({ configMaps } = compiled);
+    ({ asked } = compiled);
     return compiled;
   };
 
@@ -109,7 +109,7 @@ export async function startGatewayController(options: GatewayControllerOptions):
       routingChanged ||= changesRouting;
       routing.trigger();
     },
-    (key) => configMaps.has(key),
+    (family, key) => asked[family].has(key),
   );
   routing.trigger();
 

@@ -4,13 +4,16 @@ import { AIServiceBackend } from '../../kinds/aigateway/aiservicebackend.ts';
 import { BackendSecurityPolicy } from '../../kinds/aigateway/backendsecuritypolicy.ts';
 import { ConfigMap } from '../../kinds/core/configmap.ts';
 import { Namespace } from '../../kinds/core/namespace.ts';
+import { Secret } from '../../kinds/core/secret.ts';
 import { Pod } from '../../kinds/core/pod.ts';
 import { Service } from '../../kinds/core/service.ts';
 import { EndpointSlice } from '../../kinds/discovery/endpointslice.ts';
 import { Backend } from '../../kinds/envoygateway/backend.ts';
 import { BackendTrafficPolicy } from '../../kinds/envoygateway/backendtrafficpolicy.ts';
 import { ClientTrafficPolicy } from '../../kinds/envoygateway/clienttrafficpolicy.ts';
+import { EnvoyProxy } from '../../kinds/envoygateway/envoyproxy.ts';
 import { HTTPRouteFilter } from '../../kinds/envoygateway/httproutefilter.ts';
+import { BackendTLSPolicy } from '../../kinds/gateway/backendtlspolicy.ts';
 import { Gateway } from '../../kinds/gateway/gateway.ts';
 import { GatewayClass } from '../../kinds/gateway/gatewayclass.ts';
 import { HTTPRoute } from '../../kinds/gateway/httproute.ts';
@@ -21,6 +24,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import type { Change, InformerCache } from '../../kube/informer.ts';
 import type { RouteResources } from '../../routing/resources.ts';
+import { summariesOf } from '../../routing/secrets.ts';
 
 /** Kinds whose status routing reads: whether a pod is ready. */
 const statusMatters: ReadonlySet<Kind> = new Set<Kind>([Pod]);
@@ -29,10 +33,13 @@ const statusMatters: ReadonlySet<Kind> = new Set<Kind>([Pod]);
 export interface Observed {
   resources(): RouteResources;
   /**
-   * `routing` is false when only a status changed that routes do not depend on. There are many ConfigMaps that routes have nothing
-   * to do with: of those only what `usesConfigMap` (by `namespace/name`) is told.
+   * `routing` is false when only a status changed that routes do not depend on. There are many ConfigMaps and Secrets that routes have
+   * nothing to do with: of those only what `uses` (by `namespace/name`) is told.
    */
-  onChange(listener: (routing: boolean) => void, usesConfigMap: (key: string) => boolean): () => void;
+  onChange(
+    listener: (routing: boolean) => void,
+    uses: (family: 'configMaps' | 'secrets', key: string) => boolean,
+  ): () => void;
 }
 
 export function observeRouting(informers: InformerCache): Observed {
@@ -53,7 +60,10 @@ export function observeRouting(informers: InformerCache): Observed {
   const aiGatewayRoutes = informers.informer(AIGatewayRoute);
   const aiServiceBackends = informers.informer(AIServiceBackend);
   const backendSecurityPolicies = informers.informer(BackendSecurityPolicy);
+  const backendTLSPolicies = informers.informer(BackendTLSPolicy);
+  const envoyProxies = informers.informer(EnvoyProxy);
   const configMaps = informers.informer(ConfigMap);
+  const secrets = informers.informer(Secret);
   const informersOf = {
     gatewayClasses,
     gateways,
@@ -66,8 +76,9 @@ export function observeRouting(informers: InformerCache): Observed {
   };
   const poolsOf = { inferencePools, xInferencePools };
   const policiesOf = { backends, httpRouteFilters, clientTrafficPolicies, backendTrafficPolicies };
+  const proxiesOf = { backendTLSPolicies, envoyProxies };
   const aiOf = { aiGatewayRoutes, aiServiceBackends, backendSecurityPolicies };
-  const all = { ...informersOf, ...poolsOf, ...policiesOf, ...aiOf };
+  const all = { ...informersOf, ...poolsOf, ...policiesOf, ...proxiesOf, ...aiOf };
   return {
     resources: () => ({
       gatewayClasses: gatewayClasses.list(),
@@ -87,18 +98,21 @@ export function observeRouting(informers: InformerCache): Observed {
       aiGatewayRoutes: aiGatewayRoutes.list(),
       aiServiceBackends: aiServiceBackends.list(),
       backendSecurityPolicies: backendSecurityPolicies.list(),
+      backendTLSPolicies: backendTLSPolicies.list(),
+      envoyProxies: envoyProxies.list(),
       configMaps: configMaps.list(),
+      secrets: summariesOf(secrets.list()),
     }),
-    onChange: (listener, usesConfigMap) => {
+    onChange: (listener, uses) => {
       const stops = Object.values(all).map((informer) =>
         informer.onChange((change) => {
           listener(statusMatters.has(informer.kind) || !onlyStatusChanged(change));
         }),
       );
-      const stopConfigMaps = configMaps.onChange((change) => {
-        if (usesConfigMap(keyOf(change.object.metadata)) && !onlyStatusChanged(change)) listener(true);
-      });
-      stops.push(stopConfigMaps);
+      const told = (family: 'configMaps' | 'secrets') => (change: Change<KubeObject>) => {
+        if (uses(family, keyOf(change.object.metadata)) && !onlyStatusChanged(change)) listener(true);
+      };
+      stops.push(configMaps.onChange(told('configMaps')), secrets.onChange(told('secrets')));
       return () => {
         for (const stop of stops) stop();
       };

@@ -1,7 +1,8 @@
 import { Type } from '../type.ts';
 import { describeFields } from '../describe.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
-import { conditions, freeForm, objectSchema, stringEnum } from '../schema.ts';
+import { localObjectReference, secretObjectReference } from '../gateway/fields.ts';
+import { conditions, objectSchema, stringEnum } from '../schema.ts';
 import { apiGroup, port } from './fields.ts';
 
 /** Backend: addresses outside the cluster's Services that routes may send to (aigateway.md 1.2). */
@@ -47,6 +48,39 @@ const endpoint = Type.Object(
   },
 );
 
+const tlsVersion = stringEnum(['Auto', '1.0', '1.1', '1.2', '1.3']);
+const hasRefs = '(has(self.caCertificateRefs) && size(self.caCertificateRefs) > 0)';
+const hasWellKnown = "(has(self.wellKnownCACertificates) && self.wellKnownCACertificates != '')";
+
+const tls = Type.Object(
+  {
+    caCertificateRefs: Type.Optional(Type.Array(localObjectReference, { maxItems: 8 })),
+    wellKnownCACertificates: Type.Optional(stringEnum(['System'])),
+    insecureSkipVerify: Type.Optional(Type.Boolean({ default: false })),
+    sni: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+    clientCertificateRef: Type.Optional(secretObjectReference),
+    minVersion: Type.Optional(tlsVersion),
+    maxVersion: Type.Optional(tlsVersion),
+    ciphers: Type.Optional(Type.Array(Type.String())),
+    ecdhCurves: Type.Optional(Type.Array(Type.String())),
+    signatureAlgorithms: Type.Optional(Type.Array(Type.String())),
+    alpnProtocols: Type.Optional(Type.Array(Type.String())),
+  },
+  {
+    'x-kubernetes-validations': [
+      {
+        rule: `!(${hasRefs} && ${hasWellKnown})`,
+        message: 'must not contain both CACertificateRefs and WellKnownCACertificates',
+      },
+      {
+        rule: `!((has(self.insecureSkipVerify) && self.insecureSkipVerify) && (${hasRefs} || ${hasWellKnown}))`,
+        message:
+          'must not contain either CACertificateRefs or WellKnownCACertificates when InsecureSkipVerify is enabled',
+      },
+    ],
+  },
+);
+
 const spec = Type.Object(
   {
     type: Type.Optional(stringEnum(['Endpoints', 'DynamicResolver'], { default: 'Endpoints' })),
@@ -66,7 +100,7 @@ const spec = Type.Object(
       Type.Array(stringEnum(['gateway.envoyproxy.io/h2c', 'gateway.envoyproxy.io/ws', 'gateway.envoyproxy.io/wss'])),
     ),
     fallback: Type.Optional(Type.Boolean()),
-    tls: Type.Optional(freeForm()),
+    tls: Type.Optional(tls),
   },
   {
     'x-kubernetes-validations': [
@@ -99,7 +133,18 @@ const descriptions = {
   'spec.endpoints.zone': 'Zone the endpoint is in.',
   'spec.appProtocols': 'Protocols the backend speaks beside HTTP/1.1.',
   'spec.fallback': 'Used only when the other backends of a rule fail.',
-  'spec.tls': 'TLS towards the backend.',
+  'spec.tls': 'TLS towards the backend; where a BackendTLSPolicy says otherwise, that counts.',
+  'spec.tls.caCertificateRefs': 'ConfigMaps or Secrets with certificates of authorities under ca.crt.',
+  'spec.tls.wellKnownCACertificates': 'System: the authorities that the system trusts.',
+  'spec.tls.insecureSkipVerify': 'The certificate is not verified.',
+  'spec.tls.sni': 'The server name that is sent; the certificate must carry it.',
+  'spec.tls.clientCertificateRef': 'Secret of this namespace with the certificate that is shown to the backend.',
+  'spec.tls.minVersion': 'Lowest version of TLS.',
+  'spec.tls.maxVersion': 'Highest version of TLS.',
+  'spec.tls.ciphers': 'Cipher suites, for versions before 1.3.',
+  'spec.tls.ecdhCurves': 'Curves for the exchange of keys.',
+  'spec.tls.signatureAlgorithms': 'Algorithms of signatures.',
+  'spec.tls.alpnProtocols': 'Protocols that are offered.',
   status: 'What the controllers found out.',
 };
 
