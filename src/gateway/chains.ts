@@ -17,6 +17,7 @@ import { declareLength } from './steps/upstream/body.ts';
 import { filterRequests, modifyResponses, useBackendHost } from './steps/upstream/filters.ts';
 import { mutateBody, mutateHeaders, overrideModel, useSchemaPath } from './steps/upstream/llm.ts';
 import { usePickedBody, usePickedHeaders } from './steps/upstream/pick.ts';
+import { wrapErrors } from './steps/upstream/wraperrors.ts';
 import { limitsAttempts, limitTime } from './steps/upstream/timeout.ts';
 
 /** Until the rule is known. */
@@ -77,7 +78,7 @@ function upstreamSteps(rule: RouteRule, { filters, llm, target }: WeightedBacken
   if (responses.length > 0) steps.push(modifyResponses(responses));
   if (llm === undefined) steps.push(declareLength);
   else {
-    steps.push(useSchemaPath(llm));
+    steps.push(wrapErrors, useSchemaPath(llm));
     if (llm.headerMutation !== undefined) steps.push(mutateHeaders(llm.headerMutation));
     if (llm.modelNameOverride !== undefined) steps.push(overrideModel(llm.modelNameOverride));
     if (llm.bodyMutation !== undefined) steps.push(mutateBody(llm.bodyMutation));

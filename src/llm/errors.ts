@@ -22,6 +22,8 @@ const errorTypes: Readonly<Record<number, string>> = {
 
 /** What went wrong, for programs. */
 export interface ErrorDetails {
+  /** Absent: that of the status. */
+  readonly type?: string;
   /** Absent: the status. */
   readonly code?: string;
   /** The field of the request that is to blame. */
@@ -41,8 +43,8 @@ export function errorBody(
   details: ErrorDetails = {},
   schema: LlmSchema = 'OpenAI',
 ): string {
-  const { code = String(status), ...more } = details;
-  const error = { type: errorTypes[status] ?? 'Error', code, message, ...more };
+  const { type = errorTypes[status] ?? 'Error', code = String(status), ...more } = details;
+  const error = { type, code, message, ...more };
   return JSON.stringify({ type: 'error', error, ...(schema === 'Cohere' && { message }) });
 }
 

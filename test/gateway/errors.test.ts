@@ -79,6 +79,46 @@ describe('errors of model APIs', () => {
   });
 });
 
+describe('an error of a backend', () => {
+  const llm = { schema: { name: 'OpenAI' } };
+  const failing = async (contentType: string, body: string, headers: Record<string, string> = {}): Promise<void> => {
+    const { endpoint } = await fixture.upstream((_, response) =>
+      response.writeHead(503, { 'content-type': contentType, ...headers }).end(body),
+    );
+    fixture.plane.apply(table([{ model: 'm', backends: [backend(target([endpoint]), { llm })] }]));
+  };
+
+  it('that is not JSON is wrapped, with its status and headers', async () => {
+    await failing('text/html', '<h1>"down"</h1>', { 'retry-after': '5' });
+    const answer = await fixture.chat({ model: 'm' });
+    expect([
+      answer.statusCode,
+      answer.headers['content-type'],
+      answer.headers['retry-after'],
+      await answer.body.json(),
+    ]).toEqual([
+      503,
+      'application/json',
+      '5',
+      { type: 'error', error: { type: 'OpenAIBackendError', code: '503', message: '<h1>"down"</h1>' } },
+    ]);
+  });
+
+  it.each([
+    ['/v1/chat/completions', 'application/json; charset=utf-8', '{"detail":"x"}'],
+    ['/v1/chat/completions', 'application/problem+json', '{"detail":"x"}'],
+    ['/v1/completions', 'text/plain', 'down'],
+  ])('of %s in %s passes as it is', async (path, contentType, body) => {
+    await failing(contentType, body);
+    const answer = await fixture.call(path, { method: 'POST', body: '{"model":"m"}' });
+    expect([answer.statusCode, answer.headers['content-type'], await answer.body.text()]).toEqual([
+      503,
+      contentType,
+      body,
+    ]);
+  });
+});
+
 describe('the address of a Gateway, opened', () => {
   it('says what it is and which models it serves, in JSON and in HTML', async () => {
     fixture.plane.apply(table([{ model: 'm' }], {}, {}, { models: [{ id: '<m>', ownedBy: 'o', created: 1 }] }));

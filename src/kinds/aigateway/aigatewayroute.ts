@@ -48,21 +48,7 @@ const rule = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
     matches: Type.Optional(Type.Array(Type.Object({ headers: Type.Optional(headerMatches()) }), { maxItems: 128 })),
-    backendRefs: Type.Optional(
-      Type.Array(backendRef, {
-        maxItems: 128,
-        'x-kubernetes-validations': [
-          {
-            rule: `!(self.exists(r, ${isPool}) && self.exists(r, !${isPool}))`,
-            message: 'cannot mix InferencePool and AIServiceBackend references in the same rule',
-          },
-          {
-            rule: `self.filter(r, ${isPool}).size() <= 1`,
-            message: 'only one InferencePool backend is allowed per rule',
-          },
-        ],
-      }),
-    ),
+    backendRefs: Type.Optional(Type.Array(backendRef, { maxItems: 128 })),
     timeouts: Type.Optional(httpRouteTimeouts),
     streamIdleTimeout: Type.Optional(duration()),
     modelsOwnedBy: Type.Optional(Type.String({ default: 'Envoy AI Gateway' })),
@@ -73,6 +59,14 @@ const rule = Type.Object(
       {
         rule: "!has(self.name) || self.name != 'route-not-found'",
         message: 'rule name route-not-found is reserved',
+      },
+      {
+        rule: `!has(self.backendRefs) || !(self.backendRefs.exists(r, ${isPool}) && self.backendRefs.exists(r, !${isPool}))`,
+        message: 'cannot mix InferencePool and AIServiceBackend references in the same rule',
+      },
+      {
+        rule: `!has(self.backendRefs) || self.backendRefs.filter(r, ${isPool}).size() <= 1`,
+        message: 'only one InferencePool backend is allowed per rule',
       },
     ],
   },

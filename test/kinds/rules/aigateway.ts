@@ -93,14 +93,14 @@ const aiGatewayRoute: BadRow[] = [
   [
     'AIGatewayRoute',
     { 'rules.0.backendRefs': [{ name: 'b' }, poolRef] },
-    `${r0}.backendRefs`,
-    array('cannot mix InferencePool and AIServiceBackend references in the same rule'),
+    r0,
+    object('cannot mix InferencePool and AIServiceBackend references in the same rule'),
   ],
   [
     'AIGatewayRoute',
     { 'rules.0.backendRefs': [poolRef, { ...poolRef, name: 'other' }] },
-    `${r0}.backendRefs`,
-    array('only one InferencePool backend is allowed per rule'),
+    r0,
+    object('only one InferencePool backend is allowed per rule'),
   ],
   [
     'AIGatewayRoute',
