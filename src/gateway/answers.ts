@@ -138,15 +138,36 @@ export const answerTable = {
   },
 
   // The body of a model API's request.
-  multipart_endpoint: {
+  form_expected: {
     status: 400,
-    text: 'multipart endpoints are not supported yet: {path}',
-    when: 'The model of this endpoint is in a form.',
+    text: 'expected multipart/form-data content type for {path}',
+    when: 'The endpoint takes a form and the body is none.',
   },
   multipart_body: {
     status: 400,
     text: 'multipart body not supported for this endpoint',
     when: 'The body of a JSON endpoint is a form.',
+  },
+  malformed_form: {
+    status: 400,
+    text: 'malformed request: failed to parse the form for {endpoint}: {detail}',
+    when: 'The body is no multipart form.',
+  },
+  form_field_required: {
+    status: 400,
+    text: "missing required field 'model'",
+    when: 'The form names no `model`.',
+    details: { param: 'model' },
+  },
+  content_encoding_unsupported: {
+    status: 415,
+    text: 'content-encoding {encoding} is not supported: send gzip, deflate, br, zstd or none',
+    when: 'The model is in a body that is encoded in a way nobody here can decode.',
+  },
+  content_encoding_broken: {
+    status: 400,
+    text: 'malformed request: the body is not {encoding}, as content-encoding says',
+    when: 'The body cannot be decoded.',
   },
   malformed_request: {
     status: 400,
@@ -176,7 +197,7 @@ export const answerTable = {
     when: "The backend's reference cannot be resolved; conditions of the route say why.",
   },
   schema_unsupported: {
-    status: 500,
+    status: 422,
     text: 'backend {backend}: schema {schema} is not supported for {path}',
     when: 'The backend speaks a model API that has no such endpoint.',
   },

@@ -7,6 +7,9 @@
 /** What a path has to be looked at for; most have none of it. */
 const suspicious = /\/\/|\\|\/\.|%2e|%2f|%5c/i;
 const escapedSlash = /%2f|%5c/i;
+/** Ids of models may have slashes, and SDKs escape them; what a server makes of it is below the models in any case. */
+const modelById = /^\/(?:anthropic\/)?v1\/models\/[^/\\]+$/;
+const dotSegment = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 export type NormalizedPath =
   | { readonly path: string }
@@ -16,6 +19,7 @@ export type NormalizedPath =
 /** `path` begins with a slash and has no query. */
 export function normalizePath(path: string): NormalizedPath {
   if (!suspicious.test(path)) return { path };
+  if (modelById.test(path) && !dotSegment.test(path.replaceAll(/%2f|%5c/gi, '/'))) return { path };
   if (escapedSlash.test(path)) return { redirect: resolve(path.replaceAll(/%2f|%5c/gi, '/')) };
   return { path: resolve(path) };
 }

@@ -88,8 +88,13 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, WalkOwner, Rela
     if (this.#over) return;
     const { body } = this.#request;
     if (body instanceof BufferedBody) {
-      body.end();
-      this.advance();
+      const { served, context } = this.#request;
+      const received = body.size;
+      body.end(served.gateway?.bodyLimitBytes ?? 0, () => {
+        if (this.#over) return;
+        context.metrics.bufferedBytes += body.size - received;
+        this.advance();
+      });
     } else body?.push(null);
   }
 

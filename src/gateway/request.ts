@@ -9,7 +9,9 @@ import type { Exchange } from './exchange.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { RequestView } from './poolchoice.ts';
 import type { PoolPickContext, PoolRequest } from './poolpick.ts';
-import { BufferedBody, StreamedBody } from './requestbody.ts';
+import type { ContentEncoding } from './contentencoding.ts';
+import { BufferedBody, StreamedBody, type Looking } from './requestbody.ts';
+import type { Answer } from './answers.ts';
 import type { RequestObserver } from './requestrecord.ts';
 import type { Transport } from './transport.ts';
 
@@ -76,6 +78,8 @@ export class GatewayRequest implements RouteRequest, PoolRequest {
   listener: LinkedListener | undefined;
   /** The model in the body; '' when a body that was read names none. */
   model: string | undefined;
+  /** Why there is no model to be had from the body: told when a rule wants one. */
+  unreadable: Answer | undefined;
   rule: RouteRule | undefined;
   /** That it is sent to, or was last. */
   backend: WeightedBackend | undefined;
@@ -114,13 +118,13 @@ export class GatewayRequest implements RouteRequest, PoolRequest {
     return { method, scheme, authority, path: path + search, headers: this.outgoing?.headers ?? [], body };
   }
 
-  /** Reads the whole body into memory, scanned for what routing and pickers look at. True: it is there already. */
-  holdBody(scans: boolean): boolean {
+  /** Reads the whole body into memory, and looks for what routing and pickers want to know. True: it is there already. */
+  holdBody(looking: Looking, encoding?: ContentEncoding): boolean {
     if (this.body === undefined) {
-      const body = new BufferedBody(scans);
+      const body = new BufferedBody(looking, encoding);
       this.body = body;
       if (this.exchange.hasBody) this.exchange.readBody();
-      else body.end();
+      else body.end(0, () => undefined);
     }
     return this.body instanceof BufferedBody && this.body.whole;
   }

@@ -1,32 +1,50 @@
 /** The two ways a request body is held on its way upstream. */
 import { Readable } from 'node:stream';
-import { JsonScan } from '../llm/scan.ts';
+import type { FormScan } from '../llm/form.ts';
+import type { JsonScan } from '../llm/scan.ts';
+import { decode, type ContentEncoding } from './contentencoding.ts';
 
 const none = Buffer.alloc(0);
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** A whole body in memory, scanned as it arrives when routing needs to know what is in it. */
+/** What is looked for in a body as it arrives: the members of a JSON object, the fields of a form, or nothing. */
+export type Looking = { readonly scan?: JsonScan; readonly form?: FormScan };
+
+/** A whole body in memory. */
 export class BufferedBody {
   size = 0;
   /** All of it is here. */
   whole = false;
+  /** Why it is not what its headers say. */
+  broken: 'encoding' | 'too large' | undefined;
   readonly scan: JsonScan | undefined;
+  readonly form: FormScan | undefined;
+  /** That it came in; the bytes here are decoded. */
+  readonly encoding: ContentEncoding | undefined;
   #first: Buffer = none;
   #more: Buffer[] | undefined;
   /** Bytes of a byte order mark that were left out. */
   #mark = 0;
 
-  constructor(scans: boolean) {
-    this.scan = scans ? new JsonScan() : undefined;
+  constructor({ scan, form }: Looking, encoding?: ContentEncoding) {
+    this.scan = scan;
+    this.form = form;
+    this.encoding = encoding;
   }
 
   push(given: Buffer): void {
-    const chunk = this.scan !== undefined && this.size < byteOrderMark.length ? this.#withoutMark(given) : given;
+    const looks = this.encoding === undefined;
+    const chunk = looks && this.scan !== undefined && this.size < 3 ? this.#withoutMark(given) : given;
     this.size += chunk.length;
-    this.scan?.push(chunk);
+    if (looks) this.#look(chunk);
     // Most bodies are one chunk, which then needs no copy.
     if (this.#first.length === 0) this.#first = chunk;
     else (this.#more ??= [this.#first]).push(chunk);
+  }
+
+  #look(chunk: Buffer): void {
+    this.scan?.push(chunk);
+    this.form?.push(chunk);
   }
 
   /** A byte order mark before JSON says nothing, and few servers expect one. */
@@ -39,9 +57,29 @@ export class BufferedBody {
     return chunk.subarray(mark.length);
   }
 
-  end(): void {
+  /** Nothing more comes. `done` is called when all of it can be read, at once unless it has to be decoded. */
+  end(maxBytes: number, done: () => void): void {
+    if (this.encoding === undefined) {
+      this.#finish();
+      done();
+      return;
+    }
+    decode(this.encoding, this.bytes(), maxBytes, (decoded) => {
+      if (typeof decoded === 'string') this.broken = decoded;
+      else {
+        this.#first = decoded;
+        this.size = decoded.length;
+        this.#look(decoded);
+      }
+      this.#finish();
+      done();
+    });
+  }
+
+  #finish(): void {
     this.whole = true;
     this.scan?.finish();
+    this.form?.finish();
   }
 
   bytes(): Buffer {

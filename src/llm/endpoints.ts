@@ -44,6 +44,8 @@ export const llmEndpoints: readonly LlmEndpoint[] = [
   { ...openAi('/responses', 'responses'), stores: true },
   openAi('/responses/input_tokens', 'responses_input_tokens'),
   openAi('/images/generations', 'image_generation'),
+  openAi('/images/edits', 'image_edit', 'form'),
+  openAi('/moderations', 'moderation'),
   openAi('/audio/speech', 'speech'),
   openAi('/audio/transcriptions', 'transcription', 'form'),
   openAi('/audio/translations', 'translation', 'form'),
@@ -87,14 +89,30 @@ export const llmEndpoints: readonly LlmEndpoint[] = [
 
 const byPath = new Map(llmEndpoints.map((endpoint) => [endpoint.path, endpoint]));
 
+/** The model that is asked for by its id: `GET /v1/models/{id}`; ids may have slashes, plain or escaped. */
+const oneModel = /^(\/v1\/models|\/anthropic\/v1\/models)\/(.+)$/;
+
 /** The endpoint at a path (without query), whatever the method. */
 export function llmEndpointAt(path: string): LlmEndpoint | undefined {
-  return byPath.get(path);
+  const exact = byPath.get(path);
+  if (exact !== undefined || !path.includes('/models/')) return exact;
+  return byPath.get(oneModel.exec(path)?.[1] ?? '');
+}
+
+/** The id in the path of `GET /v1/models/{id}`; undefined: all models are asked for, or it is escaped in a way nobody can read. */
+export function modelIdIn(path: string): string | undefined {
+  const id = oneModel.exec(path)?.[2];
+  if (id === undefined) return undefined;
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The endpoint of a request line, if it is one. `path` is without query; HEAD is answered as GET (RFC 9110 9.3.2). */
 export function findLlmEndpoint(method: string, path: string): LlmEndpoint | undefined {
-  const endpoint = byPath.get(path);
+  const endpoint = llmEndpointAt(path);
   return endpoint !== undefined && takesMethod(endpoint, method) ? endpoint : undefined;
 }
 

@@ -29,19 +29,24 @@ export function modelsForHost(models: HostedModels, host: string): readonly List
 
 export function listModels(schema: LlmSchema, models: readonly ListedModel[]): string {
   if (schema !== 'Anthropic') {
-    const data = models.map(({ id, created, ownedBy }) => ({ id, object: 'model', created, owned_by: ownedBy }));
+    const data = models.map((model) => modelFields(schema, model));
     return JSON.stringify({ object: 'list', data });
   }
-  const data = models.map(({ id, created }) => ({
-    id,
-    type: 'model',
-    display_name: id,
-    created_at: timestamp(new Date(created * 1000)),
-  }));
+  const data = models.map((model) => modelFields(schema, model));
   return JSON.stringify({
     data,
     first_id: models[0]?.id ?? null,
     last_id: models.at(-1)?.id ?? null,
     has_more: false,
   });
+}
+
+/** One model, as `GET /v1/models/{id}` answers. */
+export function oneModel(schema: LlmSchema, model: ListedModel): string {
+  return JSON.stringify(modelFields(schema, model));
+}
+
+function modelFields(schema: LlmSchema, { id, created, ownedBy }: ListedModel): Record<string, string | number> {
+  if (schema !== 'Anthropic') return { id, object: 'model', created, owned_by: ownedBy };
+  return { id, type: 'model', display_name: id, created_at: timestamp(new Date(created * 1000)) };
 }

@@ -1,4 +1,5 @@
 import { readLlmBody } from '../../../llm/body.ts';
+import { JsonScan } from '../../../llm/scan.ts';
 import { BufferedBody } from '../../requestbody.ts';
 import { waits, type ClientStep } from './step.ts';
 
@@ -9,7 +10,7 @@ const streamAboveBytes = 256 * 1024;
 export const holdForPicker: ClientStep = (request) => {
   const { exchange, api } = request;
   if (request.body === undefined && !exchange.hasBody) return undefined;
-  if (!request.holdBody(api !== undefined)) return waits;
+  if (!request.holdBody(api === undefined ? {} : { scan: new JsonScan() })) return waits;
   if (request.body instanceof BufferedBody) request.model ??= modelIn(request.body);
   return undefined;
 };
@@ -25,7 +26,7 @@ export const holdOrStream: ClientStep = (request) => {
       return undefined;
     }
   }
-  return request.holdBody(false) ? undefined : waits;
+  return request.holdBody({}) ? undefined : waits;
 };
 
 /** The model in a body that need not have one. */

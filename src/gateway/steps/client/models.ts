@@ -1,5 +1,6 @@
-import type { LlmEndpoint } from '../../../llm/endpoints.ts';
-import { listModels as listOf, modelsForHost, type ListedModel } from '../../../llm/models.ts';
+import { modelIdIn, type LlmEndpoint } from '../../../llm/endpoints.ts';
+import { listModels as listOf, modelsForHost, oneModel, type ListedModel } from '../../../llm/models.ts';
+import type { RouteRule } from '../../../routes/table.ts';
 import { answer, declared, type Answer } from '../../answers.ts';
 import type { GatewayRequest } from '../../request.ts';
 
@@ -11,15 +12,29 @@ export function modelsOf({ served, host }: GatewayRequest): readonly ListedModel
   return served.gateway === undefined ? [] : modelsForHost(served.gateway.models, host);
 }
 
-/** They, as the client's API lists them. */
-export function listModels(request: GatewayRequest, { schema }: LlmEndpoint): Answer {
-  return declared(200, ['content-type', 'application/json'], listOf(schema, modelsOf(request)));
+/** They, or the one that is asked for, as the client's API tells them. */
+export function tellModels(request: GatewayRequest, { schema }: LlmEndpoint): Answer {
+  const models = modelsOf(request);
+  const id = modelIdIn(request.path);
+  const found = models.find((model) => model.id === id);
+  if (id !== undefined && found === undefined) return modelNotFound(request, id);
+  const body = found === undefined ? listOf(schema, models) : oneModel(schema, found);
+  return declared(200, ['content-type', 'application/json'], body);
 }
 
-export function modelNotFound(request: GatewayRequest): Answer {
+/** A rule of a plain route for just this host or path takes the place of the gateway's own list; one for everything does not. */
+export function wantsModelList(request: GatewayRequest, rule: RouteRule): boolean {
+  const { namespace, name } = rule.route;
+  const hostnames = request.served.table.routes.get(`${namespace}/${name}`)?.hostnames ?? [];
+  const everyPath = ({ path }: RouteRule['matches'][number]): boolean =>
+    path === undefined || (path.type === 'PathPrefix' && path.value === '/');
+  return hostnames.length > 0 || !rule.matches.some(everyPath);
+}
+
+export function modelNotFound(request: GatewayRequest, model: string): Answer {
   const found = answer('model_not_found');
   const models = modelsOf(request)
     .slice(0, maxNamed)
     .map(({ id }) => id);
-  return { ...found, details: { ...found.details, model: request.model ?? '', models } };
+  return { ...found, details: { ...found.details, model, models } };
 }

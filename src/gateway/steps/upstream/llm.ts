@@ -1,4 +1,5 @@
 import { openAiUpstreamPath } from '../../../llm/endpoints.ts';
+import type { FormField } from '../../../llm/form.ts';
 import { mutateFields, replaceModel } from '../../../llm/splice.ts';
 import type { BodyMutation, HeaderMutation, LlmBackend } from '../../../routes/table.ts';
 import { answer } from '../../answers.ts';
@@ -46,18 +47,26 @@ export const overrideModel =
   (attempt) => {
     const { body } = attempt.client;
     const { request } = attempt;
-    if (body instanceof BufferedBody && body.scan !== undefined && Buffer.isBuffer(request.body)) {
-      request.body = replaceModel(request.body, body.scan, model);
+    if (body instanceof BufferedBody && Buffer.isBuffer(request.body)) {
+      const field = body.form?.fields.get('model');
+      if (body.scan !== undefined) request.body = replaceModel(request.body, body.scan, model);
+      else if (field !== undefined) request.body = spliced(request.body, field, model);
     }
     send(attempt);
   };
 
+function spliced(bytes: Buffer, { start, end }: FormField, value: string): Buffer {
+  return Buffer.concat([bytes.subarray(0, start), Buffer.from(value), bytes.subarray(end)]);
+}
+
+/** Forms are never touched (aigateway.md 4.2). */
 export const mutateBody =
   (mutation: BodyMutation): UpstreamStep =>
   (send) =>
   (attempt) => {
     const { client, place, request } = attempt;
-    if (Buffer.isBuffer(request.body)) {
+    const form = client.body instanceof BufferedBody ? client.body.form : undefined;
+    if (Buffer.isBuffer(request.body) && form === undefined) {
       const mutated = mutateFields(request.body, mutation);
       if (mutated !== undefined) request.body = mutated;
       else {
