@@ -6,7 +6,10 @@ import { createRequestStream } from '../admin/requests.ts';
 import type { ServedModel } from '../admin/resources.ts';
 import { startAdminServer } from '../admin/server.ts';
 import { sessionRoute } from '../admin/session.ts';
+import { secretReader } from '../credentials/secretreader.ts';
+import { systemEnvironment } from '../credentials/system.ts';
 import { createDataPlane } from '../gateway/dataplane.ts';
+import { Secret } from '../kinds/core/secret.ts';
 import { Gateway } from '../kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { refOf } from '../kinds/object.ts';
@@ -96,7 +99,13 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     picker.stop();
   });
   stack.defer(followObjects(informers, picker));
-  const dataPlane = createDataPlane({ log, picker, debugHeaders, requests });
+  const secrets = informers.informer(Secret);
+  const credentials = systemEnvironment(
+    secretReader((ref) => secrets.get(ref)),
+    process.env,
+  );
+  stack.defer(() => credentials.close());
+  const dataPlane = createDataPlane({ log, picker, debugHeaders, requests, credentials });
   stack.defer(() => dataPlane.close(drainMs));
   const sockets = createSockets({
     // An address of an earlier run may lie outside the block that was free this time.

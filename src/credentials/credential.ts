@@ -2,11 +2,15 @@
  * How requests to a backend are authorized, as the compiled table says it: plain data that names Secrets and holds none
  * (aigateway.md 1.3 and 5). Made from a BackendSecurityPolicy whose references are resolved and permitted.
  */
-export type Credential = CredentialSource & {
-  /** `namespace/name` of the BackendSecurityPolicy, for messages. */
-  readonly policy: string;
+export type Credential = UnboundCredential & {
   /** Key of the endpoint set or pool that the policy's target leads to: the credential goes nowhere else. */
   readonly audience: string;
+};
+
+/** Before it is known where the policy's target leads. */
+export type UnboundCredential = CredentialSource & {
+  /** `namespace/name` of the BackendSecurityPolicy, for messages. */
+  readonly policy: string;
   /** Absent: requests bring no credentials of their own. */
   readonly override?: CredentialOverride;
 };
@@ -110,3 +114,13 @@ export const defaultOverrideHeader: Readonly<Record<CredentialType, string>> = {
   GCPCredentials: 'x-aigw-gcp-access-token',
   AWSCredentials: 'x-aigw-aws-',
 };
+
+/** The Secrets that a source reads. */
+export function secretsOf(credential: CredentialSource): readonly SecretKey[] {
+  if ('secret' in credential) return [credential.secret];
+  const { source } = credential;
+  if ('secret' in source) return [source.secret];
+  if (!('exchange' in source)) return [];
+  const { clientId, clientSecret } = source.exchange;
+  return typeof clientId === 'string' ? [clientSecret] : [clientId, clientSecret];
+}

@@ -4,7 +4,7 @@ import { signed } from './aws.ts';
 import type { AwsKeys } from './awsfile.ts';
 import { awsKeys } from './awskeys.ts';
 import { azureToken } from './azure.ts';
-import { overrideHeaders, type Credential, type CredentialSource, type SecretKey } from './credential.ts';
+import { overrideHeaders, secretsOf, type Credential, type SecretKey } from './credential.ts';
 import { CredentialError, type CredentialEnvironment } from './environment.ts';
 import { gcpToken, vertexPath } from './gcp.ts';
 import { missingCredential, overrideKeys, overrideText } from './override.ts';
@@ -115,16 +115,6 @@ const bearer = (token: string): { name: string; value: string } => ({
 function tokenName(credential: Credential): string {
   const { type } = credential;
   return JSON.stringify([type, 'source' in credential ? credential.source : credential.secret]);
-}
-
-/** The Secrets that a source reads. */
-export function secretsOf(credential: CredentialSource): readonly SecretKey[] {
-  if ('secret' in credential) return [credential.secret];
-  const { source } = credential;
-  if ('secret' in source) return [source.secret];
-  if (!('exchange' in source)) return [];
-  const { clientId, clientSecret } = source.exchange;
-  return typeof clientId === 'string' ? [clientSecret] : [clientId, clientSecret];
 }
 
 /** Applies a text: the one that the request brings, else the configured one. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   checkServerIdentity,
   createSecureContext,
@@ -47,15 +48,33 @@ export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
 export interface TlsDial {
   /** The same for as long as connections may be shared: another one after a Secret has changed. */
   readonly key: string;
-  /** For `tls.connect` and undici's `connect`; `servername` may be missing: then that of the host that is dialled is right. */
-  readonly options: ConnectionOptions;
+  readonly options: TlsOptions;
+  /** What is wrong, for the failure of a connection to `host`; undefined: it is not one of TLS. */
+  explain(error: Error, host: string): string | undefined;
+}
+
+/** For `tls.connect`. */
+export type TlsOptions = Pick<
+  ConnectionOptions,
+  'secureContext' | 'servername' | 'rejectUnauthorized' | 'checkServerIdentity' | 'ALPNProtocols'
+>;
+
+/** The name to send to a host. An address is no server name (RFC 6066 3): none is sent, and the certificate must carry the address. */
+export function serverNameFor({ options }: TlsDial, address: string): string {
+  return options.servername ?? (isIP(address) === 0 ? address : '');
+}
+
+interface Made {
+  readonly dial: TlsDial;
+  readonly certificate: SecretContent | undefined;
 }
 
 /** The TLS of a gateway's connections. Contexts are made once for each way to connect, as reading authorities takes a while. */
 export class TlsDials {
   readonly #secrets: SecretReader;
-  readonly #made = new Map<string, { readonly dial: TlsDial; readonly certificate: SecretContent | undefined }>();
-  #renewals = 0;
+  /** By what is asked for, and by the Secret whose certificate is shown. */
+  readonly #made = new WeakMap<UpstreamTls, Map<string, Made>>();
+  #count = 0;
 
   constructor(secrets: SecretReader) {
     this.#secrets = secrets;
@@ -67,25 +86,22 @@ export class TlsDials {
    * @throws CredentialError when a client certificate cannot be used, or authorities cannot be read
    */
   dial(tls: UpstreamTls, gatewayCertificate?: SecretName): TlsDial {
-    const certificateRef = tls.clientCertificate ?? gatewayCertificate;
-    const certificate = certificateRef && this.#secrets.read(certificateRef);
-    const name = JSON.stringify([tls, certificateRef]);
-    const known = this.#made.get(name);
+    const ref = tls.clientCertificate ?? gatewayCertificate;
+    const certificate = ref && this.#secrets.read(ref);
+    let made = this.#made.get(tls);
+    if (made === undefined) this.#made.set(tls, (made = new Map<string, Made>()));
+    const name = ref === undefined ? '' : `${ref.namespace}/${ref.name}`;
+    const known = made.get(name);
     if (known !== undefined && known.certificate === certificate) return known.dial;
-    const context = contextOf(tls, certificateRef, certificate);
-    this.#renewals += 1;
-    const dial = { key: `${name}#${this.#renewals}`, options: optionsOf(tls, context) };
-    this.#made.set(name, { dial, certificate });
+    const context = contextOf(tls, ref, certificate);
+    this.#count += 1;
+    const dial: TlsDial = {
+      key: `tls-${this.#count}`,
+      options: optionsOf(tls, context),
+      explain: (error, host) => tlsProblem(error, tls, host),
+    };
+    made.set(name, { dial, certificate });
     return dial;
-  }
-
-  /** Forgets all ways to connect that none of these needs. */
-  retain(tls: Iterable<UpstreamTls>): void {
-    const needed = new Set([...tls].map((one) => JSON.stringify(one)));
-    for (const name of this.#made.keys()) {
-      const [used] = JSON.parse(name) as [UpstreamTls];
-      if (!needed.has(JSON.stringify(used))) this.#made.delete(name);
-    }
   }
 }
 
@@ -125,7 +141,7 @@ function keyPair(ref: SecretName, content: SecretContent | undefined): { cert: s
   return { cert, key };
 }
 
-function optionsOf({ serverName, authorities, names }: UpstreamTls, secureContext: SecureContext): ConnectionOptions {
+function optionsOf({ serverName, authorities, names }: UpstreamTls, secureContext: SecureContext): TlsOptions {
   return {
     secureContext,
     ALPNProtocols: ['http/1.1'],
@@ -186,24 +202,24 @@ export function systemAuthorities(): readonly string[] {
   return authorities;
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an authority that is not trusted',
-  CERT_SIGNATURE_FAILURE: 'its certificate comes from an authority that is not trusted',
-  UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an authority that is not trusted',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an authority that is not trusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an authority that is not trusted',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS on this port',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS on this port',
-  EPROTO: 'the TLS handshake failed',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'it refuses the TLS handshake',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not trust the client certificate',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'it refuses the client certificate',
-};
+const untrusted = 'its certificate comes from an authority that is not trusted';
+
+/** By the codes of Node and OpenSSL, which differ in their beginnings between versions. */
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/^CERT_HAS_EXPIRED$/, 'its certificate has expired'],
+  [/^CERT_NOT_YET_VALID$/, 'its certificate is not valid yet'],
+  [/^DEPTH_ZERO_SELF_SIGNED_CERT$/, 'its certificate is self-signed'],
+  [/^(SELF_SIGNED_CERT_IN_CHAIN|CERT_SIGNATURE_FAILURE|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF)/, untrusted],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, 'its certificate is for another name'],
+  [/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/, 'it does not speak TLS on this port'],
+  [/ALERT_CERTIFICATE_REQUIRED/, 'it wants a client certificate'],
+  [/ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE/, 'it refuses the client certificate'],
+  [
+    /ALERT_HANDSHAKE_FAILURE/,
+    'it refuses the handshake: it may want a client certificate, or other versions or ciphers',
+  ],
+  [/^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|EPROTO$)/, 'the handshake failed'],
+];
 
 /**
  * What is wrong with the TLS of a connection, for whoever set it up: host, reason and the object that says how to verify.
@@ -211,7 +227,6 @@ const reasons: Readonly<Record<string, string>> = {
  */
 export function tlsProblem(error: Error, { declaredBy }: UpstreamTls, host: string): string | undefined {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const reason =
-    reasons[code] ?? (/^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_)/.test(code) ? 'the TLS handshake failed' : undefined);
+  const reason = reasons.find(([pattern]) => pattern.test(code))?.[1];
   return reason === undefined ? undefined : `TLS to ${host}: ${reason} (${code}; ${declaredBy})`;
 }

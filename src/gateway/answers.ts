@@ -202,6 +202,17 @@ export const answerTable = {
     when: 'The backend speaks a model API that has no such endpoint.',
   },
 
+  credential_missing: {
+    status: 401,
+    text: 'missing upstream credential',
+    when: 'The BackendSecurityPolicy wants the request to bring a credential (`credentialOverride` with `fallbackToConfigured: false`).',
+  },
+  credential_unusable: {
+    status: 500,
+    text: 'the credential for {backend} is not usable',
+    when: 'The credential of the backend is not set up right: a Secret, a key in it, a refusal of the token server. The log says what; nothing is sent without it.',
+  },
+
   // No endpoint has it.
   no_ready_endpoint: {
     status: 503,

@@ -3,7 +3,9 @@
  * nothing to do for them is not in their chains. Chains are made on a rule's first request and kept as long as the rule: tables share
  * the rules that did not change.
  */
+import { overrideHeaders } from '../credentials/credential.ts';
 import type { RouteFilter, RouteRule, WeightedBackend } from '../routes/table.ts';
+import { backendsOf } from '../routes/visit.ts';
 import type { HeaderModifier } from './headers.ts';
 import { holdForPicker, holdOrStream } from './steps/client/body.ts';
 import { filtersOf } from './steps/client/filters.ts';
@@ -13,6 +15,7 @@ import { readModel } from './steps/client/model.ts';
 import { prepareOutgoing } from './steps/client/outgoing.ts';
 import type { ClientStep } from './steps/client/step.ts';
 import type { Attempt, Send, UpstreamStep } from './steps/upstream/attempt.ts';
+import { authorize, dropOverrides } from './steps/upstream/authorize.ts';
 import { declareLength } from './steps/upstream/body.ts';
 import { filterRequests, modifyResponses, useBackendHost } from './steps/upstream/filters.ts';
 import { mutateBody, mutateHeaders, overrideModel, useSchemaPath } from './steps/upstream/llm.ts';
@@ -68,7 +71,7 @@ function upstreamChains(rule: RouteRule): Map<WeightedBackend, Send> {
 }
 
 /** Outermost first: the first sees the request before the others and the answer after them. */
-function upstreamSteps(rule: RouteRule, { filters, llm, target }: WeightedBackend): UpstreamStep[] {
+function upstreamSteps(rule: RouteRule, { filters, llm, target, credential }: WeightedBackend): UpstreamStep[] {
   const all = [...rule.filters, ...filters];
   const responses = all.filter(modifiesResponses);
   const steps: UpstreamStep[] = [];
@@ -84,8 +87,17 @@ function upstreamSteps(rule: RouteRule, { filters, llm, target }: WeightedBacken
     if (llm.bodyMutation !== undefined) steps.push(mutateBody(llm.bodyMutation));
   }
   if (target.type === 'pool') steps.push(usePickedBody);
+  const overrides = overridesIn(rule);
+  if (overrides.length > 0) steps.push(dropOverrides(overrides));
+  if (credential !== undefined) steps.push(authorize(credential));
   if (limitsAttempts(rule)) steps.push(limitTime(rule.backendRequestTimeoutMs ?? 0));
   return steps;
+}
+
+/** The headers in which clients may bring credentials for a backend of the rule. */
+function overridesIn(rule: RouteRule): string[] {
+  const credentials = [...backendsOf(rule)].flatMap(({ credential }) => credential ?? []);
+  return [...new Set(credentials.flatMap(overrideHeaders))];
 }
 
 function modifiesResponses(filter: RouteFilter): filter is RouteFilter & HeaderModifier {

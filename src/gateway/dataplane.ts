@@ -1,10 +1,15 @@
 /** The data plane: sockets in front of pipelines, fed with whole route tables (design sections 3 and 6). */
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { Credentials } from '../credentials/credentials.ts';
+import type { CredentialEnvironment } from '../credentials/environment.ts';
+import { secretReader } from '../credentials/secretreader.ts';
+import { systemEnvironment } from '../credentials/system.ts';
+import { TlsDials } from '../credentials/tls.ts';
 import type { Picker } from '../picker/picker.ts';
 import { linkTable, nothingLinked, type LinkedTable } from '../routes/index.ts';
 import type { RouteTable } from '../routes/table.ts';
-import { idsIn } from '../routes/visit.ts';
+import { credentialsIn, idsIn } from '../routes/visit.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createForeignPickers } from './foreignpicker.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -20,6 +25,8 @@ export interface DataPlaneOptions {
   readonly log: Log;
   /** Chooses endpoints of InferencePools; without one they are chosen like those of Services. */
   readonly picker?: Picker;
+  /** What credentials of backends need; without it there are no Secrets. */
+  readonly credentials?: CredentialEnvironment;
   /** In [0, 1). */
   readonly random?: () => number;
   /** Answer the request header `x-headgate-debug: true` with the route, backend, endpoint and table that served the request. */
@@ -103,8 +110,17 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const transport = createUndiciTransport({ ...defaultTransportLimits, ...options.upstreamLimits }, now);
   const limits = { ...defaultServerLimits, ...options.serverLimits };
   const foreignPickers = createForeignPickers({ timeoutMs: options.foreignPickerTimeoutMs ?? 30_000, log });
+  const world =
+    options.credentials ??
+    systemEnvironment(
+      secretReader(() => undefined),
+      {},
+    );
+  const credentials = new Credentials(world);
   const context: GatewayContext = {
     log,
+    credentials,
+    tls: new TlsDials(world.secrets),
     picker: options.picker,
     foreignPickers,
     transport,
@@ -213,7 +229,10 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       const sameRoutes = next.routes === linked.table.routes;
       linked = linkTable(next, linked);
       for (const socket of sockets) socket.view = viewOf(socket.gatewayKey, socket.port);
-      if (!sameRoutes) metrics.keepOnly(idsIn(next));
+      if (!sameRoutes) {
+        metrics.keepOnly(idsIn(next));
+        credentials.retain(credentialsIn(next));
+      }
       foreignPickers.keepOnly(next);
     },
     routes: () => linked,

@@ -1,6 +1,8 @@
 /** A request that asks to switch protocols (RFC 9110 7.8), sent on a connection of its own: the connection becomes the client's. */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { serverNameFor } from '../credentials/tls.ts';
 import {
   connectionHeaders,
   type Destination,
@@ -19,7 +21,7 @@ export class UpgradeCall implements TransportCall {
 
   /** `onEnd`: the destination has one request less. */
   constructor(
-    { endpoint }: Destination,
+    destination: Destination,
     request: UpstreamRequest,
     events: TransportEvents,
     limits: TransportLimits,
@@ -29,7 +31,10 @@ export class UpgradeCall implements TransportCall {
     this.#onEnd = onEnd;
     const { method, target, host, headers, upgrade } = request;
     const lines = [...headers, 'host', host, 'connection', 'Upgrade', 'upgrade', upgrade ?? ''];
-    this.#request = httpRequest({
+    const { endpoint, tls } = destination;
+    const send = tls === undefined ? httpRequest : httpsRequest;
+    this.#request = send({
+      ...(tls === undefined ? {} : { ...tls.options, servername: serverNameFor(tls, endpoint.address) }),
       host: endpoint.address,
       port: endpoint.port,
       method,
@@ -45,7 +50,7 @@ export class UpgradeCall implements TransportCall {
     }, limits.connectTimeoutMs);
     this.#request
       .on('socket', (socket) => {
-        socket.once('connect', () => {
+        socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
           sent = true;
           clearTimeout(connecting);
         });
@@ -63,9 +68,9 @@ export class UpgradeCall implements TransportCall {
       .on('response', (message) => {
         this.#relay(message);
       })
-      .on('error', ({ message }) => {
+      .on('error', (error) => {
         clearTimeout(connecting);
-        this.#fail(message, sent);
+        this.#fail(tls?.explain(error, endpoint.key) ?? error.message, sent);
       })
       .end();
   }

@@ -144,8 +144,10 @@ export class Pipeline implements ExchangeHandler, AttemptEvents, WalkOwner, Rela
   onFailure(failure: TransportFailure): void {
     const request = this.#request;
     const { backend, context } = request;
-    const { message, sent } = failure;
-    context.log.debug({ backend: backend?.id, endpoint: this.#endpoint(), sent, error: message }, 'attempt failed');
+    const { message, sent, misconfigured = false } = failure;
+    const fields = { backend: backend?.id, endpoint: this.#endpoint(), sent, error: message };
+    if (misconfigured) context.log.warn(fields, 'attempt failed');
+    else context.log.debug(fields, 'attempt failed');
     this.#endAttempt();
     if (request.exchange.headSent || !mayRepeat(request, failure, this.#repeats)) {
       this.onAnswer(answer('upstream_broke_off', { backend: describeBackend(backend) }));

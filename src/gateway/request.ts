@@ -1,4 +1,6 @@
 /** One request on its way through the gateway: what the steps know of it, and what they may do with it. */
+import type { Credentials } from '../credentials/credentials.ts';
+import type { TlsDials } from '../credentials/tls.ts';
 import { llmEndpointAt, takesMethod, type LlmEndpoint } from '../llm/endpoints.ts';
 import type { PickRequest } from '../picker/picker.ts';
 import type { LinkedGateway, LinkedListener, LinkedTable } from '../routes/index.ts';
@@ -19,6 +21,10 @@ import type { Transport } from './transport.ts';
 export interface GatewayContext extends PoolPickContext {
   readonly log: Log;
   readonly transport: Transport;
+  /** How requests to backends are authorized. */
+  readonly credentials: Credentials;
+  /** How connections to backends are secured. */
+  readonly tls: TlsDials;
   readonly metrics: GatewayMetrics;
   /** In [0, 1). */
   readonly random: () => number;

@@ -4,6 +4,7 @@
  * callbacks; nothing on the hot path is a promise.
  */
 import type { Duplex, Readable } from 'node:stream';
+import type { TlsDial } from '../credentials/tls.ts';
 import type { Endpoint } from '../routes/table.ts';
 
 export type UpstreamProtocol = 'http' | 'https' | 'h2c';
@@ -12,8 +13,8 @@ export type UpstreamProtocol = 'http' | 'https' | 'h2c';
 export interface Destination {
   readonly protocol: UpstreamProtocol;
   readonly endpoint: Endpoint;
-  /** Name that the server's certificate must carry, and that it is asked for (SNI); https only. */
-  readonly serverName?: string | undefined;
+  /** How the connection is secured; https only. */
+  readonly tls?: TlsDial | undefined;
 }
 
 /** What goes on the wire. */
@@ -49,6 +50,8 @@ export interface TransportFailure {
   readonly message: string;
   /** Bytes of the request may have reached the server; false: certainly none has. */
   readonly sent: boolean;
+  /** It will not pass by itself: somebody has to set something right. */
+  readonly misconfigured?: boolean;
 }
 
 /** A request that was sent. */

@@ -1,6 +1,7 @@
 /** The `Transport` over undici: one bounded pool of connections per destination, made on first use and closed when it has been idle. */
-import type { Dispatcher } from 'undici';
-import { H2CClient, Pool } from '../wire/undici.ts';
+import type { buildConnector as connectors, Dispatcher } from 'undici';
+import { serverNameFor, type TlsDial } from '../credentials/tls.ts';
+import { buildConnector, H2CClient, Pool } from '../wire/undici.ts';
 import { UpgradeCall } from './nodeupgrade.ts';
 import {
   connectionHeaders,
@@ -48,7 +49,7 @@ export function createUndiciTransport(limits: TransportLimits, now: () => number
         connections.pool = openPool(destination, limits);
       }
       if (request.upgrade === undefined) {
-        return new UndiciCall(connections, events, now).send(request, destination.serverName);
+        return new UndiciCall(connections, destination, events, now).send(request);
       }
       const upgraded = connections;
       upgraded.inFlight += 1;
@@ -71,12 +72,12 @@ export function createUndiciTransport(limits: TransportLimits, now: () => number
   };
 }
 
-function keyOf({ protocol, endpoint, serverName }: Destination): string {
+function keyOf({ protocol, endpoint, tls }: Destination): string {
   if (protocol === 'http') return endpoint.key;
-  return serverName === undefined ? `${protocol} ${endpoint.key}` : `${protocol} ${endpoint.key} ${serverName}`;
+  return tls === undefined ? `${protocol} ${endpoint.key}` : `${protocol} ${endpoint.key} ${tls.key}`;
 }
 
-function openPool({ protocol, endpoint }: Destination, limits: TransportLimits): Dispatcher {
+function openPool({ protocol, endpoint, tls }: Destination, limits: TransportLimits): Dispatcher {
   const options = {
     // The gateway has its own time limits, per rule.
     headersTimeout: 0,
@@ -91,34 +92,47 @@ function openPool({ protocol, endpoint }: Destination, limits: TransportLimits):
     connections: limits.connectionsPerEndpoint,
     pipelining: 1,
     allowH2: false,
+    ...(tls === undefined ? {} : { connect: securedConnector(tls, endpoint.address, limits.connectTimeoutMs) }),
   });
+}
+
+/** Sessions are kept and resumed (RFC 8446 2.2), so that a new connection costs one round trip less. */
+function securedConnector(tls: TlsDial, address: string, timeout: number): connectors.connector {
+  const connect = buildConnector({ ...tls.options, timeout, allowH2: false });
+  const servername = serverNameFor(tls, address);
+  return (place, done) => {
+    connect({ ...place, servername }, done);
+  };
 }
 
 type ResponseHeaders = Record<string, string | string[] | undefined>;
 
 class UndiciCall implements Dispatcher.DispatchHandler, TransportCall {
   readonly #connections: Connections;
+  readonly #destination: Destination;
   readonly #events: TransportEvents;
   readonly #now: () => number;
   #controller: Dispatcher.DispatchController | undefined;
   #over = false;
 
-  constructor(connections: Connections, events: TransportEvents, now: () => number) {
+  constructor(connections: Connections, destination: Destination, events: TransportEvents, now: () => number) {
     this.#connections = connections;
+    this.#destination = destination;
     this.#events = events;
     this.#now = now;
     connections.inFlight += 1;
   }
 
-  send(request: UpstreamRequest, serverName: string | undefined): this {
+  send(request: UpstreamRequest): this {
+    const { tls } = this.#destination;
     request.headers.push('host', request.host);
     const options = {
       path: request.target,
       method: request.method,
       headers: request.headers,
       body: request.body ?? null,
-      // Known to undici, missing in its types: without it the client's Host header would name the server.
-      ...(serverName !== undefined && { servername: serverName }),
+      // Known to undici, missing in its types: without it connections would be made anew whenever clients' Host headers differ.
+      ...(tls !== undefined && { servername: tls.key }),
     };
     try {
       this.#connections.pool.dispatch(options, this);
@@ -164,10 +178,15 @@ class UndiciCall implements Dispatcher.DispatchHandler, TransportCall {
     this.#fail(error, this.#controller !== undefined);
   }
 
-  #fail({ message }: Error, sent: boolean): void {
+  #fail(error: Error, sent: boolean): void {
     if (this.#over) return;
     this.#end();
-    this.#events.onFailure({ message, sent });
+    const { tls, endpoint } = this.#destination;
+    // Which host, what is wrong, and who wants it so.
+    const problem = tls?.explain(error, endpoint.key);
+    this.#events.onFailure(
+      problem === undefined ? { message: error.message, sent } : { message: problem, sent, misconfigured: true },
+    );
   }
 
   #end(): void {

@@ -1,3 +1,4 @@
+import type { Credential } from '../credentials/credential.ts';
 import type { BackendTarget, RouteRule, RouteTable, WeightedBackend } from './table.ts';
 
 /** The walks over a table, for whoever wants all rules, backends or targets. */
@@ -26,4 +27,11 @@ export function idsIn(table: Pick<RouteTable, 'routes'>): Set<string> {
     for (const { id } of backendsOf(rule)) ids.add(id);
   }
   return ids;
+}
+
+/** How requests to the backends of all rules are authorized. */
+export function* credentialsIn(table: Pick<RouteTable, 'routes'>): Generator<Credential> {
+  for (const rule of rulesIn(table)) {
+    for (const { credential } of backendsOf(rule)) if (credential !== undefined) yield credential;
+  }
 }

@@ -1,7 +1,9 @@
 import type { AIGatewayRoute, AIGatewayRouteBackendRef } from '../kinds/aigateway/aigatewayroute.ts';
 import type { AIServiceBackend } from '../kinds/aigateway/aiservicebackend.ts';
 import { keyOf, type ObjectRef } from '../kinds/object.ts';
+import type { Credential } from '../credentials/credential.ts';
 import { invalid, poolGroup, resolveBackend } from './backends.ts';
+import { credentialFor } from './credentials.ts';
 import { isPermitted } from './grants.ts';
 import { fitsHeader, headerText } from '../routes/headertext.ts';
 import type { Lookup } from './resources.ts';
@@ -14,6 +16,7 @@ export const aiGroup = 'aigateway.envoyproxy.io';
 export interface AIBackend {
   readonly target: BackendTarget;
   readonly llm?: LlmBackend;
+  readonly credential?: Credential;
 }
 
 export function isPoolRef(ref: AIGatewayRouteBackendRef): boolean {
@@ -55,11 +58,26 @@ export function resolveAIBackend(lookup: Lookup, route: AIGatewayRoute, declared
   if (problem !== undefined) return { target: problem };
   const from = { group: aiGroup, kind: 'AIServiceBackend', namespace: ref.namespace ?? '' };
   if (backend !== undefined) {
-    return { target: resolveBackend(lookup, from, backend.spec.backendRef), llm: llmOf(declared, backend) };
+    const target = resolveBackend(lookup, from, backend.spec.backendRef);
+    return { target, llm: llmOf(declared, backend), ...authorized(lookup, 'AIServiceBackend', ref, target) };
   }
   // Overrides, mutations and priority do not apply to pools (aigateway.md 2.7). checkRef has seen the permission.
   const pool = { group: poolGroup, kind: 'InferencePool', name: ref.name };
-  return { target: resolveBackend(lookup, from, pool), llm: { schema: { name: 'OpenAI', prefix: 'v1' } } };
+  const target = resolveBackend(lookup, from, pool);
+  const llm = { schema: { name: 'OpenAI', prefix: 'v1' } };
+  return { target, llm, ...authorized(lookup, 'InferencePool', ref, target) };
+}
+
+/** The credential goes to where the target leads, and nowhere else. */
+function authorized(
+  lookup: Lookup,
+  kind: CheckedRef['kind'],
+  ref: ObjectRef,
+  target: BackendTarget,
+): Pick<AIBackend, 'credential'> {
+  const found = target.type === 'invalid' ? undefined : credentialsOf(lookup, kind, ref);
+  if (found === undefined || 'problem' in found || target.type === 'invalid') return {};
+  return { credential: { ...found.credential, audience: target.key } };
 }
 
 /** aigateway.md 2.3 */
@@ -79,19 +97,16 @@ export function schemaProblem(backend: AIServiceBackend): string | undefined {
   return `AIServiceBackend ${keyOf(backend.metadata)}: schema ${name} is not supported yet, only OpenAI is`;
 }
 
-/** The BackendSecurityPolicies that target a backend; more than one is a mistake. */
-function policiesFor(lookup: Lookup, kind: string, target: ObjectRef) {
+/** How requests to an AIServiceBackend or InferencePool are authorized; undefined: no policy targets it. */
+export function credentialsOf(lookup: Lookup, kind: CheckedRef['kind'], { namespace = '', name }: ObjectRef) {
   const group = kind === 'InferencePool' ? poolGroup : aiGroup;
-  return lookup.securityPolicies({ group, kind, namespace: target.namespace ?? '', name: target.name });
+  return credentialFor(lookup, { group, kind, namespace, name });
 }
 
 /** A backend that wants credentials gets no request without them. */
-export function credentialsProblem(lookup: Lookup, kind: string, target: ObjectRef): string | undefined {
-  const policies = policiesFor(lookup, kind, target);
-  if (policies.length === 0) return undefined;
-  const names = policies.map(({ metadata }) => keyOf(metadata)).join(' and ');
-  if (policies.length > 1) return `multiple BackendSecurityPolicies target ${kind} ${keyOf(target)}: ${names}`;
-  return `BackendSecurityPolicy ${names} protects ${kind} ${keyOf(target)}, and credentials are not supported yet: nothing is sent without them`;
+export function credentialsProblem(lookup: Lookup, kind: CheckedRef['kind'], target: ObjectRef): string | undefined {
+  const found = credentialsOf(lookup, kind, target);
+  return found !== undefined && 'problem' in found ? found.problem : undefined;
 }
 
 function llmOf(ref: AIGatewayRouteBackendRef, backend: AIServiceBackend): LlmBackend {

@@ -38,7 +38,7 @@ function aiTiers(
 ): Tier[] {
   const byPriority = new Map<number, WeightedBackend[]>();
   for (const [j, ref] of (ai.spec.rules[i]?.backendRefs ?? []).entries()) {
-    const { target, llm } = resolveAIBackend(lookup, ai, ref);
+    const { target, llm, credential } = resolveAIBackend(lookup, ai, ref);
     if (target.type === 'invalid') {
       problems.push({
         type: 'unresolved',
@@ -52,6 +52,7 @@ function aiTiers(
       filters: [],
       target,
       ...(llm === undefined ? {} : { llm }),
+      ...(credential === undefined ? {} : { credential }),
     };
     const priority = target.type === 'pool' ? 0 : (ref.priority ?? 0);
     const tier = byPriority.get(priority);

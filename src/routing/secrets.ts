@@ -15,7 +15,7 @@ export interface SecretSummary extends KubeObject {
 
 export const summariesOf = onceEach((secrets: readonly Secret[]): readonly SecretSummary[] => secrets.map(summaryOf));
 
-const summaryOf = onceEach(({ metadata, data = {} }: Secret): SecretSummary => {
+export const summaryOf = onceEach(({ metadata, data = {} }: Secret): SecretSummary => {
   const text = (key: string): string | undefined =>
     data[key] === undefined ? undefined : Buffer.from(data[key], 'base64').toString();
   const authorities = text('ca.crt');

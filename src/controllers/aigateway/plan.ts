@@ -1,4 +1,5 @@
 import type { AIGatewayRoute } from '../../kinds/aigateway/aigatewayroute.ts';
+import type { BackendSecurityPolicy } from '../../kinds/aigateway/backendsecuritypolicy.ts';
 import type { AIServiceBackend } from '../../kinds/aigateway/aiservicebackend.ts';
 import type { HTTPRouteFilter } from '../../kinds/envoygateway/httproutefilter.ts';
 import { Gateway } from '../../kinds/gateway/gateway.ts';
@@ -8,6 +9,7 @@ import { isControlledBy } from '../../kube/owners.ts';
 import { checkRef, credentialsProblem, isPoolRef, schemaProblem } from '../../routing/aibackends.ts';
 import { generatedFilters, generatedHTTPRoute } from '../../routing/airoute.ts';
 import { poolGroup } from '../../routing/backends.ts';
+import { policyProblem } from '../../routing/credentials.ts';
 import type { Lookup } from '../../routing/resources.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -133,10 +135,12 @@ export function planBackend(lookup: Lookup, backend: AIServiceBackend): Verdict 
     : { accepted: false, message: problem };
 }
 
-export const unsupportedSecurityPolicy: Verdict = {
-  accepted: false,
-  message: 'credentials are not supported yet: requests to the targets are refused, never sent without them',
-};
+export function planSecurityPolicy(lookup: Lookup, policy: BackendSecurityPolicy): Verdict {
+  const problem = policyProblem(lookup, policy);
+  return problem === undefined
+    ? { accepted: true, message: 'BackendSecurityPolicy reconciled successfully' }
+    : { accepted: false, message: problem };
+}
 
 export const unsupportedGatewayConfig: Verdict = {
   accepted: false,

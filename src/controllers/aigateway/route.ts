@@ -13,7 +13,7 @@ import { lookupOf } from '../../routing/lookup.ts';
 import { child } from '../../reconcile/children.ts';
 import type { Definition, Plan, Reader } from '../../reconcile/pass.ts';
 import { attachmentsOf, planRoute, type RouteObservation } from './plan.ts';
-import { policiesOf, targetKeysOf } from './policies.ts';
+import { policiesOf, readsAbroad, targetKeysOf, targetsAbroad } from './policies.ts';
 import { refusalIn, statusOf } from './verdict.ts';
 
 /** AIGatewayRoutes: the HTTPRoute and the filters that each stands for (aigateway.md 2.1 to 2.4). */
@@ -61,12 +61,14 @@ function passOf(route: AIGatewayRoute, observed: Omit<RouteObservation, 'route'>
 /** What the route refers to, and nothing else: a pass costs the same among ten routes and among thousands. */
 function lookupFor(route: AIGatewayRoute, read: Reader): Lookup {
   const refs = backendRefsOf(route);
-  const crossing = refs.some(({ namespace }) => namespace !== route.metadata.namespace);
+  const backendSecurityPolicies = [...new Set(refs.flatMap((ref) => policiesOf(read, ref)))];
+  const crossing =
+    refs.some(({ namespace }) => namespace !== route.metadata.namespace) || backendSecurityPolicies.some(readsAbroad);
   return lookupOf({
     ...noResources,
     referenceGrants: crossing ? read.list(ReferenceGrant) : [],
     aiServiceBackends: refs.flatMap((ref) => read.get(AIServiceBackend, ref) ?? []),
-    backendSecurityPolicies: [...new Set(refs.flatMap((ref) => policiesOf(read, ref)))],
+    backendSecurityPolicies,
   });
 }
 
@@ -91,7 +93,10 @@ function routeWatches(informers: InformerCache): Watch[] {
         ? []
         : [keyOf(change.object.metadata)],
     ),
-    watch(informers.informer(ReferenceGrant), () => filed(crossNamespace, 'yes')),
+    watch(informers.informer(ReferenceGrant), () => [
+      ...filed(crossNamespace, 'yes'),
+      ...targetsAbroad(informers).flatMap((key) => filed(byBackend, key)),
+    ]),
     watch(informers.informer(Gateway), ({ object, previous, deleted }) =>
       previous === undefined || deleted ? filed(byParent, keyOf(object.metadata)) : [],
     ),

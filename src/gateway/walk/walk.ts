@@ -1,4 +1,6 @@
 /** The places one request may go to, one after the other: endpoints of a backend, then the next backend. */
+import { CredentialError } from '../../credentials/environment.ts';
+import type { TlsDial } from '../../credentials/tls.ts';
 import { drops } from '../../picker/decision.ts';
 import { resolveTarget } from '../../routes/index.ts';
 import type { Endpoint, EndpointSet, Pool, ResolvedTarget, RouteRule, WeightedBackend } from '../../routes/table.ts';
@@ -17,6 +19,8 @@ export interface Place {
   readonly backend: WeightedBackend;
   readonly target: EndpointSet | Pool;
   readonly endpoint: Endpoint;
+  /** How connections there are secured. */
+  readonly tls: TlsDial | undefined;
   /** Of a pool: who chose the endpoint, and what of the request that changes. */
   readonly pick: PoolPick | undefined;
   readonly changes: PickChanges | undefined;
@@ -46,6 +50,9 @@ export class Walk {
   #refusal: Answer | undefined;
   #changes: PickChanges | undefined;
   #endpoints: readonly Endpoint[] = [];
+  #tls: TlsDial | undefined;
+  /** Why nothing may be sent to the backend, whatever endpoints it has. */
+  #problem: string | undefined;
   #nextEndpoint = 0;
   #place: Place | undefined;
   #tried: WeightedBackend[] | undefined;
@@ -77,11 +84,20 @@ export class Walk {
       if (endpoint !== undefined && mayTry) {
         this.#nextEndpoint += 1;
         this.attempts += 1;
-        this.#place = { backend, target, endpoint, pick: this.#pick, changes: this.#changes, fresh: false };
+        this.#place = {
+          backend,
+          target,
+          endpoint,
+          tls: this.#tls,
+          pick: this.#pick,
+          changes: this.#changes,
+          fresh: false,
+        };
         return this.#place;
       }
       const following = this.#following(backend);
       if (following === undefined) {
+        if (this.#problem !== undefined) return answer('backend_unusable', { problem: this.#problem });
         return answer(this.attempts === 0 ? 'no_ready_endpoint' : 'backend_unreachable', {
           backend: describeBackend(backend),
         });
@@ -110,6 +126,8 @@ export class Walk {
     this.backend = backend;
     this.#nextEndpoint = 0;
     this.#changes = undefined;
+    this.#tls = undefined;
+    this.#problem = undefined;
     this.end();
     const { context, served } = this.#request;
     const target = resolveTarget(served.table, backend.target);
@@ -120,10 +138,12 @@ export class Walk {
     }
     const { transport, random } = context;
     const { protocol } = target;
-    const busy = (endpoint: Endpoint): number => transport.inFlight({ protocol, endpoint });
+    if (target.type === 'endpoints') this.#secure(target);
+    const tls = this.#tls;
+    const busy = (endpoint: Endpoint): number => transport.inFlight({ protocol, endpoint, tls });
     const order = (endpoints: readonly Endpoint[]): readonly Endpoint[] => orderEndpoints(endpoints, busy, random);
     if (target.type !== 'pool') {
-      this.#endpoints = order(target.endpoints);
+      this.#endpoints = this.#problem === undefined ? order(target.endpoints) : [];
       return;
     }
     let returned = false;
@@ -134,6 +154,18 @@ export class Walk {
       if (returned) this.#owner.onDecided();
     });
     returned = true;
+  }
+
+  #secure({ tls, problem }: EndpointSet): void {
+    this.#problem = problem;
+    if (tls === undefined) return;
+    const { context, served } = this.#request;
+    try {
+      this.#tls = context.tls.dial(tls, served.gateway?.clientCertificate);
+    } catch (error) {
+      if (!(error instanceof CredentialError)) throw error;
+      this.#problem = error.message;
+    }
   }
 
   #take(choice: PoolChoice): void {

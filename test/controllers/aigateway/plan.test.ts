@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { planBackend, planRoute } from '../../../src/controllers/aigateway/plan.ts';
+import { planBackend, planRoute, planSecurityPolicy } from '../../../src/controllers/aigateway/plan.ts';
 import type { AIGatewayRoute } from '../../../src/kinds/aigateway/aigatewayroute.ts';
 import type { AIServiceBackend } from '../../../src/kinds/aigateway/aiservicebackend.ts';
 import type { BackendSecurityPolicy } from '../../../src/kinds/aigateway/backendsecuritypolicy.ts';
 import type { Gateway } from '../../../src/kinds/gateway/gateway.ts';
+import type { ReferenceGrant } from '../../../src/kinds/gateway/referencegrant.ts';
 import type { HTTPRoute } from '../../../src/kinds/gateway/httproute.ts';
+import type { SecretSummary } from '../../../src/routing/secrets.ts';
 import { noResources, type RouteResources } from '../../../src/routing/resources.ts';
 import { lookupOf } from '../../../src/routing/lookup.ts';
 
@@ -34,11 +36,30 @@ const backend = (
     backendRef: { group: 'gateway.envoyproxy.io', kind: 'Backend', name: `${name}-address` },
   },
 });
-const policy = (name: string, target: string): BackendSecurityPolicy => ({
+const policy = (name: string, target: string, secretRef: { namespace?: string } = {}): BackendSecurityPolicy => ({
   apiVersion: 'aigateway.envoyproxy.io/v1beta1',
   kind: 'BackendSecurityPolicy',
   metadata: meta(name),
-  spec: { type: 'APIKey', targetRefs: [{ group: 'aigateway.envoyproxy.io', kind: 'AIServiceBackend', name: target }] },
+  spec: {
+    type: 'APIKey',
+    targetRefs: [{ group: 'aigateway.envoyproxy.io', kind: 'AIServiceBackend', name: target }],
+    apiKey: { secretRef: { name: 'key', ...secretRef } },
+  },
+});
+const secret = (name: string, keys: readonly string[], namespace = 'default'): SecretSummary => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: meta(name, namespace),
+  keys,
+});
+const grant = (namespace: string): ReferenceGrant => ({
+  apiVersion: 'gateway.networking.k8s.io/v1beta1',
+  kind: 'ReferenceGrant',
+  metadata: meta('grant', namespace),
+  spec: {
+    from: [{ group: 'aigateway.envoyproxy.io', kind: 'BackendSecurityPolicy', namespace: 'default' }],
+    to: [{ group: '', kind: 'Secret', name: 'key' }],
+  },
 });
 const gw = {
   apiVersion: 'gateway.networking.k8s.io/v1',
@@ -150,11 +171,11 @@ describe('the verdict on an AIGatewayRoute', () => {
       true,
     ],
     [
-      'credentials',
+      'a Secret that is not granted',
       { rules },
-      { backendSecurityPolicies: [policy('key', 'one')] },
+      { backendSecurityPolicies: [policy('key', 'one', { namespace: 'vault' })] },
       [gw],
-      'nothing is sent without them',
+      'no ReferenceGrant permits Secret vault/key here',
       true,
     ],
     [
@@ -227,14 +248,63 @@ describe('the verdict on a route that no Gateway serves', () => {
 });
 
 describe('the verdict on an AIServiceBackend', () => {
-  it('refuses two policies, one policy and other schemas', () => {
+  it('refuses two policies and other schemas', () => {
     const verdict = (target: AIServiceBackend, ...backendSecurityPolicies: BackendSecurityPolicy[]) =>
       planBackend(lookupOf({ ...noResources, backendSecurityPolicies }), target);
     expect(verdict(backend('one'))).toEqual({ accepted: true, message: 'AIServiceBackend reconciled successfully' });
     expect(verdict(backend('one'), policy('a', 'one'), policy('b', 'one')).message).toContain(
       'multiple BackendSecurityPolicies',
     );
-    expect(verdict(backend('one'), policy('a', 'one')).accepted).toBe(false);
+    expect(verdict(backend('one'), policy('a', 'one')).accepted).toBe(true);
     expect(verdict(backend('one', 'AWSBedrock')).message).toContain('schema AWSBedrock is not supported yet');
+  });
+});
+
+describe('the verdict on a BackendSecurityPolicy', () => {
+  const abroad = policy('p', 'one', { namespace: 'vault' });
+  it.each<[string, BackendSecurityPolicy, Partial<RouteResources>, string | undefined]>([
+    ['all is there', policy('p', 'one'), { secrets: [secret('key', ['apiKey'])] }, undefined],
+    ['no Secret', policy('p', 'one'), {}, 'Secret default/key not found'],
+    ['another key', policy('p', 'one'), { secrets: [secret('key', ['key'])] }, 'Secret default/key has no key apiKey'],
+    [
+      'not granted, whether it is there or not',
+      abroad,
+      { secrets: [secret('key', ['apiKey'], 'vault')] },
+      'BackendSecurityPolicy default/p: spec.apiKey.secretRef: no ReferenceGrant permits Secret vault/key here',
+    ],
+    [
+      'granted',
+      abroad,
+      { secrets: [secret('key', ['apiKey'], 'vault')], referenceGrants: [grant('vault')] },
+      undefined,
+    ],
+    [
+      'metadata of other filters',
+      {
+        ...abroad,
+        spec: { ...policy('p', 'one').spec, credentialOverride: { fromDynamicMetadata: { namespace: 'n' } } },
+      },
+      { secrets: [secret('key', ['apiKey'])] },
+      'BackendSecurityPolicy default/p: spec.credentialOverride.fromDynamicMetadata is not supported: there are no other filters to set it; use fromRequestHeaders',
+    ],
+    [
+      'an override that falls back to nothing',
+      {
+        ...abroad,
+        spec: {
+          type: 'GCPCredentials',
+          gcpCredentials: { projectName: 'p', region: 'r' },
+          credentialOverride: { fromRequestHeaders: {} },
+        },
+      },
+      {},
+      'BackendSecurityPolicy default/p: spec.credentialOverride: fallbackToConfigured needs a credential that is configured: set it to false',
+    ],
+  ])('%s', (_name, subject, resources, problem) => {
+    expect(planSecurityPolicy(lookupOf({ ...noResources, ...resources }), subject)).toEqual(
+      problem === undefined
+        ? { accepted: true, message: 'BackendSecurityPolicy reconciled successfully' }
+        : { accepted: false, message: problem },
+    );
   });
 });

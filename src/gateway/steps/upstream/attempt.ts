@@ -65,11 +65,8 @@ export class Attempt {
   dispatch(): void {
     if (this.over) return;
     this.request.target = this.path + this.search;
-    const { target, endpoint, fresh } = this.place;
-    const destination: Destination =
-      target.type === 'endpoints' && target.protocol === 'https'
-        ? { protocol: 'https', endpoint, serverName: hostName(target.host ?? endpoint.address) }
-        : { protocol: target.protocol, endpoint };
+    const { target, endpoint, tls, fresh } = this.place;
+    const destination: Destination = { protocol: target.protocol, endpoint, tls };
     this.#call = this.client.context.transport.send(destination, this.request, this.events, fresh);
     if (this.#call === undefined) this.events.onBusy();
     // A step had enough while it was being sent.
@@ -132,9 +129,4 @@ export class PassingEvents implements AttemptEvents {
   onBusy(): void {
     this.next.onBusy();
   }
-}
-
-function hostName(authority: string): string {
-  const port = authority.lastIndexOf(':');
-  return port > authority.lastIndexOf(']') ? authority.slice(0, port) : authority;
 }
