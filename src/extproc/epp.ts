@@ -179,7 +179,7 @@ function exchanges(config: PickerConfig, flags: EppFlags, picker: PoolPicker, tr
   const uses = (type: string): boolean => config.plugins.some((plugin) => plugin.type === type);
   const parser = config.plugins.find(({ name }) => name === config.parser)?.type;
   const options: ExchangeOptions = {
-    director: picker.director,
+    pool: picker.pool,
     parser: parsers[parser ?? ''] ?? 'openai',
     ignoreSubset: flags['disable-endpoint-subset-filter'],
     detectMultimodal: uses('always-disagg-multimodal-decider'),

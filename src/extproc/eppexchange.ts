@@ -7,7 +7,8 @@ import { writeProcessingResponse } from '../envoy/extprocwrite.ts';
 import type { CallHandler, ServerCall } from '../wire/grpcstream.ts';
 import type { HeaderView } from '../envoy/headermap.ts';
 import type { Decision, Dispatch } from '../picker/decision.ts';
-import type { Director, ScheduledRequest } from '../picker/director.ts';
+import type { Pool } from '../picker/pool.ts';
+import type { ScheduledRequest } from '../picker/running.ts';
 import { promptApiOf, type PromptApi } from '../picker/prefix/prompthasher.ts';
 import type { Renderable } from '../picker/request.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -19,7 +20,7 @@ import { refusal, streamedBody, unchanged, type ErrorCode } from './replies.ts';
 import { RequestBody, type BodyReader } from './requestbody.ts';
 
 export interface ExchangeOptions {
-  readonly director: Director;
+  readonly pool: Pool;
   /** `passthrough`: bodies are not looked at (epp.md 5.9). */
   readonly parser: 'openai' | 'passthrough' | GrpcParser;
   /** --disable-endpoint-subset-filter */
@@ -181,7 +182,7 @@ export class EppExchange implements CallHandler {
   /** A request without a body goes to any ready endpoint (epp.md 3.4 step 1). */
   #pickWithoutBody(): void {
     const subset = this.#subset();
-    const endpoint = this.#options.director.anyEndpoint(subset);
+    const endpoint = this.#options.pool.anyEndpoint(subset);
     if (endpoint !== undefined) {
       this.#decided = true;
       this.#settled = true;
@@ -194,7 +195,7 @@ export class EppExchange implements CallHandler {
   #decide(): void {
     this.#decided = true;
     this.#enter('gateway.request_orchestration');
-    const { director, detectMultimodal } = this.#options;
+    const { pool, detectMultimodal } = this.#options;
     const body = this.#body;
     const headers = this.#headers;
     if (body === undefined || headers === undefined) throw new Error('a decision before the headers of its request');
@@ -204,8 +205,8 @@ export class EppExchange implements CallHandler {
       return;
     }
     this.#incomingModel = facts.model;
-    this.#scheduled = director.schedule(
-      {
+    this.#scheduled = pool.schedule(
+      (director) => ({
         id: this.#requestId,
         header: (name) => headers.get(name),
         incomingModel: facts.model,
@@ -217,7 +218,7 @@ export class EppExchange implements CallHandler {
         renderable: director.rendersPrompts ? this.#renderable(body, facts.model) : undefined,
         ...(detectMultimodal ? { multimodal: isMultimodal(body.joined()) } : {}),
         subset: this.#subset(),
-      },
+      }),
       (decision) => {
         this.#settle(decision);
       },
@@ -311,7 +312,7 @@ export class EppExchange implements CallHandler {
       targetModel: this.#targetModel,
       tellServedEndpoint: this.#options.tellServedEndpoint,
       parser: this.#options.parser,
-      report: this.#options.director.report,
+      report: this.#options.pool.report,
       send: (parts) => {
         this.#call.send(parts);
       },
@@ -354,13 +355,13 @@ export class EppExchange implements CallHandler {
   }
 
   #bodyReader(headers: HeaderView): BodyReader {
-    const { parser, director } = this.#options;
+    const { parser, pool } = this.#options;
     if (parser === 'passthrough') return { type: 'opaque' };
     if (parser !== 'openai') {
       const open = envelopeReader(parser, headers.get(':path') ?? '');
       if (open === undefined) return { type: 'opaque' };
       const hash: HashPrompt = (api, json) => {
-        const hasher = director.promptHasher(api);
+        const hasher = pool.promptHasher(api);
         hasher?.push(json);
         return hasher?.finish();
       };
@@ -369,7 +370,7 @@ export class EppExchange implements CallHandler {
     const api = promptApi(headers);
     this.#api = api;
     if (api === undefined) return { type: 'lenient' };
-    return { type: 'model-api', hasher: (scan) => director.promptHasher(api, scan) };
+    return { type: 'model-api', hasher: (scan) => pool.promptHasher(api, scan) };
   }
 }
 

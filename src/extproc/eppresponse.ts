@@ -1,7 +1,7 @@
 /** The response of one exchange as it passes the endpoint picker: accounted for, and given the model name the client knows (epp.md 3.4). */
 import type { BodyMode, HttpBody, ProcessingRequest, SetHeader } from '../envoy/extproc.ts';
 import { writeProcessingResponse } from '../envoy/extprocwrite.ts';
-import type { ScheduledRequest } from '../picker/director.ts';
+import type { ScheduledRequest } from '../picker/running.ts';
 import type { StructObject } from '../wire/struct.ts';
 import type { Attribute } from '../picker/plugin.ts';
 import { GrpcUsage, type GrpcParser } from './grpcbodies.ts';

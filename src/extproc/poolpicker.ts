@@ -1,12 +1,12 @@
 /** The picker of one pool at work: the director, what it learns of its endpoints, and what it tells (epp.md 6). */
 import type { PickerConfig, PluginSpec } from '../picker/config/config.ts';
-import { createDirector, type Director } from '../picker/director.ts';
 import { cacheReports } from '../picker/kvevents/reports.ts';
 import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
 import { builtInEngines } from '../picker/metrics/engines.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
-import { createScraper, type MetricsSource } from '../picker/metrics/scraper.ts';
+import type { MetricsSource } from '../picker/metrics/scraper.ts';
 import { metricsSourceOf } from '../picker/metrics/source.ts';
+import { createPool, type Pool } from '../picker/pool.ts';
 import { realTimers } from '../picker/ports.ts';
 import { createHttpRender } from '../picker/tokens/httprender.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -26,7 +26,7 @@ export interface PoolPickerOptions {
 }
 
 export interface PoolPicker {
-  director: Director;
+  pool: Pool;
   metrics: EppMetrics;
   /** Takes what becomes known of the pool. */
   listener: PoolListener;
@@ -34,55 +34,39 @@ export interface PoolPicker {
 }
 
 export function createPoolPicker({ config, pool, flags, given, address, log }: PoolPickerOptions): PoolPicker {
-  const now = (): number => performance.now();
   const metrics = createEppMetrics(pool, config.featureGates.includes('enableLegacyMetrics'));
   const rendering = createHttpRender();
-  const created = createDirector({
-    config,
+  const { scrape, close } = createHttpScrape();
+  const created = createPool(config, {
     pool,
-    clock: now,
+    clock: () => performance.now(),
     random: Math.random,
     timers: realTimers,
     observer: { ...metrics.observer, ...cacheReports(log) },
     log,
     kvEvents: createZmqSource(log, address),
     render: rendering.render,
-    metricsIntervalMs: flags['refresh-metrics-interval'],
+    sourceOf: (used) => metricsSource(used, flags, given),
+    scraping: {
+      scrape,
+      failed: metrics.pollFailed,
+      incomplete: metrics.extractFailed,
+      intervalMs: flags['refresh-metrics-interval'],
+    },
   });
   metrics.showStats(() => created.stats());
-  const { scrape, close } = createHttpScrape();
-  const scraper = createScraper({
-    scrape,
-    source: metricsSource(config, flags, given),
-    record: (key, found) => {
-      created.recordMetrics(key, found);
-    },
-    failed: metrics.pollFailed,
-    incomplete: metrics.extractFailed,
-    now,
-    intervalMs: flags['refresh-metrics-interval'],
-    log,
-  });
   return {
-    director: {
-      ...created,
-      schedule: (request, settle) => {
-        scraper.touch();
-        return created.schedule(request, settle);
-      },
-    },
+    pool: created,
     metrics,
     listener: {
       endpoints(endpoints) {
         created.update(endpoints);
-        scraper.update(endpoints);
       },
       objects(objectives, rewrites) {
         created.applyObjects(objectives, rewrites);
       },
     },
     close: async () => {
-      scraper.stop();
       created.stop();
       await Promise.all([close(), rendering.close()]);
     },

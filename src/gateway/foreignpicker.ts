@@ -111,6 +111,7 @@ interface QuestionOptions extends ForeignPickerOptions {
 
 /** One request before a foreign picker: asked, answered, and told how it went. */
 class Question implements ExtProcHandler, PoolPick {
+  readonly wantsUsage = false;
   readonly #options: QuestionOptions;
   readonly #timer: NodeJS.Timeout;
   #call: ExtProcCall | undefined;
@@ -288,6 +289,15 @@ class Question implements ExtProcHandler, PoolPick {
       endOfStream: false,
     });
     return [];
+  }
+
+  /** The body of the answer is not shown to it. */
+  responseChunk(): void {
+    // Nothing to say.
+  }
+
+  usage(): void {
+    // Nothing to say.
   }
 
   end(): void {

@@ -64,6 +64,12 @@ function dropNamedByConnection(headers: string[], connection: string | undefined
   for (const name of connection.split(',')) removeHeader(headers, name.trim().toLowerCase());
 }
 
+/** The first value of a header. */
+export function headerOf(headers: readonly string[], name: string): string | undefined {
+  for (let at = 0; at < headers.length; at += 2) if (headers[at] === name) return headers[at + 1];
+  return undefined;
+}
+
 export function removeHeader(headers: string[], name: string): void {
   for (let at = headers.length - 2; at >= 0; at -= 2) {
     if (headers[at] === name) headers.splice(at, 2);

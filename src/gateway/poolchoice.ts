@@ -1,4 +1,5 @@
 /** What a picker is shown of a request to an InferencePool, and what it chooses. */
+import type { Usage } from '../llm/usage.ts';
 import type { Endpoint, Pool } from '../routes/table.ts';
 import type { HeaderModifier } from './headers.ts';
 
@@ -42,6 +43,12 @@ export function isRefusal(choice: PoolChoice): choice is Refusal {
 export interface PoolPick {
   /** Response headers to set; `served` is the endpoint that answered. */
   responseHead(status: number, headers: readonly string[], served: string): readonly (readonly [string, string])[];
+  /** So many bytes of the answer's body came. */
+  responseChunk(bytes: number): void;
+  /** Somebody wants to know what the request has used. */
+  readonly wantsUsage: boolean;
+  /** What the model server said that it has used. */
+  usage(usage: Usage): void;
   /** The exchange is over, or nobody waits for the choice any more. */
   end(): void;
 }

@@ -41,10 +41,20 @@ export function choosePoolEndpoints(
   } else if (own !== undefined) {
     let over = false;
     const picking = own.pick(target.key, endpoints, request, (picked, decision) => {
-      if (!over) settle(choiceOf(picked, decision, request.model ?? ''));
+      if (over) return;
+      // None of the endpoints that the request knows is in the pool any more: they may still be ending.
+      if (decision === drops.noEndpoints) settle({ endpoints: order(endpoints) });
+      else settle(choiceOf(picked, decision, request.model ?? ''));
     });
     return {
       responseHead: (status, _, served) => picking.responseHeaders(status, served),
+      wantsUsage: own.wantsUsage,
+      responseChunk: (bytes) => {
+        picking.responseChunk(bytes);
+      },
+      usage: (usage) => {
+        picking.usage(usage);
+      },
       end() {
         over = true;
         picking.cancel();
@@ -57,7 +67,7 @@ export function choosePoolEndpoints(
 const inProcess = { type: 'inProcess', config: '', ready: true } as const;
 
 function choiceOf(endpoints: readonly Endpoint[], decision: Decision, model: string): PoolChoice {
-  if (decision.type === 'drop') return decision === drops.noEndpoints ? { endpoints: [] } : refusalOf(decision);
+  if (decision.type === 'drop') return refusalOf(decision);
   const { setHeaders, removeHeaders, targetModel } = decision;
   if (setHeaders.length === 0 && removeHeaders.length === 0 && targetModel === model) return { endpoints };
   const set = setHeaders.map(([name, value]) => ({ name, value }));

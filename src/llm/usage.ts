@@ -89,3 +89,32 @@ function count(value: unknown, key: string): number | undefined {
   const found = member(value, key);
   return typeof found === 'number' && Number.isFinite(found) && found >= 0 ? found : undefined;
 }
+
+/** Larger JSON answers are passed on as they come; their usage is not read. */
+const maxHeldBytes = 8 * 1024 * 1024;
+
+/** Looks for usage in an answer as it passes: a stream of events or one JSON document, by its content type. */
+export class UsageReader {
+  #events: EventUsage | undefined;
+  #json: Buffer[] | undefined;
+  #bytes = 0;
+
+  begin(contentType: string | undefined): void {
+    if (contentType?.includes('text/event-stream') === true) this.#events = new EventUsage();
+    else if (contentType?.includes('json') === true) this.#json = [];
+  }
+
+  push(chunk: Buffer): void {
+    this.#events?.push(chunk);
+    if (this.#json === undefined) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxHeldBytes) this.#json = undefined;
+    else this.#json.push(chunk);
+  }
+
+  /** At the end of the answer. */
+  finish(): Usage | undefined {
+    if (this.#events !== undefined) return this.#events.finish();
+    return this.#json === undefined ? undefined : usageOfJson(Buffer.concat(this.#json));
+  }
+}

@@ -22,8 +22,6 @@ import { EndpointStore } from './store.ts';
 import type { PickExplanation } from './trace.ts';
 import type { Usage } from '../llm/usage.ts';
 
-export type { ScheduledRequest } from './running.ts';
-
 export interface DirectorOptions {
   readonly config: PickerConfig;
   readonly pool: { readonly name: string; readonly namespace: string };

@@ -1,6 +1,6 @@
 /**
- * The endpoint picker for the gateway, in process: a director per InferencePool with the pool's own configuration; pools with the same
- * one share their scraping (design rule 4). Network, clock and chance come from outside.
+ * The endpoint picker for the gateway, in process: one pool per InferencePool, with a configuration of its own (design rule 4). Network,
+ * clock and chance come from outside.
  */
 import type { InferenceModelRewrite } from '../kinds/inference/inferencemodelrewrite.ts';
 import type { InferenceObjective } from '../kinds/inference/inferenceobjective.ts';
@@ -8,18 +8,17 @@ import type { JsonScan } from '../llm/scan.ts';
 import { replaceModel } from '../llm/splice.ts';
 import type { Log } from '../telemetry/log.ts';
 import { parseConfig } from './config/parse.ts';
-import { drops, type Decision } from './decision.ts';
-import { createDirector, type Director } from './director.ts';
+import type { Decision } from './decision.ts';
 import type { KvEventSource } from './kvevents/events.ts';
 import { cacheReports } from './kvevents/reports.ts';
-import { createScraper, type Scrape, type Scraper } from './metrics/scraper.ts';
+import type { Scrape } from './metrics/scraper.ts';
 import { metricsSourceOf } from './metrics/source.ts';
 import type { DirectorObserver } from './observer.ts';
+import { createPool, type Describe, type Pool } from './pool.ts';
 import { realTimers, type Render } from './ports.ts';
 import { promptApiOf, type PromptApi } from './prefix/prompthasher.ts';
 import type { InferenceRequest, PickerEndpoint, Renderable } from './request.ts';
 import type { ScheduledRequest } from './running.ts';
-import { EndpointStore } from './store.ts';
 import type { PickExplanation } from './trace.ts';
 
 /** What the gateway knows of a request when it asks for endpoints. */
@@ -65,25 +64,27 @@ export interface Picker {
     request: PickRequest,
     settle: (endpoints: readonly E[], decision: Decision) => void,
   ): Picking;
+  /** Somebody listens to what requests have used. */
+  readonly wantsUsage: boolean;
   /** What a pool would decide on a request now, and why; undefined for pools that `update` was not told of. */
   explain(pool: string, request: PickRequest): PickExplanation | undefined;
   stop(): void;
 }
 
 /** One request in the picker's care. */
-export type Picking = Pick<ScheduledRequest, 'cancel' | 'responseHeaders' | 'completed'>;
+export type Picking = ScheduledRequest;
 
 /** Endpoints beyond the best are for connection failures. */
 const alternatives = 2;
 /** An idle pool is scraped at a tenth of the pace, which must not make it look saturated: stale is what missed four of these. */
 const intervalsUntilStale = 3;
 
-interface Pool {
-  readonly key: string;
-  readonly store: EndpointStore;
+interface NamedPool {
+  readonly pool: Pool;
+  /** `update` was told of it; until then it has the endpoints that requests are told of. */
+  declared: boolean;
+  /** Text of its configuration. */
   config: string;
-  director: Director;
-  /** What the director was told of last. */
   endpoints: readonly PickerEndpoint[];
 }
 
@@ -91,16 +92,13 @@ export function createPicker(options: PickerOptions): Picker {
   const { scrape, log, random = Math.random, now = () => performance.now(), intervalMs = 100 } = options;
   const { kvEvents, render } = options;
   const observer = { ...cacheReports(log), ...options.observer };
-  const pools = new Map<string, Pool>();
-  /** By the text of the configuration, which says where metrics are and what they are called. */
-  const scrapers = new Map<string, Scraper>();
+  const pools = new Map<string, NamedPool>();
   let objectives: readonly InferenceObjective[] = [];
   let rewrites: readonly InferenceModelRewrite[] = [];
 
-  const directorOf = (key: string, config: string, store: EndpointStore): Director => {
+  const open = (key: string, config: string, endpoints: readonly PickerEndpoint[]): NamedPool => {
     const [namespace = '', name = ''] = key.split('/');
-    const director = createDirector({
-      config: parsed(config),
+    const pool = createPool(parsed(config), {
       pool: { namespace, name },
       clock: now,
       random,
@@ -109,103 +107,80 @@ export function createPicker(options: PickerOptions): Picker {
       log,
       kvEvents,
       render,
-      store,
       alternatives,
-      metricsIntervalMs: intervalMs * intervalsUntilStale,
+      sourceOf: metricsSourceOf,
+      scraping: { scrape, intervalMs },
+      staleAfterMs: intervalMs * intervalsUntilStale,
     });
-    director.applyObjects(objectives, rewrites);
-    return director;
+    pool.applyObjects(objectives, rewrites);
+    pool.update(endpoints);
+    const named = { pool, declared: false, config, endpoints };
+    pools.set(key, named);
+    return named;
   };
-  const open = (key: string, config: string): Pool => {
-    const store = new EndpointStore();
-    const pool: Pool = { key, store, config, director: directorOf(key, config, store), endpoints: [] };
-    pools.set(key, pool);
-    return pool;
+  const configure = (key: string, named: NamedPool, config: string): void => {
+    if (named.config === config) return;
+    named.pool.configure(parsed(config));
+    named.config = config;
+    log.info({ pool: key }, 'the configuration of the endpoint picker has changed');
   };
-  const configure = (pool: Pool, config: string): void => {
-    if (pool.config === config) return;
-    const former = pool.director;
-    pool.director = directorOf(pool.key, config, pool.store);
-    pool.config = config;
-    pool.director.update(pool.endpoints);
-    log.info({ pool: pool.key }, 'the configuration of the endpoint picker has changed');
-    // What it drops from its queue finds the new one.
-    former.stop();
-  };
-  const tell = (pool: Pool, endpoints: readonly PickerEndpoint[]): void => {
-    // A route table hands in the same array again and again until the pool changes.
-    if (pool.endpoints === endpoints) return;
-    pool.endpoints = endpoints;
-    pool.director.update(endpoints);
-  };
-  const scraperOf = (config: string): Scraper => {
-    const existing = scrapers.get(config);
-    if (existing !== undefined) return existing;
-    const scraper = createScraper({
-      scrape,
-      source: metricsSourceOf(parsed(config)),
-      record: (key, metrics) => {
-        for (const pool of pools.values()) if (pool.config === config) pool.director.recordMetrics(key, metrics);
-      },
-      now,
-      intervalMs,
-      log,
-    });
-    scrapers.set(config, scraper);
-    return scraper;
-  };
-  const scrapeAll = (): void => {
-    const byConfig = Map.groupBy(pools.values(), ({ config }) => config);
-    for (const [config, scraper] of scrapers) {
-      if (byConfig.has(config)) continue;
-      scraper.stop();
-      scrapers.delete(config);
-    }
-    for (const [config, members] of byConfig) scraperOf(config).update(members.flatMap(({ endpoints }) => endpoints));
+
+  const tell = (named: NamedPool, endpoints: readonly PickerEndpoint[]): void => {
+    named.endpoints = endpoints;
+    named.pool.update(endpoints);
   };
 
   return {
     update(wanted, configs) {
-      for (const [key, pool] of pools) {
+      for (const [key, { pool }] of pools) {
         if (wanted.has(key)) continue;
         pools.delete(key);
-        pool.director.stop();
+        pool.stop();
       }
       for (const [key, endpoints] of wanted) {
         const config = configs?.get(key) ?? '';
         try {
-          const pool = pools.get(key) ?? open(key, config);
-          configure(pool, config);
-          tell(pool, endpoints);
+          const named = pools.get(key) ?? open(key, config, endpoints);
+          named.declared = true;
+          tell(named, endpoints);
+          configure(key, named, config);
         } catch (error) {
           log.error({ pool: key, err: error }, 'the configuration of the endpoint picker cannot be used');
         }
       }
-      scrapeAll();
     },
     applyObjects(newObjectives, newRewrites) {
       objectives = newObjectives;
       rewrites = newRewrites;
-      for (const { director } of pools.values()) director.applyObjects(objectives, rewrites);
+      for (const { pool } of pools.values()) pool.applyObjects(objectives, rewrites);
     },
     pick(key, candidates, request, settle) {
-      const pool = pools.get(key) ?? open(key, '');
-      tell(pool, candidates);
-      scrapers.get(pool.config)?.touch();
-      const picking = new Pending(pool, candidates, request, settle);
-      picking.schedule();
-      return picking;
+      const named = pools.get(key) ?? open(key, '', candidates);
+      if (!named.declared) tell(named, candidates);
+      const { pool, endpoints } = named;
+      // A request that began under an older table knows other endpoints than the pool has by now.
+      const subset = candidates === endpoints ? undefined : candidates.map((candidate) => candidate.key);
+      return pool.schedule(
+        (director) => inferenceRequest(director, request, subset),
+        (decision) => {
+          if (decision.type === 'drop') settle([], decision);
+          else {
+            const targets = decision.targets.flatMap(
+              (target) => candidates.find((candidate) => candidate.key === target.key) ?? [],
+            );
+            settle(targets, decision);
+          }
+        },
+      );
     },
+    wantsUsage: observer.completed !== undefined,
     explain(key, request) {
-      const director = pools.get(key)?.director;
-      return director?.explain(inferenceRequest(director, request));
+      return pools.get(key)?.pool.explain((director) => inferenceRequest(director, request, undefined));
     },
     stop() {
-      for (const scraper of scrapers.values()) scraper.stop();
-      scrapers.clear();
       const all = [...pools.values()];
       pools.clear();
-      for (const { director } of all) director.stop();
+      for (const { pool } of all) pool.stop();
     },
   };
 }
@@ -214,57 +189,11 @@ function parsed(config: string): ReturnType<typeof parseConfig> {
   return config === '' ? parseConfig() : parseConfig(config);
 }
 
-/** A request that is decided on, perhaps later, and perhaps by another director than it came to. */
-class Pending<E extends PickerEndpoint> implements Picking {
-  readonly #pool: Pool;
-  readonly #candidates: readonly E[];
-  readonly #request: PickRequest;
-  readonly #settle: (endpoints: readonly E[], decision: Decision) => void;
-  #scheduled: ScheduledRequest | undefined;
-  #over = false;
-
-  constructor(
-    pool: Pool,
-    candidates: readonly E[],
-    request: PickRequest,
-    settle: (endpoints: readonly E[], decision: Decision) => void,
-  ) {
-    this.#pool = pool;
-    this.#candidates = candidates;
-    this.#request = request;
-    this.#settle = settle;
-  }
-
-  schedule(): void {
-    const { director } = this.#pool;
-    this.#scheduled = director.schedule(inferenceRequest(director, this.#request), (decision) => {
-      if (this.#over) return;
-      if (decision === drops.stopped && this.#pool.director !== director) this.schedule();
-      else if (decision.type === 'drop') this.#settle([], decision);
-      else {
-        const targets = decision.targets.flatMap(
-          ({ key }) => this.#candidates.find((candidate) => candidate.key === key) ?? [],
-        );
-        this.#settle(targets, decision);
-      }
-    });
-  }
-
-  cancel(): void {
-    this.#over = true;
-    this.#scheduled?.cancel();
-  }
-
-  responseHeaders(status: number, served?: string): readonly (readonly [name: string, value: string])[] {
-    return this.#scheduled?.responseHeaders(status, served) ?? [];
-  }
-
-  completed(): void {
-    this.#scheduled?.completed();
-  }
-}
-
-function inferenceRequest(director: Director, request: PickRequest): InferenceRequest {
+function inferenceRequest(
+  director: Parameters<Describe>[0],
+  request: PickRequest,
+  subset: readonly string[] | undefined,
+): InferenceRequest {
   const body = request.scannedBody?.();
   const api = body === undefined ? undefined : promptApiOf(body.path);
   const hasher = body === undefined || api === undefined ? undefined : director.promptHasher(api, body.scan);
@@ -278,6 +207,7 @@ function inferenceRequest(director: Director, request: PickRequest): InferenceRe
     bodyBytes: body?.bytes.length ?? 0,
     prompt: hasher?.finish(),
     renderable: director.rendersPrompts ? renderableOf(body, api, request.model) : undefined,
+    subset,
   };
 }
 

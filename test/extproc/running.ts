@@ -22,22 +22,34 @@ export interface RunningPicker {
   close: () => Promise<void>;
 }
 
-/** The documents of a pool file for these servers. */
-export function poolText(servers: readonly ModelServer[], objects = ''): string {
-  const endpoints = servers.map(
-    ({ port }, at) => `- {address: 127.0.0.1, port: ${String(port)}, name: pod${String(at + 1)}}`,
-  );
+/** The documents of a pool file for these servers; `roles` where the pool is disaggregated. */
+export function poolText(
+  servers: readonly ModelServer[],
+  objects = '',
+  roles: readonly (string | undefined)[] = [],
+): string {
+  const endpoints = servers.map(({ port }, at) => {
+    const role = roles[at];
+    const labels = role === undefined ? '' : `, labels: {llm-d.ai/role: ${role}}`;
+    return `- {address: 127.0.0.1, port: ${String(port)}, name: pod${String(at + 1)}${labels}}`;
+  });
   return `endpoints: ${endpoints.length === 0 ? '[]' : `\n${endpoints.join('\n')}`}\n${objects}`;
 }
 
 export async function startPicker(
   loads: readonly Load[],
-  options: { config?: string; objects?: string; argv?: readonly string[]; env?: Readonly<Record<string, string>> } = {},
+  options: {
+    config?: string;
+    objects?: string;
+    argv?: readonly string[];
+    env?: Readonly<Record<string, string>>;
+    roles?: readonly (string | undefined)[];
+  } = {},
 ): Promise<RunningPicker> {
   const directory = await mkdtemp(join(tmpdir(), 'headgate-picker-'));
   const servers = await Promise.all(loads.map((load) => startModelServer(load)));
   const file = join(directory, 'pool.yaml');
-  await writeFile(file, poolText(servers, options.objects));
+  await writeFile(file, poolText(servers, options.objects, options.roles));
   const lines: string[] = [];
   const log = createLog({ level: 'info', destination: { write: (line) => void lines.push(line) } });
   const ports = ['--grpc-port', '0', '--grpc-health-port', '0', '--metrics-port', '0', '--drain-timeout', '100ms'];

@@ -129,6 +129,7 @@ describe('failover', () => {
         update: () => undefined,
         applyObjects: () => undefined,
         explain: () => undefined,
+        wantsUsage: true,
         pick: (_, candidates, __, settle) => {
           const [target = endpointAt(1), ...others] = [...candidates].reverse();
           const targets = [target, ...others] as const;
@@ -140,6 +141,8 @@ describe('failover', () => {
               told.push(`${status} ${served}`);
               return [];
             },
+            responseChunk: (bytes) => told.push(`${bytes} bytes`),
+            usage: ({ promptTokens }) => told.push(`${promptTokens} tokens`),
             cancel: () => told.push('over'),
             completed: () => undefined,
           };
@@ -160,6 +163,6 @@ describe('failover', () => {
     } as const;
     fixture.plane.apply(table([{ model: 'm', backends: [backend(pool)] }]));
     expect(await ask()).toBe(endpoint.key);
-    expect(told).toEqual([`200 ${endpoint.key}`, 'over']);
+    expect(told).toEqual([`200 ${endpoint.key}`, `${endpoint.key.length} bytes`, 'over']);
   });
 });

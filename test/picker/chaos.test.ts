@@ -5,7 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/picker/config/parse.ts';
-import { createDirector, type Director, type ScheduledRequest } from '../../src/picker/director.ts';
+import { createDirector, type Director } from '../../src/picker/director.ts';
+import type { ScheduledRequest } from '../../src/picker/running.ts';
 import { createHttpScrape } from '../../src/picker/metrics/httpscrape.ts';
 import { createScraper } from '../../src/picker/metrics/scraper.ts';
 import { metricsSourceOf } from '../../src/picker/metrics/source.ts';

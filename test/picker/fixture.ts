@@ -2,7 +2,8 @@
 import type { PickerConfig } from '../../src/picker/config/config.ts';
 import { parseConfig } from '../../src/picker/config/parse.ts';
 import type { Decision } from '../../src/picker/decision.ts';
-import { createDirector, type Director, type ScheduledRequest } from '../../src/picker/director.ts';
+import { createDirector, type Director } from '../../src/picker/director.ts';
+import type { ScheduledRequest } from '../../src/picker/running.ts';
 import type { DirectorObserver } from '../../src/picker/observer.ts';
 import type { InferenceRequest, PickerEndpoint } from '../../src/picker/request.ts';
 import { createVirtualClock, type VirtualClock } from '../../src/simulator/clock.ts';
