@@ -1,5 +1,6 @@
+import type { Authorized } from './authorize.ts';
 import type { SecretKey } from './credential.ts';
-import type { SecretReader } from './environment.ts';
+import type { SecretContent, SecretReader } from './environment.ts';
 import { secretHeaderText } from './secrets.ts';
 
 /** Keys that go into a header as they are (aigateway.md 5.1 to 5.3). */
@@ -12,12 +13,22 @@ const headers: Readonly<Record<ApiKeyType, { readonly name: string; readonly pre
   AnthropicAPIKey: { name: 'x-api-key', prefix: '' },
 };
 
-export function apiKeyHeader(type: ApiKeyType, key: string): { name: string; value: string } {
+/** What a key does to requests. */
+export function withKey(type: ApiKeyType, key: string): Authorized {
   const { name, prefix } = headers[type];
-  return { name, value: prefix + key };
+  return { remove: [], set: [{ name, value: prefix + key }] };
 }
 
-/** @throws CredentialError */
-export function configuredKey(secrets: SecretReader, secret: SecretKey): string {
-  return secretHeaderText(secrets, secret);
+/**
+ * The configured key as it is now; made once for each content of its Secret, as every request asks for it.
+ */
+export function configuredKey(secrets: SecretReader, secret: SecretKey): () => string {
+  let known: { readonly content: SecretContent; readonly key: string } | undefined;
+  return () => {
+    const content = secrets.read(secret);
+    if (known !== undefined && known.content === content) return known.key;
+    const key = secretHeaderText(secrets, secret);
+    known = content && { content, key };
+    return key;
+  };
 }

@@ -1,4 +1,4 @@
-import { apiKeyHeader, configuredKey } from './apikey.ts';
+import { configuredKey, withKey } from './apikey.ts';
 import type { Authorization, Authorizer, OutgoingRequest } from './authorize.ts';
 import { signed } from './aws.ts';
 import type { AwsKeys } from './awsfile.ts';
@@ -47,13 +47,7 @@ export class Credentials {
       case 'AzureAPIKey':
       case 'AnthropicAPIKey': {
         const { type, secret } = credential;
-        return withText(
-          credential,
-          () => configuredKey(world.secrets, secret),
-          (key) => {
-            return { remove: [], set: [apiKeyHeader(type, key)] };
-          },
-        );
+        return withText(credential, configuredKey(world.secrets, secret), (key) => withKey(type, key));
       }
       case 'AzureCredentials': {
         const tokens = this.#tokensOf(credential, secretsOf(credential), () =>
