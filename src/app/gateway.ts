@@ -26,6 +26,7 @@ import { readerOf } from '../reconcile/pass.ts';
 import type { LinkedTable } from '../routes/index.ts';
 import type { ListenerTable } from '../routes/table.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Places } from '../wire/places.ts';
 import { startControllers } from './controllers.ts';
 import { modelOf } from './declared.ts';
 import { explainObject } from './explainobject.ts';
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   informers: InformerCache;
   /** Addresses that Gateways may listen on. */
   addresses: AddressPool;
+  /** Hosts for which DNS is not asked. */
+  places: Places;
   /** Where Gateways listen instead. */
   listen?: SharedAddress | undefined;
   /** Where the metrics and the admin API are served. */
@@ -103,9 +106,10 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
   const credentials = systemEnvironment(
     secretReader((ref) => secrets.get(ref)),
     process.env,
+    options.places,
   );
   stack.defer(() => credentials.close());
-  const dataPlane = createDataPlane({ log, picker, debugHeaders, requests, credentials });
+  const dataPlane = createDataPlane({ log, picker, debugHeaders, requests, credentials, places: options.places });
   stack.defer(() => dataPlane.close(drainMs));
   const sockets = createSockets({
     // An address of an earlier run may lie outside the block that was free this time.

@@ -22,6 +22,7 @@ import { requestedModel } from '../local/requestedmodel.ts';
 import { claimNetwork } from '../local/network.ts';
 import { startNode, type LocalNode } from '../local/node.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Places } from '../wire/places.ts';
 import { writeLocalToken } from '../admin/localtoken.ts';
 import type { ServedModel } from '../admin/resources.ts';
 import { applyManifests } from './apply.ts';
@@ -58,6 +59,8 @@ export interface UpOptions {
   preferredGroups: readonly string[];
   /** Where all Gateways listen, instead of on loopback addresses of their own. */
   listen?: SharedAddress | undefined;
+  /** Hosts of backends and token servers for which DNS is not asked. */
+  places: Places;
   /** Run the built-in programs of each Pod in a process of its own. */
   isolatePods: boolean;
   /** Loads the families of resource APIs, as the flags say. */

@@ -15,6 +15,7 @@ import { helpedPrograms, programHelp } from './programhelp.ts';
 import type { RequestsFlags } from './requests.ts';
 import type { Shell } from './completion.ts';
 import type { FieldValidation } from '../kube/client.ts';
+import { parsePlace, type Place } from '../wire/places.ts';
 
 const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 type LogLevel = (typeof logLevels)[number];
@@ -68,6 +69,12 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       '--listen <address>',
       'Gateways listen here, for containers and other machines: 0.0.0.0, ::1, localhost or an address of this machine; each declared port at a free one (default: loopback addresses of their own)',
       listenAddress,
+    )
+    .option(
+      '--resolve <host:port:address>',
+      'reach this host of a backend or token server at this address, as with curl; repeatable',
+      resolvedPlace,
+      [],
     )
     .option(
       '--prefer-group <groups>',
@@ -224,6 +231,14 @@ const collect = (value: string, previous: string[]): string[] => [...previous, v
 function gpus(text: string, before: NodeGpus[] = []): NodeGpus[] {
   try {
     return [...before, ...parseGpus(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function resolvedPlace(text: string, before: (readonly [string, Place])[]): (readonly [string, Place])[] {
+  try {
+    return [...before, parsePlace(text)];
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }

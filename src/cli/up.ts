@@ -5,6 +5,7 @@ import { startUp, type Up } from '../app/up.ts';
 import type { FieldValidation } from '../kube/client.ts';
 import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
+import type { Place } from '../wire/places.ts';
 import { isOutside } from '../app/sharedaddress.ts';
 import type { SharedAddress } from '../app/sockets.ts';
 import { createProgress, paint } from './progress.ts';
@@ -22,6 +23,7 @@ export interface UpFlags {
   gatewayControllers: string[];
   debugHeaders?: boolean;
   listen?: SharedAddress;
+  resolve: (readonly [string, Place])[];
   preferGroup: string[];
   isolatePods?: boolean;
   logLevel: Level | 'silent';
@@ -58,6 +60,7 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     claimedControllers: flags.gatewayControllers,
     debugHeaders: flags.debugHeaders ?? false,
     listen: flags.listen,
+    places: new Map(flags.resolve),
     preferredGroups: flags.preferGroup,
     isolatePods: flags.isolatePods ?? false,
     families,

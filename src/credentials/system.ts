@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { CredentialError, type Clock, type CredentialEnvironment, type SecretReader } from './environment.ts';
+import { noPlaces, type Places } from '../wire/places.ts';
 import { SystemTokenHttp } from './tokenhttp.ts';
 
 /** Files with credentials are small. */
@@ -16,12 +17,13 @@ const clock: Clock = {
   },
 };
 
-/** The world as it is; `close` ends its connections. */
+/** The world as it is, but for hosts that are at these places; `close` ends its connections. */
 export function systemEnvironment(
   secrets: SecretReader,
   variables: Readonly<Record<string, string | undefined>>,
+  places: Places = noPlaces,
 ): CredentialEnvironment & { close(): Promise<void> } {
-  const http = new SystemTokenHttp(variables);
+  const http = new SystemTokenHttp(variables, places);
   return {
     secrets,
     http,

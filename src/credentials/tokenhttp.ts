@@ -1,4 +1,5 @@
-import { Agent, proxyAgent, request } from '../wire/undici.ts';
+import { placeOf, type Places } from '../wire/places.ts';
+import { Agent, buildConnector, proxyAgent, request } from '../wire/undici.ts';
 import { CredentialError, type TokenHttp, type TokenRequest, type TokenResponse } from './environment.ts';
 import { systemAuthorities } from './tls.ts';
 
@@ -9,10 +10,12 @@ const timeouts = { connectMs: 5_000, headersMs: 10_000, bodyMs: 10_000 };
 /** Talks to real token servers: verified as the system says, through the proxies of the environment, following no redirects. */
 export class SystemTokenHttp implements TokenHttp {
   readonly #variables: Readonly<Record<string, string | undefined>>;
+  readonly #places: Places;
   readonly #dispatchers = new Map<string, ReturnType<typeof dispatcher>>();
 
-  constructor(variables: Readonly<Record<string, string | undefined>>) {
+  constructor(variables: Readonly<Record<string, string | undefined>>, places: Places) {
     this.#variables = variables;
+    this.#places = places;
   }
 
   async send({ url, method, headers, body, signal, proxy }: TokenRequest): Promise<TokenResponse> {
@@ -46,22 +49,32 @@ export class SystemTokenHttp implements TokenHttp {
     const { HTTPS_PROXY: upper, https_proxy: lower } = this.#variables;
     const wanted = url.startsWith('https:') ? (proxy ?? (upper || lower ? 'environment' : 'none')) : 'none';
     let found = this.#dispatchers.get(wanted);
-    if (found === undefined) this.#dispatchers.set(wanted, (found = dispatcher(wanted)));
+    if (found === undefined) this.#dispatchers.set(wanted, (found = dispatcher(wanted, this.#places)));
     return found;
   }
 }
 
-function dispatcher(proxy: string) {
+function dispatcher(proxy: string, places: Places) {
+  const connect = { timeout: timeouts.connectMs, ca: [...systemAuthorities()] };
   const options = {
-    connect: { timeout: timeouts.connectMs, ca: [...systemAuthorities()] },
     headersTimeout: timeouts.headersMs,
     bodyTimeout: timeouts.bodyMs,
   };
-  if (proxy === 'none') return new Agent(options);
-  const requestTls = { ca: options.connect.ca };
+  if (proxy === 'none') {
+    const connector = buildConnector({ ...connect, allowH2: false });
+    return new Agent({
+      ...options,
+      connect: (to, done) => {
+        const port = Number(to.port || (to.protocol === 'https:' ? 443 : 80));
+        const place = placeOf(places, to.hostname, port);
+        connector({ ...to, hostname: place.address, port: String(place.port) }, done);
+      },
+    });
+  }
+  const requestTls = { ca: connect.ca };
   return proxyAgent(
     proxy === 'environment'
-      ? { ...options, requestTls }
-      : { ...options, requestTls, httpProxy: proxy, httpsProxy: proxy, noProxy: '' },
+      ? { ...options, connect, requestTls }
+      : { ...options, connect, requestTls, httpProxy: proxy, httpsProxy: proxy, noProxy: '' },
   );
 }

@@ -11,6 +11,7 @@ import { linkTable, nothingLinked, type LinkedTable } from '../routes/index.ts';
 import type { RouteTable } from '../routes/table.ts';
 import { credentialsIn, idsIn } from '../routes/visit.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Places } from '../wire/places.ts';
 import { createForeignPickers } from './foreignpicker.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import type { RequestObserver } from './requestrecord.ts';
@@ -27,6 +28,8 @@ export interface DataPlaneOptions {
   readonly picker?: Picker;
   /** What credentials of backends need; without it there are no Secrets. */
   readonly credentials?: CredentialEnvironment;
+  /** Hosts for which DNS is not asked. */
+  readonly places?: Places;
   /** In [0, 1). */
   readonly random?: () => number;
   /** Answer the request header `x-headgate-debug: true` with the route, backend, endpoint and table that served the request. */
@@ -107,7 +110,11 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { log } = options;
   const now = (): number => performance.now();
   const metrics = createGatewayMetrics();
-  const transport = createUndiciTransport({ ...defaultTransportLimits, ...options.upstreamLimits }, now);
+  const transport = createUndiciTransport(
+    { ...defaultTransportLimits, ...options.upstreamLimits },
+    now,
+    options.places,
+  );
   const limits = { ...defaultServerLimits, ...options.serverLimits };
   const foreignPickers = createForeignPickers({ timeoutMs: options.foreignPickerTimeoutMs ?? 30_000, log });
   const world =

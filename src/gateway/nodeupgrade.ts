@@ -3,6 +3,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { serverNameFor } from '../credentials/tls.ts';
+import type { Place } from '../wire/places.ts';
 import {
   connectionHeaders,
   type Destination,
@@ -19,9 +20,10 @@ export class UpgradeCall implements TransportCall {
   #message: IncomingMessage | undefined;
   #over = false;
 
-  /** `onEnd`: the destination has one request less. */
+  /** `place`: where the destination's endpoint really is; `onEnd`: the destination has one request less. */
   constructor(
     destination: Destination,
+    place: Place,
     request: UpstreamRequest,
     events: TransportEvents,
     limits: TransportLimits,
@@ -35,8 +37,8 @@ export class UpgradeCall implements TransportCall {
     const send = tls === undefined ? httpRequest : httpsRequest;
     this.#request = send({
       ...(tls === undefined ? {} : { ...tls.options, servername: serverNameFor(tls, endpoint.address) }),
-      host: endpoint.address,
-      port: endpoint.port,
+      host: place.address,
+      port: place.port,
       method,
       path: target,
       headers: lines,

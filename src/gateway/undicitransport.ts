@@ -1,6 +1,8 @@
 /** The `Transport` over undici: one bounded pool of connections per destination, made on first use and closed when it has been idle. */
+import { isIPv6 } from 'node:net';
 import type { buildConnector as connectors, Dispatcher } from 'undici';
 import { serverNameFor, type TlsDial } from '../credentials/tls.ts';
+import { noPlaces, placeOf, type Place, type Places } from '../wire/places.ts';
 import { buildConnector, H2CClient, Pool } from '../wire/undici.ts';
 import { UpgradeCall } from './nodeupgrade.ts';
 import {
@@ -20,7 +22,12 @@ interface Connections {
 }
 
 /** `now` in milliseconds on a clock that never goes back. */
-export function createUndiciTransport(limits: TransportLimits, now: () => number): Transport {
+export function createUndiciTransport(
+  limits: TransportLimits,
+  now: () => number,
+  places: Places = noPlaces,
+): Transport {
+  const placeOfEndpoint = ({ endpoint }: Destination): Place => placeOf(places, endpoint.address, endpoint.port);
   const known = new Map<string, Connections>();
   const sweep = (): void => {
     const before = now() - limits.idlePoolMs;
@@ -40,20 +47,20 @@ export function createUndiciTransport(limits: TransportLimits, now: () => number
       const key = keyOf(destination);
       let connections = known.get(key);
       if (connections === undefined) {
-        connections = { pool: openPool(destination, limits), inFlight: 0, lastUsedMs: 0 };
+        connections = { pool: openPool(destination, placeOfEndpoint(destination), limits), inFlight: 0, lastUsedMs: 0 };
         known.set(key, connections);
       } else if (connections.inFlight >= limits.connectionsPerEndpoint) return undefined;
       else if (fresh === true) {
         // What is on the old connections is finished there; none of them is used again.
         void connections.pool.close();
-        connections.pool = openPool(destination, limits);
+        connections.pool = openPool(destination, placeOfEndpoint(destination), limits);
       }
       if (request.upgrade === undefined) {
         return new UndiciCall(connections, destination, events, now).send(request);
       }
       const upgraded = connections;
       upgraded.inFlight += 1;
-      return new UpgradeCall(destination, request, events, limits, () => {
+      return new UpgradeCall(destination, placeOfEndpoint(destination), request, events, limits, () => {
         upgraded.inFlight -= 1;
         upgraded.lastUsedMs = now();
       });
@@ -77,7 +84,8 @@ function keyOf({ protocol, endpoint, tls }: Destination): string {
   return tls === undefined ? `${protocol} ${endpoint.key}` : `${protocol} ${endpoint.key} ${tls.key}`;
 }
 
-function openPool({ protocol, endpoint, tls }: Destination, limits: TransportLimits): Dispatcher {
+function openPool({ protocol, endpoint, tls }: Destination, place: Place, limits: TransportLimits): Dispatcher {
+  const authority = `${isIPv6(place.address) ? `[${place.address}]` : place.address}:${place.port}`;
   const options = {
     // The gateway has its own time limits, per rule.
     headersTimeout: 0,
@@ -86,8 +94,8 @@ function openPool({ protocol, endpoint, tls }: Destination, limits: TransportLim
     maxHeaderSize: limits.maxHeaderBytes,
     connectTimeout: limits.connectTimeoutMs,
   };
-  if (protocol === 'h2c') return new H2CClient(`http://${endpoint.key}`, { ...options, pipelining: 100 });
-  return new Pool(`${protocol}://${endpoint.key}`, {
+  if (protocol === 'h2c') return new H2CClient(`http://${authority}`, { ...options, pipelining: 100 });
+  return new Pool(`${protocol}://${authority}`, {
     ...options,
     connections: limits.connectionsPerEndpoint,
     pipelining: 1,

@@ -31,12 +31,13 @@ export interface Headgate {
 /** Starts `headgate up` as a user does, in a data directory of its own (or a given one), and waits for the Ready line. */
 export async function startHeadgate(
   args: readonly string[] = [],
-  options: { dataDir?: string } = {},
+  options: { dataDir?: string; env?: Readonly<Record<string, string>> } = {},
 ): Promise<Headgate> {
   const discard = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'headgate-e2e-')));
   const child = spawn(process.execPath, [bin, 'up', '--data-dir', dataDir, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
   });
   let output = '';
   const collect = (chunk: Buffer): void => {
