@@ -6,6 +6,8 @@ import { resourceId } from './resources.ts';
 import { badRequest } from './status.ts';
 import type { ResourceRequest, Server } from './verbs/context.ts';
 import { readPodLog } from './verbs/logs.ts';
+import { getObject } from './verbs/read.ts';
+import { patchObject, updateObject } from './verbs/write.ts';
 
 /** A subresource that one kind alone has; `status` and `scale` are declared by the kinds. */
 export interface Subresource {
@@ -22,6 +24,13 @@ function connection(name: string, kind: string): Subresource {
   const response = { group: '', version: 'v1', kind };
   const answer = () => Promise.reject(badRequest(`Upgrade request required: pods/${name} is a WebSocket connection`));
   return { name, response, verbs: ['create', 'get'], methods: ['GET', 'POST'], answer };
+}
+
+/** How `kubectl certificate approve` gives its verdict. */
+async function approval(server: Server, request: ResourceRequest): Promise<void> {
+  if (request.method === 'GET') getObject(server, request);
+  else if (request.method === 'PUT') await updateObject(server, request);
+  else await patchObject(server, request);
 }
 
 const subresources: Readonly<Record<string, readonly Subresource[]>> = {
@@ -44,6 +53,9 @@ const subresources: Readonly<Record<string, readonly Subresource[]>> = {
       methods: ['POST'],
       answer: evictPod,
     },
+  ],
+  'certificates.k8s.io/certificatesigningrequests': [
+    { name: 'approval', verbs: ['get', 'patch', 'update'], methods: ['GET', 'PUT', 'PATCH'], answer: approval },
   ],
   '/serviceaccounts': [
     {

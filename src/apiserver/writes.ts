@@ -200,7 +200,17 @@ function desired(object: StoredObject): JsonObject {
   return rest;
 }
 
-const generationKinds = new Set(['EndpointSlice', 'CustomResourceDefinition']);
+const generationKinds = new Set([
+  'EndpointSlice',
+  'CustomResourceDefinition',
+  'Ingress',
+  'IngressClass',
+  'NetworkPolicy',
+  'PodDisruptionBudget',
+  'PriorityClass',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
+]);
 
 function countsGenerations(kind: Kind): boolean {
   return !kind.builtin || kind.group === 'apps' || kind.group === 'batch' || generationKinds.has(kind.kind);

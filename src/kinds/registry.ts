@@ -8,6 +8,7 @@ import { kinds as authentication } from './authentication/index.ts';
 import { kinds as authorization } from './authorization/index.ts';
 import { kinds as autoscaling } from './autoscaling/index.ts';
 import { kinds as batch } from './batch/index.ts';
+import { kinds as certificates } from './certificates/index.ts';
 import { kinds as coordination } from './coordination/index.ts';
 import { kinds as core } from './core/index.ts';
 import { kinds as discovery } from './discovery/index.ts';
@@ -19,7 +20,11 @@ import type { Kind } from './kind.ts';
 import { kinds as keda } from './keda/index.ts';
 import { kinds as kserve } from './kserve/index.ts';
 import { kinds as metrics } from './metrics/index.ts';
+import { kinds as networking } from './networking/index.ts';
+import { kinds as node } from './node/index.ts';
+import { kinds as policy } from './policy/index.ts';
 import { kinds as rbac } from './rbac/index.ts';
+import { kinds as scheduling } from './scheduling/index.ts';
 import { kinds as storage } from './storage/index.ts';
 
 /** Every kind that Headgate knows: what the embedded API serves and `headgate crds` prints. */
@@ -32,6 +37,11 @@ export const allKinds: readonly Kind[] = [
   ...discovery,
   ...events,
   ...storage,
+  ...networking,
+  ...policy,
+  ...scheduling,
+  ...node,
+  ...certificates,
   ...rbac,
   ...authentication,
   ...authorization,

@@ -63,7 +63,7 @@ export function admittedObjects(
       const target: Target = {
         operation: 'UPDATE',
         served,
-        subresource: options.subresource ?? request.resource?.subresource,
+        subresource: request.resource?.subresource ?? options.subresource,
       };
       const own = concerned(target);
       if (own.length === 0) return objects.update(served, ref, change, options);
@@ -101,7 +101,7 @@ export function admittedObjects(
     },
 
     async apply(served, ref, configuration, options) {
-      const subresource = options.subresource ?? request.resource?.subresource;
+      const subresource = request.resource?.subresource ?? options.subresource;
       const targets = (['CREATE', 'UPDATE'] as const).map((operation) => ({ operation, served, subresource }));
       if (targets.every((target) => concerned(target).length === 0)) {
         return objects.apply(served, ref, configuration, options);

@@ -1,6 +1,7 @@
 import type { Authorizer } from '../auth/rbac.ts';
 import type { Resources } from '../resources.ts';
 import type { Store } from '../store/store.ts';
+import { certificateAdmission } from './certificaterequest.ts';
 import { escalationAdmission } from './escalation.ts';
 import { kindRules } from './kindrules.ts';
 import type { AdmissionPlugin } from './plugin.ts';
@@ -20,5 +21,11 @@ export function createAdmission(dependencies: Dependencies): AdmissionPlugin[] {
   const { store, resources, authorizer } = dependencies;
   // Tests start servers without ServiceAccounts.
   const accounts = resources.find('', 'v1', 'serviceaccounts') === undefined ? [] : [serviceAccountAdmission(store)];
-  return [...accounts, kindRules, escalationAdmission(authorizer), ...webhookAdmission(dependencies)];
+  return [
+    ...accounts,
+    kindRules,
+    certificateAdmission(authorizer),
+    escalationAdmission(authorizer),
+    ...webhookAdmission(dependencies),
+  ];
 }

@@ -2,8 +2,11 @@ import type { Kind } from '../../kinds/kind.ts';
 import { listAt, objectAt } from '../json.ts';
 import { customResourceDefinitions } from '../crd/strategy.ts';
 import { resourceId } from '../resources.ts';
+import { certificateRequests } from './certificaterequests.ts';
 import { configMaps, secrets } from './data.ts';
 import { coreEvents, newEvents } from './events.ts';
+import { controllerRevisions, limitRanges, podDisruptionBudgets, priorityClasses, runtimeClasses } from './limits.ts';
+import { ingressClasses, ingresses, networkPolicies } from './networking.ts';
 import { pods } from './pods.ts';
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from './rbac.ts';
 import { services } from './services.ts';
@@ -51,8 +54,17 @@ const strategies: Readonly<Record<string, Strategy>> = {
   'apps/replicasets': replicaSets,
   'apps/statefulsets': statefulSets,
   'apps/daemonsets': daemonSets,
+  'apps/controllerrevisions': controllerRevisions,
   'batch/jobs': jobs,
   'batch/cronjobs': cronJobs,
+  '/limitranges': limitRanges,
+  'networking.k8s.io/ingresses': ingresses,
+  'networking.k8s.io/ingressclasses': ingressClasses,
+  'networking.k8s.io/networkpolicies': networkPolicies,
+  'policy/poddisruptionbudgets': podDisruptionBudgets,
+  'scheduling.k8s.io/priorityclasses': priorityClasses,
+  'node.k8s.io/runtimeclasses': runtimeClasses,
+  'certificates.k8s.io/certificatesigningrequests': certificateRequests,
   'apiextensions.k8s.io/customresourcedefinitions': customResourceDefinitions,
   [`${rbac}/roles`]: roles,
   [`${rbac}/clusterroles`]: clusterRoles,

@@ -98,7 +98,8 @@ function warnOfFixedSpec(request: ResourceRequest, updated: StoredObject): void 
 }
 
 function statusOrMain({ resource }: ResourceRequest): 'status' | undefined {
-  return resource.subresource === 'status' ? 'status' : undefined;
+  // A verdict on a CertificateSigningRequest is part of its status.
+  return resource.subresource === 'status' || resource.subresource === 'approval' ? 'status' : undefined;
 }
 
 async function decodeWhole(request: ResourceRequest, options: WriteOptionsName): Promise<StoredObject> {

@@ -12,6 +12,7 @@ export const DaemonSet = defineBuiltin<DaemonSet>({
   model: 'V1DaemonSet',
   shortNames: ['ds'],
   categories: ['all'],
+  ineffective: 'the embedded node runs no DaemonSets: it runs Deployments, ReplicaSets, Jobs and Pods',
   columns: [
     column<DaemonSet>('Desired', (set) => set.status?.desiredNumberScheduled ?? 0),
     column<DaemonSet>('Current', (set) => set.status?.currentNumberScheduled ?? 0),

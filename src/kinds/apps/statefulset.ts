@@ -12,6 +12,7 @@ export const StatefulSet = defineBuiltin<StatefulSet>({
   model: 'V1StatefulSet',
   shortNames: ['sts'],
   categories: ['all'],
+  ineffective: 'the embedded node runs no StatefulSets: it runs Deployments, ReplicaSets, Jobs and Pods',
   scale: replicasScale,
   columns: [
     column<StatefulSet>('Ready', (set) => `${set.status?.readyReplicas ?? 0}/${set.spec.replicas ?? 1}`),

@@ -12,6 +12,7 @@ export const CronJob = defineBuiltin<CronJob>({
   model: 'V1CronJob',
   shortNames: ['cj'],
   categories: ['all'],
+  ineffective: 'the embedded node runs no CronJobs: create Jobs of it with `kubectl create job --from`',
   columns: [
     column<CronJob>('Schedule', (job) => job.spec.schedule),
     column<CronJob>('Timezone', (job) => job.spec.timeZone ?? '<none>'),

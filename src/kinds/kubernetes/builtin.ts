@@ -1,4 +1,4 @@
-import { defineKind, type Kind, type PrinterColumn, type ScaleSubresource } from '../kind.ts';
+import { defineKind, type Kind, type KindAdmission, type PrinterColumn, type ScaleSubresource } from '../kind.ts';
 import type { KubeObject } from '../object.ts';
 import { objectModelSchema } from './models.ts';
 
@@ -21,6 +21,8 @@ interface BuiltinOptions {
   scale?: ScaleSubresource;
   verbs?: readonly string[];
   columns: readonly PrinterColumn[];
+  /** Of kinds that are stored and checked and change nothing on the embedded node: what to tell whoever creates an object. */
+  ineffective?: string;
   /** Further versions that are served; objects are stored at `version`. */
   otherVersions?: readonly OtherVersion[];
 }
@@ -34,7 +36,7 @@ interface OtherVersion {
 
 /** Defines a kind that is built into Kubernetes; its schema comes from the generated models. */
 export function defineBuiltin<T extends KubeObject>(options: BuiltinOptions): Kind<T> {
-  const { version, model, columns, otherVersions = [], ...kind } = options;
+  const { version, model, columns, ineffective, otherVersions = [], ...kind } = options;
   const others = otherVersions.map((other) => ({
     name: other.version,
     served: true,
@@ -46,11 +48,19 @@ export function defineBuiltin<T extends KubeObject>(options: BuiltinOptions): Ki
   return defineKind<T>({
     ...kind,
     builtin: true,
+    ...(ineffective !== undefined && { admission: warningOnCreation(ineffective) }),
     versions: [
       { name: version, served: true, schema: () => objectModelSchema(model), printerColumns: columns },
       ...others,
     ],
   });
+}
+
+function warningOnCreation(text: string): KindAdmission<never> {
+  return {
+    complete: (object) => object,
+    review: (_object, old) => ({ errors: [], warnings: old === undefined ? [text] : [] }),
+  };
 }
 
 /** Columns of the storage version, whose cells are computed from its objects, for objects of another. */

@@ -292,6 +292,64 @@ export const modelRules: Readonly<Record<string, ModelRules>> = {
     },
   },
 
+  V1ControllerRevision: { required: ['revision'] },
+
+  V1Ingress: withSpec,
+  V1IngressServiceBackend: { required: ['name'] },
+  V1ServiceBackendPort: { fields: { number: port } },
+  V1HTTPIngressPath: {
+    required: ['pathType', 'backend'],
+    fields: { pathType: { enum: ['Exact', 'ImplementationSpecific', 'Prefix'] } },
+  },
+  V1HTTPIngressRuleValue: { required: ['paths'], fields: { paths: { minItems: 1 } } },
+  V1IngressClassParametersReference: {
+    required: ['kind', 'name'],
+    fields: { scope: { default: 'Cluster', enum: ['Cluster', 'Namespace'] } },
+  },
+  V1NetworkPolicy: withSpec,
+  V1NetworkPolicySpec: { fields: { podSelector: { default: {} } } },
+  V1NetworkPolicyPort: { fields: { protocol, endPort: port } },
+  V1IPBlock: { required: ['cidr'] },
+
+  V1PodDisruptionBudget: withSpec,
+  V1PodDisruptionBudgetSpec: {
+    fields: {
+      selector: { 'x-kubernetes-patch-strategy': 'replace' },
+      unhealthyPodEvictionPolicy: { enum: ['IfHealthyBudget', 'AlwaysAllow'] },
+    },
+  },
+  V1PodDisruptionBudgetStatus: { fields: { conditions: { ...conditions } } },
+  V1PriorityClass: {
+    required: ['value'],
+    fields: { preemptionPolicy: { default: 'PreemptLowerPriority', enum: ['PreemptLowerPriority', 'Never'] } },
+  },
+  V1ResourceQuota: withSpec,
+  V1ResourceQuotaSpec: { fields: { hard: quantities } },
+  V1ResourceQuotaStatus: { fields: { hard: quantities, used: quantities } },
+  V1ScopedResourceSelectorRequirement: {
+    required: ['operator', 'scopeName'],
+    fields: { operator: { enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'] } },
+  },
+  V1LimitRange: withSpec,
+  V1LimitRangeSpec: { required: ['limits'] },
+  V1LimitRangeItem: {
+    required: ['type'],
+    fields: {
+      max: quantities,
+      min: quantities,
+      default: quantities,
+      defaultRequest: quantities,
+      maxLimitRequestRatio: quantities,
+    },
+  },
+  V1RuntimeClass: { required: ['handler'], fields: { handler: dnsLabel } },
+  V1Overhead: { fields: { podFixed: quantities } },
+  V1CertificateSigningRequestSpec: {
+    required: ['request', 'signerName'],
+    fields: { expirationSeconds: { minimum: 600 } },
+  },
+  V1CertificateSigningRequestCondition: condition,
+
   V1EndpointSlice: {
     required: ['addressType', 'endpoints'],
     fields: { addressType: { enum: ['IPv4', 'IPv6', 'FQDN'] }, endpoints: { default: [], maxItems: 1000 } },
@@ -321,6 +379,28 @@ export const modelRules: Readonly<Record<string, ModelRules>> = {
     ...webhook,
     fields: { ...webhook.fields, reinvocationPolicy: { default: 'Never', enum: ['Never', 'IfNeeded'] } },
   },
+  V1ValidatingAdmissionPolicy: withSpec,
+  V1ValidatingAdmissionPolicySpec: {
+    fields: {
+      failurePolicy: { default: 'Fail', enum: ['Ignore', 'Fail'] },
+      matchConditions: keyed('name'),
+      variables: keyed('name'),
+    },
+  },
+  V1Validation: { required: ['expression'] },
+  V1Variable: { required: ['name', 'expression'] },
+  V1AuditAnnotation: { required: ['key', 'valueExpression'] },
+  V1MatchResources: {
+    fields: {
+      matchPolicy: { default: 'Equivalent', enum: ['Exact', 'Equivalent'] },
+      namespaceSelector: { default: {} },
+      objectSelector: { default: {} },
+    },
+  },
+  V1NamedRuleWithOperations: { fields: { scope: { default: '*', enum: ['Cluster', 'Namespaced', '*'] } } },
+  V1ValidatingAdmissionPolicyBinding: withSpec,
+  V1ValidatingAdmissionPolicyBindingSpec: { required: ['policyName', 'validationActions'] },
+
   V1RuleWithOperations: { fields: { scope: { default: '*', enum: ['Cluster', 'Namespaced', '*'] } } },
   V1MatchCondition: { required: ['name', 'expression'] },
   AdmissionregistrationV1ServiceReference: {
