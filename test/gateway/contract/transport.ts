@@ -180,12 +180,13 @@ export function transportContract(create: CreateTransport): void {
   it('counts requests in flight, and sends no more than it may', async () => {
     const server = await serverOf(() => undefined);
     const transport = transportWith({ connectionsPerEndpoint: 2 });
-    const [first, second] = [ask(transport, server.destination), ask(transport, server.destination)];
+    const first = ask(transport, server.destination);
+    const second = ask(transport, server.destination, { target: '/second' });
     expect(transport.inFlight(server.destination)).toBe(2);
     expect(ask(transport, server.destination).call).toBeUndefined();
     first.call?.cancel();
     expect(transport.inFlight(server.destination)).toBe(1);
-    await until(() => server.peers.length > 0, 'a connection');
+    await until(() => server.peers.some(({ received }) => received.includes('/second')), 'the second request');
     for (const { socket } of server.peers) socket.destroy();
     await second.failed();
     expect(transport.inFlight(server.destination)).toBe(0);
