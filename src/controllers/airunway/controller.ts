@@ -22,6 +22,7 @@ import type { AirunwayMetrics } from './metrics.ts';
 import type { ModelProbe } from './modelprobe.ts';
 import { pickerKinds } from './pickerobjects.ts';
 import { planDeployment, type Observed } from './plan.ts';
+import { deploymentsWithNews, podProblem } from './podproblem.ts';
 import { providers } from './providers/index.ts';
 import { capabilityOf } from './selection.ts';
 import type { AirunwaySettings, PlanContext } from './settings.ts';
@@ -87,6 +88,7 @@ export async function startModelDeployments(options: ModelDeploymentOptions): Pr
           ? []
           : servedUnlabelled(deployments, informers.informer(Service), object, dialect),
       ),
+      watch(informers.informer(Pod), ({ object, previous }) => deploymentsWithNews({ object, previous }, dialect)),
       {
         start: (add) => {
           wake = add;
@@ -169,6 +171,11 @@ function observe(
             provider,
             served: read.served(provider.kind),
             existing: (made) => read.get(made.kind, { namespace, name: made.name }),
+            problem: podProblem(
+              read
+                .list(Pod, namespace)
+                .filter(({ metadata }) => metadata.labels?.[keyIn(kinds.dialect, 'model-deployment')] === name),
+            ),
           },
   };
 }

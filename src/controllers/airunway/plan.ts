@@ -17,7 +17,15 @@ export interface Observed {
   readonly providers: readonly InferenceProviderConfig[];
   readonly decision: Decision;
   /** The provider that was decided on, where it is one of ours: other processes do the work of the others. */
-  readonly own: { readonly provider: Provider; readonly served: boolean; readonly existing: Existing } | undefined;
+  readonly own:
+    | {
+        readonly provider: Provider;
+        readonly served: boolean;
+        readonly existing: Existing;
+        /** Why its pods do not run. */
+        readonly problem?: string | undefined;
+      }
+    | undefined;
   readonly gateway: GatewayObserved;
 }
 
@@ -75,8 +83,8 @@ export function planDeployment(
 function providerPart(deployment: ModelDeployment, { own, decision }: Observed, { dialect }: PlanContext) {
   const { engine } = decision;
   if (own === undefined || engine === undefined) return undefined;
-  const { provider, served, existing } = own;
-  const plan = planProvider(provider, { deployment, engine, dialect }, existing, served);
+  const { provider, served, existing, problem } = own;
+  const plan = planProvider(provider, { deployment, engine, dialect }, existing, served, problem);
   const before = deployment.status?.provider;
   return {
     ...plan,

@@ -26,6 +26,7 @@ export function planProvider(
   served: ServedModel,
   existing: Existing,
   isServed: boolean,
+  problem?: string,
 ): ProviderPlan {
   const { deployment } = served;
   const incompatible = provider.incompatible(served);
@@ -55,7 +56,7 @@ export function planProvider(
   }
   return {
     apply: made.map((one) => childOf(one, deployment)),
-    ...outcome(provider, served, existing(made[0]), compatible),
+    ...outcome(provider, served, existing(made[0]), compatible, problem),
     resource: { resourceName: made[0].name, resourceKind: provider.kind.kind },
   };
 }
@@ -65,10 +66,15 @@ function outcome(
   served: ServedModel,
   object: KubeObject | undefined,
   compatible: Omit<ConditionUpdate, 'observedGeneration'>,
+  problem: string | undefined,
 ): Omit<ProviderPlan, 'apply'> {
   const { kind } = provider.kind;
   const creating: Translation = { phase: 'Deploying', replicas: { desired: 0, ready: 0, available: 0 } };
-  const { phase, message, replicas, endpoint } = object === undefined ? creating : provider.translate(object, served);
+  const translation = object === undefined ? creating : provider.translate(object, served);
+  const { phase, replicas, endpoint } = translation;
+  // While it waits or has failed, what the pods say tells more than that it does.
+  const message =
+    phase === 'Running' || problem === undefined ? translation.message : withProblem(translation.message, problem);
   const waiting = `${kind} created, waiting for pods to be ready`;
   const shown = phase === 'Pending' ? 'Deploying' : phase;
   return {
@@ -84,6 +90,10 @@ function outcome(
       ...(endpoint === undefined ? {} : { endpoint }),
     },
   };
+}
+
+function withProblem(message: string | undefined, problem: string): string {
+  return message === undefined ? `Deployment is in progress: ${problem}` : `${message}: ${problem}`;
 }
 
 function readiness(phase: Phase, message: string | undefined): Omit<ConditionUpdate, 'observedGeneration'> {
