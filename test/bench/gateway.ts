@@ -4,7 +4,8 @@
  * come), three ways between them - direct, nginx as a proxy, Headgate with a picker and all its work - in alternating rounds of the
  * same run, so that whatever else the machine does hits all of them. With `--routes 1,30,300` it is Headgate alone that is measured, with so many
  * models each: finding the route must not cost more with more of them. With `--against COMMIT` the gateway of that commit runs beside this one, in the same rounds (9 of
- * them unless told otherwise), and the ratio of the two is printed with its spread.
+ * them unless told otherwise), and the ratio of the two is printed with its spread. With `--credential` the same is done with a gateway that
+ * puts an API key on every request.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -19,14 +20,17 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string' },
     against: { type: 'string' },
+    credential: { type: 'boolean', default: false },
     profile: { type: 'string' },
     routes: { type: 'string' },
   },
 });
 const seconds = Number(values.seconds);
-const rounds = Number(values.rounds ?? (values.against === undefined ? 3 : 9));
+const compares = values.against !== undefined || values.credential;
+const rounds = Number(values.rounds ?? (compares ? 9 : 3));
 /** A name for the other version that fits the table. */
 const other = values.against?.slice(0, 9);
+const withKey = 'with key';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const connections = 32;
 const warmupSeconds = 3;
@@ -65,8 +69,7 @@ async function run(): Promise<void> {
   start([...measured, 'nginx', '-c', nginxConfig('proxy', proxyConfig(proxy, endpoints))]);
   const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
   const script = fileURLToPath(new URL('gatewayprocess.ts', import.meta.url));
-  const startGateway = (port: number, routes: string | undefined): ChildProcess => {
-    const env = routes === undefined ? {} : { BENCH_ROUTES: routes };
+  const startGateway = (port: number, env: Readonly<Record<string, string>> = {}): ChildProcess => {
     return start([...measured, process.execPath, ...profiling, script, String(port), ...endpoints.map(String)], env);
   };
   const counts = values.routes?.split(',') ?? [];
@@ -75,7 +78,11 @@ async function run(): Promise<void> {
     { name: 'direct', port: first },
     { name: 'nginx', port: proxy },
   ];
-  if (counts.length === 0) ways.push({ name: 'headgate', port: gateway, process: startGateway(gateway, undefined) });
+  if (counts.length === 0) ways.push({ name: 'headgate', port: gateway, process: startGateway(gateway) });
+  if (values.credential) {
+    const [port = 0] = await freePorts(1);
+    ways.push({ name: withKey, port, process: startGateway(port, { BENCH_CREDENTIAL: 'yes' }) });
+  }
   if (values.against !== undefined && other !== undefined) {
     const [port = 0] = await freePorts(1);
     const script = checkedOut(values.against);
@@ -84,7 +91,7 @@ async function run(): Promise<void> {
   }
   for (const [i, routes] of counts.entries()) {
     const port = ports[i] ?? 0;
-    ways.push({ name: `${routes} routes`, port, process: startGateway(port, routes) });
+    ways.push({ name: `${routes} routes`, port, process: startGateway(port, { BENCH_ROUTES: routes }) });
   }
   const load = loadScript();
   for (const { port } of ways) {
@@ -101,7 +108,9 @@ async function run(): Promise<void> {
     }
   }
   report(results, pins);
-  if (other !== undefined) compare(results.get('headgate') ?? [], results.get(other) ?? []);
+  const ours = results.get('headgate') ?? [];
+  if (other !== undefined) compare(ours, results.get(other) ?? [], other);
+  if (values.credential) compare(results.get(withKey) ?? [], ours, 'headgate without a key');
 }
 
 function git(...args: string[]): void {
@@ -117,7 +126,7 @@ function checkedOut(commit: string): string {
 }
 
 /** Both ran in each round, so that their ratio there is free of what the machine did meanwhile. */
-function compare(ours: readonly Result[], theirs: readonly Result[]): void {
+function compare(ours: readonly Result[], theirs: readonly Result[], name: string): void {
   const spread = (what: string, of: (result: Result) => number): void => {
     const ratios = ours.flatMap((result, round) => {
       const beside = theirs[round];
@@ -126,7 +135,7 @@ function compare(ours: readonly Result[], theirs: readonly Result[]): void {
     const sorted = ratios.toSorted((a, b) => a - b);
     const at = (share: number): string => (sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN).toFixed(3);
     console.log(
-      `${what.padEnd(12)} ${at(0.5)} of ${other} (median of ${ratios.length} rounds; quartiles ${at(0.25)} to ${at(0.75)}, all ${at(0)} to ${at(1)})`,
+      `${what.padEnd(12)} ${at(0.5)} of ${name} (median of ${ratios.length} rounds; quartiles ${at(0.25)} to ${at(0.75)}, all ${at(0)} to ${at(1)})`,
     );
   };
   console.log('');

@@ -1,4 +1,6 @@
 /** The gateway of the benchmark in a process of its own: `node gatewayprocess.ts PORT ENDPOINT-PORT...`; prints `ready` and serves until SIGTERM. */
+import { secretReader } from '../../src/credentials/secretreader.ts';
+import { systemEnvironment } from '../../src/credentials/system.ts';
 import { createDataPlane } from '../../src/gateway/dataplane.ts';
 import { createHttpScrape } from '../../src/picker/metrics/httpscrape.ts';
 import { createPicker } from '../../src/picker/picker.ts';
@@ -9,18 +11,26 @@ const [port, ...endpointPorts] = process.argv.slice(2).map(Number);
 if (port === undefined || endpointPorts.length === 0) throw new Error('usage: gatewayprocess.ts PORT ENDPOINT-PORT...');
 
 const log = createLog({ level: 'info' });
+const key = { data: { apiKey: Buffer.from('sk-0123456789abcdef0123456789abcdef').toString('base64') } };
 const endpoints = endpointPorts.map((endpointPort) => endpointAt(endpointPort));
 const { scrape, close } = createHttpScrape();
 const picker = createPicker({ scrape, log });
 picker.update(new Map([['default/bench', endpoints]]));
-const plane = createDataPlane({ log, picker, debugHeaders: true });
+const secrets = secretReader(() => key);
+const plane = createDataPlane({ log, picker, debugHeaders: true, credentials: systemEnvironment(secrets, {}) });
+
+const secret = { namespace: 'default', name: 'key', key: 'apiKey' };
+const authorized =
+  process.env['BENCH_CREDENTIAL'] === undefined
+    ? {}
+    : { credential: { type: 'APIKey', secret, policy: 'default/bench', audience: 'default/bench' } as const };
 
 const pool = { type: 'pool', key: 'default/bench', failureMode: 'FailClose', protocol: 'http', endpoints } as const;
 const rule = (model: string) => ({
   model,
   requestTimeoutMs: 60_000,
   filters: [{ type: 'BackendHostRewrite' } as const],
-  backends: [backend(pool)],
+  backends: [backend(pool, authorized)],
 });
 const others = Array.from({ length: Number(process.env['BENCH_ROUTES'] ?? 51) - 1 }, (_, at) =>
   rule(`other-model-${at}`),
