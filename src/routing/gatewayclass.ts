@@ -8,7 +8,10 @@ export const bundleVersion = 'v1.5.1';
 
 /** The features of that release that are carried out, in the names of its conformance suite; sorted. */
 export const supportedFeatures: readonly string[] = [
+  'BackendTLSPolicy',
+  'BackendTLSPolicySANValidation',
   'Gateway',
+  'GatewayBackendClientCertificate',
   'GatewayHTTPListenerIsolation',
   'HTTPRoute',
   'HTTPRouteBackendRequestHeaderModification',

@@ -68,6 +68,8 @@ export const planted = 'PLANTED';
  */
 export class TokenServers {
   readonly requests: TokenRequest[] = [];
+  /** What each token of Entra was issued for. */
+  readonly issuedFor = new Map<string, string>();
   /** What the servers do in place of answering. */
   mode: 'answer' | 'hang' | 'fail' | 'refuse' = 'answer';
   lifeSeconds = 3600;
@@ -172,7 +174,10 @@ export class TokenServers {
       form.get('grant_type') === 'client_credentials' &&
       form.get('scope') === 'https://cognitiveservices.azure.com/.default';
     if (!right) return json({ error: 'invalid_request' }, 400);
-    return proven ? this.#oauth() : json({ error: 'invalid_client', error_description: 'AADSTS7000215: no' }, 401);
+    if (!proven) return json({ error: 'invalid_client', error_description: 'AADSTS7000215: no' }, 401);
+    const token = this.#oauth();
+    this.issuedFor.set(`${planted}-token-${this.#issued}`, known ?? '');
+    return token;
   }
 
   #awsSts(form: URLSearchParams): TokenResponse {

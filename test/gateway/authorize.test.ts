@@ -170,6 +170,61 @@ describe('credentials of backends', () => {
     expect(seen[0]?.path).toBe('/v1/projects/p/locations/r/v1/chat/completions');
   });
 
+  it('are never the wrong ones, and no request that has one fails: rotation, expiry and a token server that hangs, at 200 requests/s', async () => {
+    const world = createWorld();
+    const { http, clock } = world;
+    http.lifeSeconds = 900;
+    let generation = 0;
+    const rotate = (): void => {
+      generation += 1;
+      http.accepted.clear();
+      http.accepted.add(`${planted}-secret-${generation}`);
+      world.putSecret('k', { apiKey: `key-${generation}` });
+      world.putSecret('azure', { 'client-secret': `${planted}-secret-${generation}` });
+    };
+    rotate();
+    const { chat, seen } = await start(
+      ({ up }) => [
+        { model: 'key', backends: [backend(up, bound(apiKey))] },
+        { model: 'token', backends: [backend(up, bound(azure))] },
+      ],
+      world,
+    );
+    /** The rotation that the credential of a request is of. */
+    const generationOf = (authorization = ''): number => {
+      const text = authorization.replace('Bearer ', '');
+      return Number((http.issuedFor.get(text) ?? text).split('-').at(-1));
+    };
+    const outcomes: Promise<unknown>[] = [];
+    const failures: unknown[] = [];
+    const send = async (number: number): Promise<void> => {
+      const from = generation;
+      const id = `r${number}`;
+      const answer = await chat({ model: number % 2 === 0 ? 'key' : 'token', messages: [] }, { 'x-id': id });
+      expect([answer.statusCode, await answer.body.text()]).toEqual([200, '{"ok":true}']);
+      const used = generationOf(seen.find(({ headers }) => headers['x-id'] === id)?.headers.authorization);
+      expect(used).toBeGreaterThanOrEqual(from);
+      expect(used).toBeLessThanOrEqual(generation);
+    };
+    for (let number = 0; number < 1_000; number += 1) {
+      // Five seconds of requests; three hours on the clock of the tokens, which live for a quarter of one.
+      if (number % 5 === 0) await clock.advance(54_000);
+      if (number % 125 === 60) rotate();
+      if (number === 400) http.mode = 'hang';
+      if (number === 430) http.release();
+      if (number === 650) http.mode = 'fail';
+      if (number === 680) http.mode = 'answer';
+      outcomes.push(send(number).catch((error: unknown) => void failures.push(error)));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await Promise.all(outcomes);
+    expect(failures).toEqual([]);
+    expect(seen).toHaveLength(1_000);
+    expect(generation).toBe(9);
+    expect(http.issuedFor.size).toBeGreaterThan(2 * generation);
+    expect(http.requests.length).toBeGreaterThan(http.issuedFor.size);
+  });
+
   it('are in no log, metric, answer, record or table', async () => {
     const world = createWorld();
     world.putSecret('k', { apiKey: `${planted}-key` });
