@@ -45,5 +45,5 @@ export const airunway = (settings: AirunwaySettings): Family => ({
 function providersWithoutGpus(catalog: Catalog): ReadonlySet<string> {
   const program = catalog.find('vllm/vllm-openai');
   const needsNone = program === 'simulator' || (typeof program === 'object' && 'gguf' in program);
-  return new Set(needsNone ? ['vllm', 'llmd'] : []);
+  return new Set(needsNone ? ['vllm'] : []);
 }

@@ -8,6 +8,7 @@ import type { AirunwayKinds } from './controller.ts';
 import { providers } from './providers/index.ts';
 import type { Provider } from './providers/provider.ts';
 import { timestamp } from '../../kinds/timestamp.ts';
+import { isSimulated, simulatedAnnotation } from './selection.ts';
 
 /** Keeps an InferenceProviderConfig for each of our providers (airunway.md 2.2). */
 
@@ -97,8 +98,12 @@ async function register(options: RegistrationOptions, provider: Provider, alive:
   try {
     const stored = await client.get(kind, ref);
     if (stored === undefined) await client.create(kind, wanted);
-    else if (JSON.stringify(stored.spec) !== JSON.stringify(wanted.spec)) {
-      await client.update(kind, { ...stored, spec: wanted.spec } as InferenceProviderConfig);
+    else if (
+      JSON.stringify(stored.spec) !== JSON.stringify(wanted.spec) ||
+      isSimulated(stored) !== isSimulated(wanted)
+    ) {
+      const annotations = { ...stored.metadata.annotations, ...wanted.metadata.annotations };
+      await client.update(kind, { ...wanted, metadata: { ...stored.metadata, annotations } });
     }
     const status = { ready, version, lastHeartbeat: timestamp() };
     await client.patch(kind, ref, { type: 'merge', subresource: 'status', body: { status } });
@@ -109,13 +114,15 @@ async function register(options: RegistrationOptions, provider: Provider, alive:
 }
 
 function configOf({ kinds, withoutGpus }: RegistrationOptions, provider: Provider): InferenceProviderConfig {
-  const engines = provider.engines.map((engine) =>
-    withoutGpus.has(provider.name) ? { ...engine, cpuSupport: true } : engine,
+  const simulated = withoutGpus.has(provider.name);
+  // As the Go types write it: what is false is not there.
+  const engines = provider.engines.map(({ cpuSupport, ...engine }) =>
+    simulated || cpuSupport === true ? { ...engine, cpuSupport: true } : engine,
   );
   const common = {
     apiVersion: apiVersionOf(kinds.providerConfig),
     kind: kinds.providerConfig.kind,
-    metadata: { name: provider.name },
+    metadata: { name: provider.name, annotations: { [simulatedAnnotation]: String(simulated) } },
   };
   const selectionRules = provider.rules.map((rule) => ({ ...rule }));
   if (kinds.dialect !== kubeairunway) return { ...common, spec: { capabilities: { engines }, selectionRules } };
@@ -128,6 +135,6 @@ function shared(engines: readonly EngineCapability[]) {
     engines: engines.map(({ name }) => name),
     servingModes: [...new Set(engines.flatMap(({ servingModes = [] }) => servingModes))],
     gpuSupport: engines.some(({ gpuSupport }) => gpuSupport === true),
-    cpuSupport: engines.some(({ cpuSupport }) => cpuSupport === true),
+    ...(engines.some(({ cpuSupport }) => cpuSupport === true) && { cpuSupport: true }),
   };
 }

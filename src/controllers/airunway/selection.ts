@@ -28,11 +28,16 @@ export function selectEngine(
   const chosen = status?.engine;
   if (chosen?.type !== undefined) return { name: chosen.type, reason: chosen.selectedReason ?? '', explicit: false };
   if (providers.length === 0) return { error: none };
-  for (const engine of preferredEngines) {
-    const provider = byName(providers).find((candidate) => isReady(candidate) && offers(candidate, engine, deployment));
-    if (provider === undefined) continue;
-    const reason = `auto-selected from provider ${provider.metadata.name} capabilities`;
-    return { name: engine, reason, explicit: false };
+  const ready = byName(providers).filter(isReady);
+  // Without GPUs simulated servers stand in only where nobody really runs the deployment.
+  const real = ready.filter((provider) => needsGpu(deployment) || !isSimulated(provider));
+  for (const candidates of [real, ready]) {
+    for (const engine of preferredEngines) {
+      const provider = candidates.find((candidate) => offers(candidate, engine, deployment));
+      if (provider === undefined) continue;
+      const reason = `auto-selected from provider ${provider.metadata.name} capabilities`;
+      return { name: engine, reason, explicit: false };
+    }
   }
   const asked = `gpu=${String(needsGpu(deployment))}, mode=${modeOf(spec)}`;
   return { error: `no engines available from registered providers (${asked}; offered: ${offeredBy(providers)})` };
@@ -53,7 +58,9 @@ export function selectProvider(
   if (providers.length === 0) return { error: none };
   const ready = byName(providers).filter(isReady);
   if (ready.length === 0) return { error: 'no healthy providers available' };
-  const candidates = ready.filter((provider) => offers(provider, engine, deployment));
+  const offering = ready.filter((provider) => offers(provider, engine, deployment));
+  const real = needsGpu(deployment) ? offering : offering.filter((provider) => !isSimulated(provider));
+  const candidates = real.length > 0 ? real : offering;
   const seen = specForRules(deployment, engine);
   const scored = candidates.map((provider) => ({ provider, score: scoreOf(provider, seen) }));
   // The sort is stable and the candidates are in the order of their names, which decides among equals.
@@ -63,6 +70,12 @@ export function selectProvider(
   const reason = `matched capabilities: engine=${engine}, gpu=${gpu}, mode=${modeOf(spec)}`;
   return { name: best.provider.metadata.name, reason, explicit: false };
 }
+
+/** Says that a provider's servers run without GPUs here because they are simulated: nothing else of them is. */
+export const simulatedAnnotation = 'headgate.dev/simulated-without-gpus';
+
+export const isSimulated = ({ metadata }: InferenceProviderConfig): boolean =>
+  metadata.annotations?.[simulatedAnnotation] === 'true';
 
 /** What a provider says of an engine; undefined when it does not have it. */
 export function capabilityOf(provider: InferenceProviderConfig, engine: string): EngineCapability | undefined {

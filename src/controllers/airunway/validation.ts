@@ -3,7 +3,7 @@ import { kubeairunway, type AirunwayDialect } from '../../kinds/airunway/dialect
 import type { InferenceProviderConfig } from '../../kinds/airunway/inferenceproviderconfig.ts';
 import type { ModelDeployment } from '../../kinds/airunway/modeldeployment.ts';
 import type { Engine } from '../../kinds/airunway/modeldeploymentschema.ts';
-import { capabilityOf } from './selection.ts';
+import { capabilityOf, isSimulated } from './selection.ts';
 
 /**
  * What admission may have let through: it can be switched off, and it cannot see the providers (airunway.md 3.4). The first rule
@@ -38,8 +38,12 @@ function engineProblem(
   const requiresGpu = 'requires GPU (set resources.gpu.count > 0)';
   const named = (spec.provider?.name ?? '') || status?.provider?.name;
   const provider = providers.find(({ metadata }) => metadata.name === named);
+  // What is in an image of the user's is not simulated, and an engine that he names is wanted as it is.
+  const asItIs = spec.engine?.type !== undefined && ((spec.image ?? '') !== '' || (spec.engine.image ?? '') !== '');
+  const runsWithoutGpu = (one: InferenceProviderConfig): boolean =>
+    capabilityOf(one, engine)?.cpuSupport === true && !(asItIs && isSimulated(one));
   if (dialect === kubeairunway) {
-    const runsWithout = provider !== undefined && capabilityOf(provider, engine)?.cpuSupport === true;
+    const runsWithout = provider !== undefined && runsWithoutGpu(provider);
     return withoutGpu && gpuEngines.has(engine) && !runsWithout ? `${engine} engine ${requiresGpu}` : undefined;
   }
   if (provider !== undefined) {
@@ -50,11 +54,9 @@ function engineProblem(
     if (!(capability.servingModes ?? []).includes(mode)) {
       return `provider ${name} does not support ${mode} mode for engine ${engine}`;
     }
-    return withoutGpu && capability.cpuSupport !== true
-      ? `${engine} engine on provider ${name} ${requiresGpu}`
-      : undefined;
+    return withoutGpu && !runsWithoutGpu(provider) ? `${engine} engine on provider ${name} ${requiresGpu}` : undefined;
   }
-  const someRunsWithout = providers.some((one) => capabilityOf(one, engine)?.cpuSupport === true);
+  const someRunsWithout = providers.some(runsWithoutGpu);
   return withoutGpu && providers.length > 0 && !someRunsWithout ? `${engine} engine ${requiresGpu}` : undefined;
 }
 

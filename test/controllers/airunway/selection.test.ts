@@ -57,9 +57,42 @@ describe('the choices of the matrix', () => {
     expect(chosen(gpus(1), configs)).toBe(expected);
   });
 
-  test('where servers are simulated, a bare model without GPUs runs on vllm', () => {
-    const simulated = allProviders(['dynamo', 'kaito', 'kuberay'], (engine) => ({ ...engine, cpuSupport: true }));
-    expect(chosen(gpus(0), simulated)).toBe('vllm on vllm');
+  describe('where the servers of vllm are simulated, without GPUs', () => {
+    const simulated = (...without: string[]) =>
+      allProviders(without).map((config): InferenceProviderConfig => {
+        if (config.metadata.name !== 'vllm') return config;
+        const engines = [
+          { name: 'vllm' as const, servingModes: ['aggregated' as const], gpuSupport: true, cpuSupport: true },
+        ];
+        const metadata = { ...config.metadata, annotations: { 'headgate.dev/simulated-without-gpus': 'true' } };
+        return { ...providerConfig('vllm', engines), metadata };
+      });
+
+    test('a bare model runs on vllm where nobody really runs it', () => {
+      expect(chosen(gpus(0), simulated('dynamo', 'kaito', 'kuberay'))).toBe('vllm on vllm');
+    });
+
+    test('KAITO, which really runs it, is preferred', () => {
+      expect(chosen(gpus(0), simulated('dynamo', 'kuberay'))).toBe('llamacpp on kaito');
+    });
+
+    test('an engine that is named with an image of its own needs GPUs', () => {
+      const spec = { ...gpus(0), engine: { type: 'vllm' as const }, image: 'example.com/mine:1' };
+      const decision = decide(
+        deployment(spec),
+        simulated('dynamo', 'kaito', 'kuberay'),
+        { providerSelector: true },
+        airunway,
+      );
+      expect(decision.stopped).toMatchObject({
+        phase: 'Failed',
+        message: expect.stringContaining('requires GPU') as string,
+      });
+    });
+
+    test('GPUs are asked of all alike', () => {
+      expect(chosen(gpus(1), simulated('dynamo', 'kuberay'))).toBe('vllm on kaito');
+    });
   });
 });
 

@@ -47,7 +47,11 @@ export const llmd: Provider = {
   kind: Deployment,
   others: [Service],
   ignores: ['model.storage'],
-  incompatible: ({ engine }) => (engine === 'vllm' ? undefined : `llm-d only supports the vllm engine, got ${engine}`),
+  incompatible: ({ engine, deployment: { spec } }) => {
+    if (engine !== 'vllm') return `llm-d only supports the vllm engine, got ${engine}`;
+    const withoutGpu = modeOf(spec) === 'aggregated' && (spec.resources?.gpu?.count ?? 0) === 0;
+    return withoutGpu ? 'llm-d requires GPU (set resources.gpu.count > 0)' : undefined;
+  },
   transform: (served) => {
     refuseListening(served);
     const { name } = served.deployment.metadata;
