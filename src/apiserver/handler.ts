@@ -56,9 +56,9 @@ async function handleResource(server: Server, request: ApiRequest, resource: Res
   } else await handleSubresource(server, found);
 }
 
-/** Logs are text, and a connection into a Pod is no answer at all. */
+/** Logs are text, a connection into a Pod is no answer at all, and what a proxied program answers is its own affair. */
 function isConnection({ subresource = '' }: ResourcePath): boolean {
-  return ['log', 'exec', 'attach', 'portforward'].includes(subresource);
+  return ['log', 'exec', 'attach', 'portforward', 'proxy'].includes(subresource);
 }
 
 function requireAcceptable({ raw, query }: ApiRequest): void {

@@ -14,8 +14,9 @@ export function createInFlight(limit = maxRequests): InFlight {
   let count = 0;
   return {
     enter({ query, resource }) {
-      // Watches have a limit of their own; a log that is followed may last as long.
-      if (query.has('watch') || resource?.subresource === 'log') return () => undefined;
+      // Watches have a limit of their own; a log that is followed may last as long, and so may what is asked of a Pod.
+      if (query.has('watch') || resource?.subresource === 'log' || resource?.subresource === 'proxy')
+        return () => undefined;
       if (count >= limit) {
         throw new ApiError(429, 'TooManyRequests', 'Too many requests, please try again later.', {
           retryAfterSeconds: 1,

@@ -24,6 +24,8 @@ export interface ResourcePath {
   plural: string;
   name: string | undefined;
   subresource: string | undefined;
+  /** What follows `/proxy`, as it was sent: a path on something else, empty or with a slash first. */
+  proxyPath?: string;
 }
 
 export function parseRequest(raw: IncomingMessage, response: ServerResponse, user: User): ApiRequest {
@@ -34,7 +36,7 @@ export function parseRequest(raw: IncomingMessage, response: ServerResponse, use
     method: raw.method ?? 'GET',
     path,
     query,
-    resource: parsePath(path),
+    resource: parseProxyPath(path) ?? parsePath(path),
     user,
     raw,
     response,
@@ -57,6 +59,15 @@ function withoutWatch(path: string): { path: string; watch: boolean } {
   const groups = /^(?<version>\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)\/watch(?<rest>\/.+)$/.exec(path)?.groups;
   if (groups === undefined) return { path, watch: false };
   return { path: `${groups['version']}${groups['rest']}`, watch: true };
+}
+
+/** Below `services/x/proxy` begins a path that is not ours to take apart: it may have dots, empty segments, anything. */
+function parseProxyPath(path: string): ResourcePath | undefined {
+  const found = /^(?<own>\/api\/v1\/(?:namespaces\/[^/]+\/(?:services|pods)|nodes)\/[^/]+\/proxy)(?<rest>\/.*)?$/s.exec(
+    path,
+  );
+  const resource = found === null ? undefined : parsePath(found.groups?.['own'] ?? '');
+  return resource && { ...resource, proxyPath: found?.groups?.['rest'] ?? '' };
 }
 
 function parsePath(path: string): ResourcePath | undefined {

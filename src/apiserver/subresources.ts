@@ -2,6 +2,7 @@ import type { Kind } from '../kinds/kind.ts';
 import { createToken } from './auth/tokenrequest.ts';
 import { bindPod } from './podaccess/binding.ts';
 import { evictPod } from './podaccess/eviction.ts';
+import { proxyRequest } from './proxy/proxy.ts';
 import { resourceId } from './resources.ts';
 import { badRequest } from './status.ts';
 import type { ResourceRequest, Server } from './verbs/context.ts';
@@ -33,9 +34,20 @@ async function approval(server: Server, request: ResourceRequest): Promise<void>
   else await patchObject(server, request);
 }
 
+function proxy(kind: string): Subresource {
+  return {
+    name: 'proxy',
+    response: { group: '', version: 'v1', kind },
+    verbs: ['create', 'delete', 'get', 'patch', 'update'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    answer: proxyRequest,
+  };
+}
+
 const subresources: Readonly<Record<string, readonly Subresource[]>> = {
   '/pods': [
     { name: 'log', verbs: ['get'], methods: ['GET'], answer: readPodLog },
+    proxy('PodProxyOptions'),
     connection('exec', 'PodExecOptions'),
     connection('attach', 'PodAttachOptions'),
     connection('portforward', 'PodPortForwardOptions'),
@@ -54,6 +66,8 @@ const subresources: Readonly<Record<string, readonly Subresource[]>> = {
       answer: evictPod,
     },
   ],
+  '/services': [proxy('ServiceProxyOptions')],
+  '/nodes': [proxy('NodeProxyOptions')],
   'certificates.k8s.io/certificatesigningrequests': [
     { name: 'approval', verbs: ['get', 'patch', 'update'], methods: ['GET', 'PUT', 'PATCH'], answer: approval },
   ],

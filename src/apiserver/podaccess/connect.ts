@@ -10,6 +10,7 @@ import type { StoredObject } from '../store/object.ts';
 import type { Server } from '../verbs/context.ts';
 import { containerOf } from '../verbs/logs.ts';
 import { execProtocols, serveExec, serveOutput } from './exec.ts';
+import { proxyUpgrade } from '../proxy/proxy.ts';
 import { forwardPorts, portForwardProtocol } from './portforward.ts';
 
 /** Turns requests for `pods/exec`, `pods/attach` and `pods/portforward` into WebSocket connections. */
@@ -45,6 +46,12 @@ export function createPodConnections(server: Server): PodConnections {
 
   return {
     connect(request, socket, head) {
+      const { resource } = request;
+      const proxied = resource?.subresource === 'proxy' && server.resources.find('', 'v1', resource.plural);
+      if (resource !== undefined && proxied) {
+        proxyUpgrade(server, { ...request, resource, served: proxied }, socket, head);
+        return;
+      }
       const route = routeOf(server, request);
       const sockets = (opened ??= open());
       chosen.set(request.raw, protocolOf(request.raw, route.protocols));
