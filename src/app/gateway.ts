@@ -26,6 +26,7 @@ import { readerOf } from '../reconcile/pass.ts';
 import type { LinkedTable } from '../routes/index.ts';
 import type { ListenerTable } from '../routes/table.ts';
 import type { Log } from '../telemetry/log.ts';
+import { createOutput } from '../telemetry/output.ts';
 import type { Places } from '../wire/places.ts';
 import { startControllers } from './controllers.ts';
 import { modelOf } from './declared.ts';
@@ -109,7 +110,21 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
     options.places,
   );
   stack.defer(() => credentials.close());
-  const dataPlane = createDataPlane({ log, picker, debugHeaders, requests, credentials, places: options.places });
+  const output = createOutput();
+  stack.defer(() => {
+    output.flush();
+  });
+  const dataPlane = createDataPlane({
+    log,
+    picker,
+    debugHeaders,
+    requests,
+    credentials,
+    places: options.places,
+    writeLine: (to, line) => {
+      output.writeLine(to, line);
+    },
+  });
   stack.defer(() => dataPlane.close(drainMs));
   const sockets = createSockets({
     // An address of an earlier run may lie outside the block that was free this time.

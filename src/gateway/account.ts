@@ -1,16 +1,7 @@
 /** What is written down of a request that has ended: metrics, the access log, and records for whoever watches. */
+import { writeAccessLogs } from './accesslog.ts';
 import type { GatewayRequest } from './request.ts';
-import type { RequestRecord } from './requestrecord.ts';
-
-/** How it ended. */
-export interface Outcome {
-  /** 499: the client went away. */
-  readonly status: number;
-  /** Key of the endpoint that was tried last. */
-  readonly endpoint: string | undefined;
-  /** Places it was sent to. */
-  readonly attempts: number;
-}
+import type { Outcome, RequestRecord } from './requestrecord.ts';
 
 export function account(request: GatewayRequest, outcome: Outcome): void {
   const { context, rule, backend } = request;
@@ -18,6 +9,8 @@ export function account(request: GatewayRequest, outcome: Outcome): void {
   const durationMs = context.now() - request.startedMs;
   metrics.inFlight -= 1;
   metrics.record(rule?.id ?? '', backend?.id ?? '', outcome.status, durationMs);
+  const logs = request.served.gateway?.accessLogs;
+  if (logs !== undefined && rule !== undefined) writeAccessLogs(logs, request, outcome, durationMs, context.writeLine);
   if (accessLog) log.debug(recordOf(request, outcome, durationMs), 'request');
   if (requests?.watched === true) requests.finished(recordOf(request, outcome, durationMs));
 }

@@ -7,6 +7,7 @@ import { secretReader } from '../credentials/secretreader.ts';
 import { systemEnvironment } from '../credentials/system.ts';
 import { TlsDials } from '../credentials/tls.ts';
 import type { Picker } from '../picker/picker.ts';
+import type { WriteLine } from '../routes/accesslog.ts';
 import { linkTable, nothingLinked, type LinkedTable } from '../routes/index.ts';
 import type { RouteTable } from '../routes/table.ts';
 import { credentialsIn, idsIn } from '../routes/visit.ts';
@@ -28,6 +29,8 @@ export interface DataPlaneOptions {
   readonly picker?: Picker;
   /** What credentials of backends need; without it there are no Secrets. */
   readonly credentials?: CredentialEnvironment;
+  /** Takes lines of access logs; without it there are none. */
+  readonly writeLine?: WriteLine;
   /** Hosts for which DNS is not asked. */
   readonly places?: Places;
   /** In [0, 1). */
@@ -136,6 +139,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     now,
     debugHeaders: options.debugHeaders ?? false,
     accessLog: log.isLevelEnabled('debug'),
+    writeLine: options.writeLine ?? (() => undefined),
     requests: options.requests,
     maxBufferedBytes: options.maxBufferedBytes ?? 1024 ** 3,
     defaultIdleTimeoutMs: options.defaultIdleTimeoutMs ?? 300_000,

@@ -3,6 +3,7 @@ import type { Credentials } from '../credentials/credentials.ts';
 import type { TlsDials } from '../credentials/tls.ts';
 import { llmEndpointAt, takesMethod, type LlmEndpoint } from '../llm/endpoints.ts';
 import type { PickRequest } from '../picker/picker.ts';
+import type { WriteLine } from '../routes/accesslog.ts';
 import type { LinkedGateway, LinkedListener, LinkedTable } from '../routes/index.ts';
 import type { RouteRequest } from '../routes/match.ts';
 import type { RouteRule, WeightedBackend } from '../routes/table.ts';
@@ -32,6 +33,8 @@ export interface GatewayContext extends PoolPickContext {
   readonly now: () => number;
   readonly debugHeaders: boolean;
   readonly accessLog: boolean;
+  /** Takes lines of access logs. */
+  readonly writeLine: WriteLine;
   readonly requests: RequestObserver | undefined;
   /** Request bodies in memory, over all requests; beyond it 503. */
   readonly maxBufferedBytes: number;

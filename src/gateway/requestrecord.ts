@@ -25,3 +25,13 @@ export interface RequestObserver {
   readonly watched: boolean;
   finished(request: RequestRecord): void;
 }
+
+/** How a request ended. */
+export interface Outcome {
+  /** 499: the client went away. */
+  readonly status: number;
+  /** Key of the endpoint that was tried last. */
+  readonly endpoint: string | undefined;
+  /** Places it was sent to. */
+  readonly attempts: number;
+}

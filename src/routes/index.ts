@@ -30,7 +30,10 @@ export interface LinkedTable {
   readonly listeners: ReadonlyMap<string, ListenerIndex>;
 }
 
-export interface LinkedGateway extends Pick<GatewayTable, 'key' | 'bodyLimitBytes' | 'clientCertificate'> {
+export interface LinkedGateway extends Pick<
+  GatewayTable,
+  'key' | 'bodyLimitBytes' | 'accessLogs' | 'clientCertificate'
+> {
   readonly listeners: readonly LinkedListener[];
   /** What `GET /v1/models` lists; made when it is first asked for. */
   readonly models: HostedModels;
@@ -155,7 +158,7 @@ function linkGateways(
 }
 
 function linkGateway(
-  { key, bodyLimitBytes, clientCertificate, listeners }: GatewayTable,
+  { key, bodyLimitBytes, accessLogs, clientCertificate, listeners }: GatewayTable,
   routes: readonly Route[],
   indexes: ReadonlyMap<string, ListenerIndex>,
 ): LinkedGateway {
@@ -163,6 +166,7 @@ function linkGateway(
   return {
     key,
     bodyLimitBytes,
+    ...(accessLogs === undefined ? {} : { accessLogs }),
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
     listeners: listeners.map((declared): LinkedListener => {
       const index = indexes.get(placeOf(key, declared.name)) ?? emptyListener;

@@ -1,5 +1,6 @@
 import type { Credential } from '../credentials/credential.ts';
 import type { SecretName, UpstreamTls } from '../credentials/tls.ts';
+import type { AccessLog } from './accesslog.ts';
 
 /**
  * The compiled form of all routes: what a data plane reads and nothing else. Plain JSON values: a table can be printed, compared,
@@ -33,6 +34,8 @@ export interface GatewayTable extends Part {
   /** Largest request body that is read, in bytes (ClientTrafficPolicy connection.bufferLimit); beyond it 413. */
   readonly bodyLimitBytes: number;
   readonly listeners: readonly ListenerTable[];
+  /** Written for every request of a route. */
+  readonly accessLogs?: readonly AccessLog[];
   /** A Secret with the certificate that is shown to backends over TLS that want no other one. */
   readonly clientCertificate?: SecretName;
 }

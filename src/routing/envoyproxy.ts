@@ -3,6 +3,8 @@ import type { Gateway } from '../kinds/gateway/gateway.ts';
 import type { GatewayClass } from '../kinds/gateway/gatewayclass.ts';
 import { keyOf } from '../kinds/object.ts';
 import type { SecretName } from '../credentials/tls.ts';
+import type { AccessLog } from '../routes/accesslog.ts';
+import { accessLogsOf } from './accesslog.ts';
 import type { Lookup } from './resources.ts';
 
 /** What `parametersRef` of a Gateway or GatewayClass leads to (gatewayapi.md 2 and 3.1, aigateway.md 13). */
@@ -11,6 +13,7 @@ export interface Parameters {
   readonly key: string;
   /** Fields that are set and that nothing here looks at. */
   readonly withoutEffect: readonly string[];
+  readonly accessLogs: readonly AccessLog[];
   /** A Secret with the certificate that is shown to backends. */
   readonly clientCertificate?: SecretName;
 }
@@ -39,9 +42,11 @@ export function parametersAt(
 function parametersOf(proxy: EnvoyProxy): Parameters {
   const { namespace = '' } = proxy.metadata;
   const certificate = proxy.spec?.backendTLS?.clientCertificateRef;
+  const { logs, withoutEffect } = accessLogsOf(proxy.spec?.telemetry?.accessLog ?? {});
   return {
     key: keyOf(proxy.metadata),
-    withoutEffect: fieldsWithoutEffect(proxy.spec ?? {}),
+    withoutEffect: [...fieldsWithoutEffect(proxy.spec ?? {}), ...withoutEffect.map((field) => `spec.${field}`)],
+    accessLogs: logs,
     ...(certificate === undefined ? {} : { clientCertificate: { namespace, name: certificate.name } }),
   };
 }
@@ -56,7 +61,6 @@ function fieldsWithoutEffect({ provider, logging, telemetry, backendTLS, ...othe
     ...fieldsOf('provider.host', provider?.host),
     // What the API makes of an EnvoyProxy that says nothing of it.
     ...(level === '{"default":"warn"}' ? [] : ['logging.level']),
-    ...(telemetry?.accessLog?.settings === undefined ? [] : ['telemetry.accessLog.settings']),
     ...(telemetry?.tracing === undefined ? [] : ['telemetry.tracing']),
     ...metricsWithoutEffect(telemetry?.metrics),
     ...(telemetry?.requestID === undefined ? [] : ['telemetry.requestID']),

@@ -113,7 +113,7 @@ function routesIn(routes: Routes, before: readonly Route[]): readonly Route[] {
   return found;
 }
 
-const gatewayTable = onceEach(({ key, policies, listeners, clientCertificate: shown }: GatewayState) =>
+const gatewayTable = onceEach(({ key, policies, listeners, parameters, clientCertificate: shown }: GatewayState) =>
   identified<GatewayTable>({
     key,
     bodyLimitBytes: policies.bodyLimitBytes,
@@ -125,6 +125,9 @@ const gatewayTable = onceEach(({ key, policies, listeners, clientCertificate: sh
         protocol: 'HTTP',
         ...(hostname === undefined ? {} : { hostname: hostname.toLowerCase() }),
       })),
+    ...(parameters === undefined || parameters.effective.accessLogs.length === 0
+      ? {}
+      : { accessLogs: parameters.effective.accessLogs }),
     ...(shown !== undefined && 'secret' in shown ? { clientCertificate: shown.secret } : {}),
   }),
 );
