@@ -24,24 +24,33 @@ export function checkRules(
 ): void {
   resetBudget();
   try {
-    walk(schema, value, previous, ratcheting ? previous : undefined, '', errors);
+    walk({ schema, value, previous, before: ratcheting ? previous : undefined, path: '' }, errors);
   } catch (error) {
     if (!(error instanceof Exhausted)) throw error;
   }
 }
 
-/** `previous` is what `oldSelf` is; `before` also has a value in lists whose entries have no identity, where the list is as it was. */
-function walk(
-  schema: StructuralSchema,
-  value: unknown,
-  previous: unknown,
-  before: unknown,
-  path: string,
-  errors: FieldError[],
-): void {
-  if (!hasRules(schema) || value === undefined || value === null) return;
-  for (const rule of schema['x-kubernetes-validations'] ?? []) {
-    const error = checkRule(rule, schema, value, previous, path);
+/** A value on the walk, and where it is. */
+interface Place {
+  readonly schema: StructuralSchema;
+  readonly value: unknown;
+  /** What `oldSelf` is. */
+  readonly previous: unknown;
+  /** The same, but also in lists whose entries have no identity, where the list is as it was. */
+  readonly before: unknown;
+  readonly path: string;
+  /** The value as CEL sees it, where a rule further up had it converted. */
+  readonly self?: unknown;
+}
+
+function walk({ schema, value, previous, before, path, self: known }: Place, errors: FieldError[]): void {
+  if (!rulesIn(schema).any || value === undefined || value === null) return;
+  // The very value of before: only rules that compare the two could fail for it. So a write of a status leaves the spec alone.
+  if (value === before && !rulesIn(schema).transition) return;
+  const rules = schema['x-kubernetes-validations'] ?? [];
+  const self = known === undefined && rules.length > 0 ? celValue(schema, value) : known;
+  for (const rule of rules) {
+    const error = checkRule(rule, schema, self, previous, path);
     const excused = error !== undefined && before !== undefined && !usesOldSelf(rule) && equalJson(value, before);
     if (error !== undefined && !excused) errors.push(error);
     const exhausted = exhaustion(rule.message ?? rule.rule);
@@ -51,20 +60,39 @@ function walk(
   }
   if (Array.isArray(value)) {
     const { items } = schema;
-    if (items === undefined || !hasRules(items)) return;
+    if (items === undefined || !rulesIn(items).any) return;
     const same = Array.isArray(before) && equalJson(value, before) ? before : undefined;
     for (const [index, item] of value.entries()) {
       const correlated: unknown = entryBefore(schema, item, before) ?? same?.[index];
-      walk(items, item, entryBefore(schema, item, previous), correlated, `${path}[${index}]`, errors);
+      const was = entryBefore(schema, item, previous);
+      const at = `${path}[${index}]`;
+      walk(
+        { schema: items, value: item, previous: was, before: correlated, path: at, self: itemOf(self, index) },
+        errors,
+      );
     }
   } else if (isObject(value)) {
     for (const [name, field] of Object.entries(value)) {
-      const fieldSchema = schema.properties?.[name] ?? schema.additionalProperties;
-      if (typeof fieldSchema !== 'object') continue;
+      const below = schema.properties?.[name] ?? schema.additionalProperties;
+      if (typeof below !== 'object') continue;
       const at = path === '' ? name : `${path}.${name}`;
-      walk(fieldSchema, field, fieldOf(previous, name), fieldOf(before, name), at, errors);
+      walk(
+        {
+          schema: below,
+          value: field,
+          previous: fieldOf(previous, name),
+          before: fieldOf(before, name),
+          path: at,
+          self: fieldOf(self, name),
+        },
+        errors,
+      );
     }
   }
+}
+
+function itemOf(value: unknown, index: number): unknown {
+  return Array.isArray(value) ? value[index] : undefined;
 }
 
 function fieldOf(value: unknown, name: string): unknown {
@@ -74,7 +102,7 @@ function fieldOf(value: unknown, name: string): unknown {
 function checkRule(
   rule: CelRule,
   schema: StructuralSchema,
-  value: unknown,
+  self: unknown,
   previous: unknown,
   path: string,
 ): FieldError | undefined {
@@ -84,7 +112,7 @@ function checkRule(
   const field = rule.fieldPath === undefined ? path : `${path}${rule.fieldPath}`.replace(/^\./, '');
   const before = isTransition && previous !== undefined ? celValue(schema, previous) : undefined;
   const context = {
-    self: celValue(schema, value),
+    self,
     ...(isTransition && { oldSelf: optional ? optionalOf(before) : before }),
   };
   beginRule();
@@ -105,8 +133,12 @@ function checkRule(
 
 /** A transition rule: it compares with the value before, and does not apply where there is none. */
 export function usesOldSelf(rule: CelRule): boolean {
-  return /\boldSelf\b/.test(rule.rule);
+  let found = transitions.get(rule);
+  if (found === undefined) transitions.set(rule, (found = /\boldSelf\b/.test(rule.rule)));
+  return found;
 }
+
+const transitions = new WeakMap<CelRule, boolean>();
 
 function messageOf(rule: CelRule, context: Record<string, unknown>): string {
   if (rule.messageExpression !== undefined) {
@@ -120,21 +152,32 @@ function messageOf(rule: CelRule, context: Record<string, unknown>): string {
   return rule.message ?? `failed rule: ${rule.rule.trim()}`;
 }
 
-const withRules = new WeakMap<StructuralSchema, boolean>();
+/** Whether a schema or one below it has rules, and such that compare with the value before. */
+interface RulesIn {
+  readonly any: boolean;
+  readonly transition: boolean;
+}
 
-/** Whether a schema or one below it has rules: most of an object's value is never visited. */
-function hasRules(schema: StructuralSchema): boolean {
-  const known = withRules.get(schema);
+const rulesBySchema = new WeakMap<StructuralSchema, RulesIn>();
+
+/** Most of an object's value is never visited. */
+function rulesIn(schema: StructuralSchema): RulesIn {
+  const known = rulesBySchema.get(schema);
   if (known !== undefined) return known;
   // A type that contains itself (the schema of schemas) must not be asked again while the answer is being found.
-  withRules.set(schema, false);
+  rulesBySchema.set(schema, { any: false, transition: false });
   const { items, properties, additionalProperties } = schema;
-  const found =
-    schema['x-kubernetes-validations'] !== undefined ||
-    (items !== undefined && hasRules(items)) ||
-    (typeof additionalProperties === 'object' && hasRules(additionalProperties)) ||
-    Object.values(properties ?? {}).some(hasRules);
-  withRules.set(schema, found);
+  const own = schema['x-kubernetes-validations'] ?? [];
+  const below = [
+    ...(items === undefined ? [] : [items]),
+    ...(typeof additionalProperties === 'object' ? [additionalProperties] : []),
+    ...Object.values(properties ?? {}),
+  ].map(rulesIn);
+  const found = {
+    any: own.length > 0 || below.some(({ any }) => any),
+    transition: own.some(usesOldSelf) || below.some(({ transition }) => transition),
+  };
+  rulesBySchema.set(schema, found);
   return found;
 }
 
@@ -169,6 +212,7 @@ const reserved = new Set(
 /** Property names that are no CEL identifiers are written escaped in rules (`self.__namespace__`, `self.a__dash__b`). */
 function escapedName(name: string): string {
   if (reserved.has(name)) return `__${name}__`;
+  if (!/__|[.\-/]/.test(name)) return name;
   return name
     .replaceAll('__', '__underscores__')
     .replaceAll('.', '__dot__')

@@ -64,10 +64,10 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
     const before = kind.builtin ? undefined : previous;
     const errors = [
       ...checkMetadata(kind, object),
-      ...ratcheted(structural, object, before, checkValue(structural, object, words)),
+      ...ratcheted(structural, object, before, checkValue(structural, object, words, before)),
     ];
     const lists: FieldError[] = [];
-    checkLists(structural, object, '', lists, kind.builtin);
+    checkLists(structural, changedFields(object, before), '', lists, kind.builtin);
     if (lists.length > 0 && !hadListErrors(structural, before)) errors.push(...lists);
     // A value of the wrong shape would only make rules fail to evaluate.
     if (!errors.some((error) => blocking.has(error.reason))) {
@@ -75,6 +75,12 @@ export function compileObjectSchema(kind: Kind, version: KindVersion): ObjectSch
     }
     return errors;
   }
+}
+
+/** Without the fields that are the very ones of before. */
+function changedFields(object: StoredObject, before: StoredObject | undefined): JsonObject {
+  if (before === undefined) return object;
+  return Object.fromEntries(Object.entries(object).filter(([name, value]) => value !== before[name]));
 }
 
 /** Lists that had entries twice before are excused altogether, as in Kubernetes. */

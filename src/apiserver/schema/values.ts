@@ -37,10 +37,13 @@ interface ValueSchema extends StructuralSchema {
   not?: ValueSchema;
 }
 
-/** All that is wrong with a value; fields are named from it on (`spec.rules[0].name`). */
-export function checkValue(schema: StructuralSchema, value: unknown, words: Words): FieldError[] {
+/**
+ * All that is wrong with a value; fields are named from it on (`spec.rules[0].name`). Fields of the value that are the very ones of
+ * `before` are taken to be right.
+ */
+export function checkValue(schema: StructuralSchema, value: unknown, words: Words, before?: JsonObject): FieldError[] {
   const errors: FieldError[] = [];
-  checkNode(schema, value, { field: '', words, errors });
+  checkNode(schema, value, { field: '', words, errors, ...(before && { before }) });
   return errors;
 }
 
@@ -48,6 +51,7 @@ interface Place {
   readonly field: string;
   readonly words: Words;
   readonly errors: FieldError[];
+  readonly before?: JsonObject;
 }
 
 function checkNode(schema: ValueSchema, value: unknown, place: Place): void {
@@ -176,7 +180,8 @@ function checkAnyType(schema: ValueSchema, value: unknown, place: Place): void {
 /** What is wrong in a branch of anyOf, oneOf or not would only repeat what the error of the whole says. */
 function fits(schema: ValueSchema, value: unknown, place: Place): boolean {
   const errors: FieldError[] = [];
-  checkNode(schema, value, { ...place, errors });
+  // Not what was there before: inside of `not`, what is right is wrong.
+  checkNode(schema, value, { field: place.field, words: place.words, errors });
   return errors.length === 0;
 }
 
@@ -210,7 +215,7 @@ function checkObject(schema: ValueSchema, value: JsonObject, place: Place): void
   }
   for (const name of names) {
     const given = value[name];
-    if (given === undefined) continue;
+    if (given === undefined || given === place.before?.[name]) continue;
     const check = (one: ValueSchema): void => {
       checkNode(one, given, { field: below(name), words, errors });
     };

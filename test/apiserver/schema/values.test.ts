@@ -121,3 +121,13 @@ test('a null that is allowed is no integer or string, either', () => {
   const one = { 'x-kubernetes-int-or-string': true, nullable: true };
   expect(checkValue({ properties: { a: one } }, { a: null }, 'custom')).toEqual([]);
 });
+
+test('what is the very value of before is right, but counts where a choice depends on it', () => {
+  const spec = { size: 'x' };
+  const before = { spec };
+  const wrong: StructuralSchema = { properties: { spec: { properties: { size: { type: 'integer' } } } } };
+  expect(checkValue(wrong, { spec }, 'custom', before)).toEqual([]);
+  expect(checkValue(wrong, { spec: { size: 'x' } }, 'custom', before)).toHaveLength(1);
+  const choice = { not: { properties: { spec: { properties: { size: { type: 'integer' } } } } } } as StructuralSchema;
+  expect(checkValue(choice, { spec }, 'custom', before)).toEqual([]);
+});
