@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CustomResourceDefinition } from '../kinds/apiextensions/customresourcedefinition.ts';
 import { defineKind, type Kind } from '../kinds/kind.ts';
-import { groupOf, type KubeObject } from '../kinds/object.ts';
+import { groupOf, keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
 import { KubeError, type FieldValidation, type KubeClient, type WriteOptions } from '../kube/client.ts';
 import { ManifestError, type Manifest } from './manifests/yaml.ts';
 
@@ -38,6 +38,7 @@ export async function applyManifests(
     return index < 0 ? kindsFirst.length : index;
   };
   const problems = new Map<Manifest, string>();
+  const stored = storedObjects(client, manifests);
   const applyOne = async (manifest: Manifest): Promise<void> => {
     const { source, object } = manifest;
     const warnOf = (message: string): void => {
@@ -45,7 +46,7 @@ export async function applyManifests(
     };
     try {
       const kind = kindOf(kinds, manifest) ?? (await userDefined(client, manifest));
-      report(manifest, await apply(client, kind, object, { fieldValidation: validation, warn: warnOf }));
+      report(manifest, await apply(client, stored, kind, object, { fieldValidation: validation, warn: warnOf }));
     } catch (error) {
       if (error instanceof KubeError) problems.set(manifest, `${source}: ${object.metadata.name}: ${error.message}`);
       else if (error instanceof ManifestError) problems.set(manifest, error.message);
@@ -129,19 +130,57 @@ async function userDefined(client: KubeClient, { object, source }: Manifest): Pr
   }
 }
 
-async function apply(client: KubeClient, kind: Kind, object: KubeObject, options: WriteOptions): Promise<Applied> {
+/** What is there before manifests are applied. */
+interface StoredObjects {
+  get(kind: Kind, ref: ObjectRef): Promise<KubeObject | undefined>;
+  /** An object as it is now. */
+  put(kind: Kind, object: KubeObject): void;
+}
+
+/** Objects of a kind that are asked for one by one; of kinds with more all are read at once. */
+const askedEach = 16;
+
+function storedObjects(client: KubeClient, manifests: readonly Manifest[]): StoredObjects {
+  const nameOf = (group: string, kind: string): string => `${group}/${kind}`;
+  const counts = Map.groupBy(manifests, ({ object }) => nameOf(groupOf(object.apiVersion), object.kind));
+  const lists = new Map<string, Promise<Map<string, KubeObject>>>();
+  return {
+    get: async (kind, ref) => {
+      const name = nameOf(kind.group, kind.kind);
+      if ((counts.get(name)?.length ?? 0) <= askedEach) return client.get(kind, ref);
+      let list = lists.get(name);
+      if (list === undefined) {
+        list = client.list(kind).then(({ items }) => new Map(items.map((item) => [keyOf(item.metadata), item])));
+        lists.set(name, list);
+      }
+      return (await list).get(keyOf(ref));
+    },
+    put: (kind, object) => {
+      const list = lists.get(nameOf(kind.group, kind.kind));
+      void list?.then((objects) => objects.set(keyOf(object.metadata), object));
+    },
+  };
+}
+
+async function apply(
+  client: KubeClient,
+  stored: StoredObjects,
+  kind: Kind,
+  object: KubeObject,
+  options: WriteOptions,
+): Promise<Applied> {
   const wanted = withNamespace(kind, object);
   const lastApplied = `${JSON.stringify(wanted)}\n`;
   const annotations = { ...wanted.metadata.annotations, [lastAppliedAnnotation]: lastApplied };
   const modified: KubeObject = { ...wanted, metadata: { ...wanted.metadata, annotations } };
-  const current = await client.get(kind, wanted.metadata);
+  const current = await stored.get(kind, wanted.metadata);
   if (current === undefined) {
-    await client.create(kind, modified, options);
+    stored.put(kind, await client.create(kind, modified, options));
     return 'created';
   }
   const patch = mergePatch(originalOf(current), modified, current);
   if (patch === undefined) return 'unchanged';
-  await client.patch(kind, wanted.metadata, { type: 'merge', body: patch }, options);
+  stored.put(kind, await client.patch(kind, wanted.metadata, { type: 'merge', body: patch }, options));
   return 'configured';
 }
 

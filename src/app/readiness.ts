@@ -8,6 +8,7 @@ import type { Condition, KubeObject } from '../kinds/object.ts';
 import { keyOf } from '../kinds/object.ts';
 import { matchesLabels } from '../kinds/labels.ts';
 import { addressAvailable } from '../local/serviceproxy.ts';
+import { onceEach } from '../routing/onceeach.ts';
 import type { DeclaredObjects } from './declared.ts';
 
 /** What must settle before `headgate up` says that it is ready. */
@@ -40,6 +41,8 @@ export function pendingIn(cluster: Cluster): Pending[] {
 }
 
 const pollMs = 50;
+/** How much longer than a look the time between two is: looking takes no more than a twentieth of the processor. */
+const quietPerLook = 20;
 
 /**
  * Waits until nothing is pending and the gateway serves it all, and reports what is pending whenever that changes. Resolves with false when `signal` aborts first.
@@ -53,12 +56,15 @@ export async function whenReady(
 ): Promise<boolean> {
   let reported = '';
   while (!signal.aborted) {
+    const started = performance.now();
     const pending = pendingIn(cluster());
     if (pending.length === 0 && served()) return true;
     const now = `waiting for ${pending.length === 0 ? 'the gateway' : firstOf(pending.map(({ object }) => object))}`;
     if (now !== reported) progress(now);
     reported = now;
-    await delay(pollMs, undefined, { signal }).catch(() => undefined);
+    await delay(Math.max(pollMs, quietPerLook * (performance.now() - started)), undefined, { signal }).catch(
+      () => undefined,
+    );
   }
   return false;
 }
@@ -102,12 +108,13 @@ function blockerOf(pods: readonly Pod[]): string {
   return '';
 }
 
-function pendingRoute(route: HTTPRoute): Pending[] {
+/** Of thousands of routes few change between two looks. */
+const pendingRoute = onceEach((route: HTTPRoute): Pending[] => {
   const parents = route.status?.parents ?? [];
   const object = `HTTPRoute ${keyOf(route.metadata)}`;
   if (parents.length === 0) return [{ object, reason: 'no Gateway has taken it yet' }];
   return parents.flatMap(({ conditions }) => pendingCondition('HTTPRoute', route, conditions, 'Accepted'));
-}
+});
 
 function pendingDeclared({ declared, objects }: DeclaredObjects): Pending[] {
   return objects.flatMap((object) => {

@@ -33,10 +33,18 @@ describe('applying manifests', () => {
   function store() {
     const objects = new Map<string, KubeObject>();
     const began: string[] = [];
+    const reads = { one: 0, all: 0 };
     let under = 0;
     let most = 0;
     const client = {
-      get: async (_kind: unknown, ref: KubeObject['metadata']) => objects.get(keyOf(ref)),
+      get: async (_kind: unknown, ref: KubeObject['metadata']) => {
+        reads.one += 1;
+        return objects.get(keyOf(ref));
+      },
+      list: async (kind: { kind: string }) => {
+        reads.all += 1;
+        return { items: [...objects.values()].filter((object) => object.kind === kind.kind) };
+      },
       create: async (kind: { kind: string }, object: KubeObject) => {
         began.push(`${kind.kind} ${object.metadata.name}`);
         most = Math.max(most, ++under);
@@ -54,7 +62,7 @@ describe('applying manifests', () => {
       },
     };
     // Of a client only what applying uses.
-    return { client: client as unknown as KubeClient, objects, began, most: () => most };
+    return { client: client as unknown as KubeClient, objects, began, reads, most: () => most };
   }
   const manifest = (kind: string, name: string, fields: object = {}) => ({
     source: `file.yaml:${name}`,
@@ -69,6 +77,16 @@ describe('applying manifests', () => {
     expect(began[0]).toBe('ConfigMap first');
     expect(began).toHaveLength(41);
     expect(most()).toBe(16);
+  });
+
+  it('reads the objects of a kind of which there are many once, and knows what it has written itself', async () => {
+    const { client, objects, reads } = store();
+    const services = (x: string) => Array.from({ length: 20 }, (_, i) => manifest('Service', `s${i}`, { data: { x } }));
+    await applyManifests(client, allKinds, services('1'), options);
+    await applyManifests(client, allKinds, [...services('2'), ...services('3')], options);
+    expect(reads).toEqual({ one: 0, all: 2 });
+    for (const object of objects.values()) expect(object).toMatchObject({ data: { x: '3' } });
+    expect(objects.size).toBe(20);
   });
 
   it('lets the last of two manifests of an object win', async () => {
