@@ -128,6 +128,33 @@ describe('tokens of clouds', () => {
         world.files.set('/keys/a.json', serviceAccount);
       },
     ],
+    [
+      "Google, a user's file that gcloud wrote",
+      gcp({ type: 'default' }),
+      ({ files }) => {
+        const user = {
+          type: 'authorized_user',
+          client_id: 'c',
+          client_secret: planted,
+          refresh_token: `${planted}-refresh`,
+        };
+        files.set('/home/user/.config/gcloud/application_default_credentials.json', JSON.stringify(user));
+      },
+    ],
+    [
+      'Google, an external account with a token in a file',
+      gcp({ type: 'file', secret: secretKey('gcp', 'service_account.json') }),
+      (world) => {
+        const account = {
+          type: 'external_account',
+          audience: federation.audience,
+          subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+          credential_source: { file: '/token', format: { type: 'json', subject_token_field_name: 'id' } },
+        };
+        world.files.set('/token', JSON.stringify({ id: `${planted}-jwt` }));
+        world.putSecret('gcp', { 'service_account.json': JSON.stringify(account) });
+      },
+    ],
   ])('%s', async (_, source, prepare) => {
     const world = createWorld();
     prepare(world);
@@ -274,6 +301,15 @@ describe('AWS', () => {
         files.set('/token', `${planted}-jwt\n`);
       },
     ],
+    [
+      'the agent of EKS Pod Identity',
+      aws({ type: 'default', region: 'eu-west-1' }),
+      ({ variables, files }) => {
+        variables['AWS_CONTAINER_CREDENTIALS_FULL_URI'] = 'http://169.254.170.23/v1/credentials';
+        variables['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'] = '/pod';
+        files.set('/pod', `${planted}-pod`);
+      },
+    ],
     ['instance metadata', aws({ type: 'default', region: 'eu-west-1' }), () => undefined],
   ])('signs with keys of %s', async (_, source, prepare) => {
     const world = createWorld();
@@ -291,6 +327,21 @@ describe('AWS', () => {
     Object.assign(world.variables, { AWS_ACCESS_KEY_ID: 'AKIDENV', AWS_SECRET_ACCESS_KEY: planted });
     expect((await headersOf(authorize(world, credentialOf(source))))['authorization']).toContain('AKIDENV');
     expect(world.http.requests).toEqual([]);
+  });
+
+  it('asks no agent on another machine in the clear, and no instance metadata that is disabled', async () => {
+    const source = aws({ type: 'default', region: 'eu-west-1' });
+    for (const [variable, value, message] of [
+      ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'http://10.0.0.1/v1', 'must begin with https://'],
+      ['AWS_EC2_METADATA_DISABLED', 'true', 'instance metadata is disabled'],
+      ['AWS_PROFILE', 'prod', 'AWS credentials file /home/user/.aws/credentials cannot be read'],
+    ] as const) {
+      const world = createWorld();
+      world.variables[variable] = value;
+      const refused = await authorize(world, credentialOf(source));
+      expect(refused).toMatchObject({ refused: 500, message: expect.stringContaining(message) as unknown });
+      expect(world.http.requests).toEqual([]);
+    }
   });
 
   it('refuses a body that it cannot sign', async () => {

@@ -140,6 +140,8 @@ export class TokenServers {
         return this.#googleIam(request);
       case 'metadata.google.internal':
         return request.headers['metadata-flavor'] === 'Google' ? this.#oauth() : json({}, 403);
+      case '169.254.170.23':
+        return request.headers['authorization'] === `${planted}-pod` ? json(this.#keys()) : json({}, 401);
       case '169.254.169.254':
         return this.#instance(request, pathname);
       default:
@@ -223,6 +225,9 @@ export class TokenServers {
   }
 
   async #googleOauth(form: URLSearchParams): Promise<TokenResponse> {
+    if (form.get('grant_type') === 'refresh_token') {
+      return form.get('refresh_token') === `${planted}-refresh` ? this.#oauth() : json({ error: 'invalid_grant' }, 400);
+    }
     const assertion = form.get('assertion') ?? '';
     const key = await importSPKI(keyPair.publicKey, 'RS256');
     const options = {
