@@ -18,6 +18,7 @@ import type { InformerCache } from '../kube/informer.ts';
 import { createOwnWrites } from '../kube/ownwrites.ts';
 import type { Catalog } from '../local/catalog.ts';
 import type { AddressPool } from '../local/network.ts';
+import { nodeName } from '../local/node.ts';
 import { createZmqSource } from '../picker/kvevents/zmqsource.ts';
 import { createHttpScrape } from '../picker/metrics/httpscrape.ts';
 import { createPicker } from '../picker/picker.ts';
@@ -155,6 +156,7 @@ export async function startGateway(options: GatewayOptions, stack: AsyncDisposab
       dataPlane.apply(next);
     },
     program: (gateways) => sockets.program(gateways),
+    nodeName,
     log,
   });
   stack.defer(() => controllers.stop());

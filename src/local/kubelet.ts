@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ConfigMap } from '../kinds/core/configmap.ts';
 import { PersistentVolume } from '../kinds/core/persistentvolume.ts';
 import { PersistentVolumeClaim } from '../kinds/core/persistentvolumeclaim.ts';
-import { Pod } from '../kinds/core/pod.ts';
+import { mirrorAnnotation, Pod } from '../kinds/core/pod.ts';
 import { Secret } from '../kinds/core/secret.ts';
 import type { KubeObject } from '../kinds/object.ts';
 import type { Change, InformerCache } from '../kube/informer.ts';
@@ -67,6 +67,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const uid = pod.metadata.uid ?? '';
     const worker = workers.get(uid);
     if (stopping || !nodeNames.includes(pod.spec.nodeName ?? '')) return;
+    if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return;
     if (deleted) {
       workers.delete(uid);
       inBackground(worker?.gone() ?? rm(join(podsDir, uid), { recursive: true, force: true }));

@@ -63,6 +63,7 @@ export async function startTestCluster(): Promise<TestCluster> {
       for (const listener of listeners) listener();
     },
     program: (gateways) => Promise.resolve(takeNotes(gateways)),
+    nodeName: 'headgate',
   });
   const ai = await startAIGatewayControllers(
     createControllerEnvironment({ client, informers, log, operatorNamespace: 'default' }),

@@ -8,6 +8,7 @@ import type { PickerKnowledge } from '../../routing/resources.ts';
 import type { WantedStatus } from '../../routing/statuses.ts';
 import type { RouteTable } from '../../routes/table.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { startInfrastructureWriter } from './infrastructurewriter.ts';
 import { createLoop } from './loop.ts';
 import { observeRouting } from './observe.ts';
 import { createStatusWriter } from './statuswriter.ts';
@@ -24,6 +25,8 @@ export interface GatewayControllerOptions {
   readonly pickers?: PickerKnowledge;
   /** Opens exactly these sockets and says what each listener got, by Gateway. */
   program(gateways: readonly GatewaySockets[]): Promise<ReadonlyMap<string, ProgrammedGateway>>;
+  /** The Node that Gateways' Pods are said to be on; absent: Gateways get neither Pod nor Service. */
+  readonly nodeName?: string;
   /** Milliseconds that changes are collected before they are compiled. */
   readonly debounceMs?: number;
 }
@@ -80,6 +83,7 @@ export async function startGatewayController(options: GatewayControllerOptions):
       if (!isDeepStrictEqual(compiled.sockets, sockets)) {
         const next = compiled.sockets;
         programmed = new Map([...formerly(programmed), ...(await options.program(next))]);
+        infrastructure?.programmed(programmed);
         sockets = next;
         compiled = compileNow();
       }
@@ -104,6 +108,11 @@ export async function startGatewayController(options: GatewayControllerOptions):
   });
 
   await options.informers.synced();
+  const { client, informers, nodeName } = options;
+  const infrastructure =
+    nodeName === undefined
+      ? undefined
+      : startInfrastructureWriter({ client, informers, claimedControllers, nodeName, log });
   const stopObserving = observed.onChange(
     (changesRouting) => {
       routingChanged ||= changesRouting;
@@ -119,6 +128,7 @@ export async function startGatewayController(options: GatewayControllerOptions):
       stopObserving();
       await routing.stop();
       await statuses.stop();
+      await infrastructure?.stop();
     },
   };
 }

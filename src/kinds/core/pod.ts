@@ -27,6 +27,9 @@ export const Pod = defineBuiltin<Pod>({
   ],
 });
 
+/** On Pods that stand for something a node runs by itself: it starts nothing for them. */
+export const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
 /** The Pod's condition Ready is True. */
 export function isPodReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
