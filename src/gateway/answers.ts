@@ -213,6 +213,17 @@ export const answerTable = {
     when: 'The credential of the backend is not set up right: a Secret, a key in it, a refusal of the token server. The log says what; nothing is sent without it.',
   },
 
+  request_unprocessable: {
+    status: 422,
+    text: 'invalid request body: {detail}',
+    when: "The request cannot be said in the backend's API; `param` names the field.",
+  },
+  upstream_untranslatable: {
+    status: 502,
+    text: 'backend {backend}: its answer {detail}',
+    when: "The answer is not what the backend's API says, so that it cannot be told in the client's.",
+  },
+
   // No endpoint has it.
   no_ready_endpoint: {
     status: 503,

@@ -18,7 +18,8 @@ import type { Attempt, Send, UpstreamStep } from './steps/upstream/attempt.ts';
 import { authorize, dropOverrides } from './steps/upstream/authorize.ts';
 import { declareLength } from './steps/upstream/body.ts';
 import { filterRequests, modifyResponses, useBackendHost } from './steps/upstream/filters.ts';
-import { mutateBody, mutateHeaders, overrideModel, useSchemaPath } from './steps/upstream/llm.ts';
+import { mutateBody, mutateHeaders, overrideModel } from './steps/upstream/llm.ts';
+import { speakSchema } from './steps/upstream/translate.ts';
 import { usePickedBody, usePickedHeaders } from './steps/upstream/pick.ts';
 import { wrapErrors } from './steps/upstream/wraperrors.ts';
 import { limitsAttempts, limitTime } from './steps/upstream/timeout.ts';
@@ -79,14 +80,15 @@ function upstreamSteps(rule: RouteRule, { filters, llm, target, credential }: We
   if (all.some(({ type }) => type === 'BackendHostRewrite')) steps.push(useBackendHost);
   if (target.type === 'pool') steps.push(usePickedHeaders);
   if (responses.length > 0) steps.push(modifyResponses(responses));
+  if (llm?.modelNameOverride !== undefined) steps.push(overrideModel(llm.modelNameOverride));
+  if (target.type === 'pool') steps.push(usePickedBody);
   if (llm === undefined) steps.push(declareLength);
   else {
-    steps.push(wrapErrors, useSchemaPath(llm));
+    if (llm.schema.name.endsWith('OpenAI')) steps.push(wrapErrors);
+    steps.push(speakSchema(llm));
     if (llm.headerMutation !== undefined) steps.push(mutateHeaders(llm.headerMutation));
-    if (llm.modelNameOverride !== undefined) steps.push(overrideModel(llm.modelNameOverride));
     if (llm.bodyMutation !== undefined) steps.push(mutateBody(llm.bodyMutation));
   }
-  if (target.type === 'pool') steps.push(usePickedBody);
   const overrides = overridesIn(rule);
   if (overrides.length > 0) steps.push(dropOverrides(overrides));
   if (credential !== undefined) steps.push(authorize(credential));

@@ -6,6 +6,7 @@ import { invalid, poolGroup, resolveBackend } from './backends.ts';
 import { credentialFor } from './credentials.ts';
 import { isPermitted } from './grants.ts';
 import { fitsHeader, headerText } from '../routes/headertext.ts';
+import { spokenSchemas } from '../llm/schemas/index.ts';
 import type { Lookup } from './resources.ts';
 import type { BackendTarget, BodyMutation, HeaderMutation, InvalidTarget, LlmBackend } from '../routes/table.ts';
 
@@ -93,8 +94,8 @@ export function missingBackendText({ name, namespace = '' }: ObjectRef): string 
 /** Why requests cannot be sent in this backend's API. */
 export function schemaProblem(backend: AIServiceBackend): string | undefined {
   const { name } = backend.spec.schema;
-  if (name === 'OpenAI') return undefined;
-  return `AIServiceBackend ${keyOf(backend.metadata)}: schema ${name} is not supported yet, only OpenAI is`;
+  if (spokenSchemas.includes(name)) return undefined;
+  return `AIServiceBackend ${keyOf(backend.metadata)}: schema ${name} is not supported yet; these are: ${spokenSchemas.join(', ')}`;
 }
 
 /** How requests to an AIServiceBackend or InferencePool are authorized; undefined: no policy targets it. */
@@ -110,11 +111,12 @@ export function credentialsProblem(lookup: Lookup, kind: CheckedRef['kind'], tar
 }
 
 function llmOf(ref: AIGatewayRouteBackendRef, backend: AIServiceBackend): LlmBackend {
-  const { name, prefix = 'v1' } = backend.spec.schema;
+  const { name, version } = backend.spec.schema;
+  const prefix = backend.spec.schema.prefix ?? (name === 'Cohere' ? 'v2' : 'v1');
   const headers = mergeHeaders(ref.headerMutation, backend.spec.headerMutation);
   const body = mergeBody(ref.bodyMutation, backend.spec.bodyMutation);
   return {
-    schema: { name, prefix },
+    schema: { name, prefix, ...(version !== undefined && { version }) },
     ...(ref.modelNameOverride === undefined ? {} : { modelNameOverride: ref.modelNameOverride }),
     ...(headers === undefined ? {} : { headerMutation: headers }),
     ...(body === undefined ? {} : { bodyMutation: body }),

@@ -165,9 +165,9 @@ describe('the verdict on an AIGatewayRoute', () => {
     [
       'untranslated schema',
       { rules },
-      { aiServiceBackends: [backend('one', 'Anthropic')] },
+      { aiServiceBackends: [backend('one', 'AWSBedrock')] },
       [gw],
-      'schema Anthropic is not supported yet',
+      'schema AWSBedrock is not supported yet',
       true,
     ],
     [

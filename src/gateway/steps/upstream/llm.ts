@@ -1,28 +1,9 @@
-import { openAiUpstreamPath } from '../../../llm/endpoints.ts';
 import type { FormField } from '../../../llm/form.ts';
 import { mutateFields, replaceModel } from '../../../llm/splice.ts';
-import type { BodyMutation, HeaderMutation, LlmBackend } from '../../../routes/table.ts';
-import { answer } from '../../answers.ts';
+import type { BodyMutation, HeaderMutation } from '../../../routes/table.ts';
 import { modifyHeaders } from '../../headers.ts';
 import { BufferedBody } from '../../requestbody.ts';
 import type { UpstreamStep } from './attempt.ts';
-
-/** Asks the backend at the path that its schema has for the endpoint (aigateway.md 4.1). Only the OpenAI schema is spoken yet. */
-export const useSchemaPath =
-  ({ schema }: LlmBackend): UpstreamStep =>
-  (send) =>
-  (attempt) => {
-    const { client, place, events } = attempt;
-    const { api, path } = client;
-    const spoken = api !== undefined && schema.name === 'OpenAI' ? openAiUpstreamPath(api, schema.prefix) : undefined;
-    if (spoken === undefined) {
-      events.onAnswer(answer('schema_unsupported', { backend: place.backend.id, schema: schema.name, path }));
-      return;
-    }
-    attempt.path = spoken;
-    attempt.search = '';
-    send(attempt);
-  };
 
 /** Names that a mutation may not touch (aigateway.md 3.3 step 4). */
 function isProtected(name: string): boolean {
@@ -40,7 +21,7 @@ export const mutateHeaders = (mutation: HeaderMutation): UpstreamStep => {
   };
 };
 
-/** Asks the backend for its own name of the model. */
+/** Asks the backend for its own name of the model, where the body is still the client's. */
 export const overrideModel =
   (model: string): UpstreamStep =>
   (send) =>
