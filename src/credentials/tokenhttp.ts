@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici';
 import { placeOf, type Places } from '../wire/places.ts';
 import { Agent, buildConnector, proxyAgent, request } from '../wire/undici.ts';
 import { CredentialError, type TokenHttp, type TokenRequest, type TokenResponse } from './environment.ts';
@@ -11,7 +12,8 @@ const timeouts = { connectMs: 5_000, headersMs: 10_000, bodyMs: 10_000 };
 export class SystemTokenHttp implements TokenHttp {
   readonly #variables: Readonly<Record<string, string | undefined>>;
   readonly #places: Places;
-  readonly #dispatchers = new Map<string, ReturnType<typeof dispatcher>>();
+  /** By the proxy; '' is none. */
+  readonly #dispatchers = new Map<string, Dispatcher>();
 
   constructor(variables: Readonly<Record<string, string | undefined>>, places: Places) {
     this.#variables = variables;
@@ -45,36 +47,42 @@ export class SystemTokenHttp implements TokenHttp {
   }
 
   /** What is not on TLS is on this machine or link-local: no proxy reaches it. */
-  #dispatcherFor(url: string, proxy: string | undefined): ReturnType<typeof dispatcher> {
-    const { HTTPS_PROXY: upper, https_proxy: lower } = this.#variables;
-    const wanted = url.startsWith('https:') ? (proxy ?? (upper || lower ? 'environment' : 'none')) : 'none';
-    let found = this.#dispatchers.get(wanted);
-    if (found === undefined) this.#dispatchers.set(wanted, (found = dispatcher(wanted, this.#places)));
+  #dispatcherFor(url: string, named: string | undefined): Dispatcher {
+    const { HTTPS_PROXY: upper, https_proxy: lower, NO_PROXY: exceptions, no_proxy: others } = this.#variables;
+    const proxy = url.startsWith('https:') ? named || lower || upper || '' : '';
+    const noProxy = named ? '' : (others ?? exceptions ?? '');
+    let found = this.#dispatchers.get(proxy);
+    if (found === undefined) {
+      found = proxy === '' ? directly(this.#places) : through(proxy, noProxy);
+      this.#dispatchers.set(proxy, found);
+    }
     return found;
   }
 }
 
-function dispatcher(proxy: string, places: Places) {
-  const connect = { timeout: timeouts.connectMs, ca: [...systemAuthorities()] };
-  const options = {
-    headersTimeout: timeouts.headersMs,
-    bodyTimeout: timeouts.bodyMs,
-  };
-  if (proxy === 'none') {
-    const connector = buildConnector({ ...connect, allowH2: false });
-    return new Agent({
-      ...options,
-      connect: (to, done) => {
-        const port = Number(to.port || (to.protocol === 'https:' ? 443 : 80));
-        const place = placeOf(places, to.hostname, port);
-        connector({ ...to, hostname: place.address, port: String(place.port) }, done);
-      },
-    });
-  }
-  const requestTls = { ca: connect.ca };
-  return proxyAgent(
-    proxy === 'environment'
-      ? { ...options, connect, requestTls }
-      : { ...options, connect, requestTls, httpProxy: proxy, httpsProxy: proxy, noProxy: '' },
-  );
+const limits = { headersTimeout: timeouts.headersMs, bodyTimeout: timeouts.bodyMs };
+const tlsOptions = () => ({ timeout: timeouts.connectMs, ca: [...systemAuthorities()] });
+
+function directly(places: Places): Dispatcher {
+  const connector = buildConnector({ ...tlsOptions(), allowH2: false });
+  return new Agent({
+    ...limits,
+    connect: (to, done) => {
+      const port = Number(to.port || (to.protocol === 'https:' ? 443 : 80));
+      const place = placeOf(places, to.hostname, port);
+      connector({ ...to, hostname: place.address, port: String(place.port) }, done);
+    },
+  });
+}
+
+function through(proxy: string, noProxy: string): Dispatcher {
+  const connect = tlsOptions();
+  return proxyAgent({
+    ...limits,
+    connect,
+    requestTls: { ca: connect.ca },
+    httpProxy: proxy,
+    httpsProxy: proxy,
+    noProxy,
+  });
 }

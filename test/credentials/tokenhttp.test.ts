@@ -61,4 +61,25 @@ describe('exchanges over HTTP', () => {
       message: expect.stringContaining('more than') as unknown,
     });
   });
+
+  it.each(['AI_GATEWAY_AZURE_PROXY_URL', 'HTTPS_PROXY'])('go through the proxy of %s', async (variable) => {
+    const asked: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', (request, socket) => {
+      asked.push(request.url ?? '');
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const variables = { [variable]: `http://127.0.0.1:${port}` };
+    const world = systemEnvironment(createWorld().secrets, variables);
+    onTestFinished(async () => {
+      await world.close();
+      proxy.close();
+    });
+    const answer = await new Credentials(world).authorizer(credentialOf(azure)).authorize(requestTo());
+    expect(answer).toMatchObject({ refused: 503 });
+    expect(asked).toEqual(['login.microsoftonline.com:443']);
+  });
 });
