@@ -17,7 +17,7 @@ import { impersonated } from './auth/impersonation.ts';
 import { loadTokenSigner } from './auth/jwt.ts';
 import { createAuthorizer } from './auth/rbac.ts';
 import { createServiceAccountTokens } from './auth/serviceaccounttokens.ts';
-import { createBootstrapObjects, keepKubernetesService } from './bootstrap.ts';
+import { createBootstrapObjects } from './bootstrap.ts';
 import { reserveAddresses, type ServiceAddresses } from './builtin/services.ts';
 import { startCustomResources } from './crd/controller.ts';
 import { startGarbageCollector } from './garbage.ts';
@@ -25,6 +25,7 @@ import { handle } from './handler.ts';
 import { loadIdentity, type Identity } from './identity.ts';
 import { createInFlight } from './inflight.ts';
 import { isObject, valueAt } from './json.ts';
+import { keepKubernetesService } from './kubernetesservice.ts';
 import { startNamespaceLifecycle } from './namespaces.ts';
 import { startEventExpiry } from './events.ts';
 import { createObjects } from './objects.ts';
@@ -122,7 +123,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const stopAggregation = startRoleAggregation({ store, resources, objects, log });
   await customResources.keepBuiltIn(options.kinds);
   await createBootstrapObjects({ resources, objects, caCertificate });
-  const stopKeeping = keepKubernetesService({ store, resources, objects, caCertificate, log });
+  const kubernetes = await keepKubernetesService({ store, resources, objects, caCertificate, log });
 
   const listener = createServer({
     cert: identity.serverCertificate,
@@ -151,7 +152,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     stopNamespaces();
     stopExpiry();
     stopAggregation();
-    stopKeeping();
+    kubernetes.stop();
     for (const end of server.watches) end();
     connections.close();
     const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
@@ -170,6 +171,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await close();
     throw error;
   });
+  await kubernetes.publish({ address: host, port });
   const url = `https://${host}:${port}`;
   log.info({ url }, 'embedded API listening');
 
