@@ -2,8 +2,10 @@
 import { isIP } from 'node:net';
 import { readLlmBody } from '../llm/body.ts';
 import { findLlmEndpoint, type LlmEndpoint } from '../llm/endpoints.ts';
+import { boundaryOf, FormScan } from '../llm/form.ts';
 import { JsonScan } from '../llm/scan.ts';
 import type { Picker, PickRequest } from '../picker/picker.ts';
+import { takesEverything } from '../routes/everything.ts';
 import { resolveTarget, type LinkedGateway, type LinkedListener, type LinkedTable } from '../routes/index.ts';
 import { explainRoute, hostOf, selectListener } from '../routes/match.ts';
 import type { RouteRule, Tier, WeightedBackend } from '../routes/table.ts';
@@ -39,10 +41,18 @@ export function explainRequest(sources: ExplainSources, asked: AskedRequest): Re
   const listeners = [...sources.table().gateways.values()].flatMap((gateway) =>
     listenersOf(gateway, incoming, sources).map(({ listener, host }) => {
       const place = { gateway: gateway.key, listener: listener.name, port: listener.port, host };
-      const answer = listener.readsModel ? ownAnswer(gateway, api, read) : undefined;
-      if (answer !== undefined) return { ...place, answer, answered: !answer.startsWith('4'), tried: [], backends: [] };
       const model = listener.readsModel && 'model' in read ? read.model : undefined;
-      return { ...place, ...explainListener(listener, host, incoming, model, sources) };
+      const { method, path, query, header } = incoming;
+      const { candidates, matched } = explainRoute([listener], { host, path, query, method, model, header });
+      const answer = ownAnswer(
+        gateway,
+        { api, read: listener.readsModel ? read : { model }, rule: matched?.rule },
+        sources,
+      );
+      if (answer !== undefined) {
+        return { ...place, answer, answered: !answer.startsWith('4'), tried: candidates, backends: [] };
+      }
+      return { ...place, ...explainRule(matched?.rule, candidates, pickRequest(incoming, model), sources) };
     }),
   );
   const { method, path } = incoming;
@@ -80,21 +90,47 @@ function readRequest({ method, url, headers, body }: AskedRequest): Incoming {
 
 type ModelRead = { readonly model: string | undefined } | { readonly error: string };
 
-/** The model as the gateway reads it; undefined for requests that it does not look into. */
+/** The model as the gateway reads it; undefined for requests that have none. */
 function modelOf({ body, scan, header }: Incoming, api: LlmEndpoint | undefined): ModelRead {
-  if (api === undefined || api.model === 'none' || api.model === 'form') return { model: undefined };
-  if (header('content-type')?.startsWith('multipart/') === true) return { model: undefined };
-  if (scan.error !== undefined) return { error: `the body is no JSON object: ${scan.error}` };
-  const read = readLlmBody(body, scan);
+  if (api?.model === 'none') return { model: undefined };
+  const type = header('content-type');
+  if (api?.model === 'form') return formModel(body, type);
+  if (api === undefined && !/^[^;]*[/+]json\b/i.test(type ?? '')) return { model: undefined };
+  if (boundaryOf(type) !== undefined) return { error: 'multipart body not supported for this endpoint' };
+  const read =
+    scan.error === undefined ? readLlmBody(body, scan) : { error: `the body is no JSON object: ${scan.error}` };
+  if (api === undefined) return { model: 'error' in read || read.model === '' ? undefined : read.model };
   if ('error' in read) return read;
   if (read.model === '' && api.model === 'required') return { error: 'model field is required' };
   return { model: read.model };
 }
 
-/** What the gateway says before it looks for a route. */
-function ownAnswer(gateway: LinkedGateway, api: LlmEndpoint | undefined, read: ModelRead): string | undefined {
-  if ('error' in read) return `400, ${read.error}`;
-  return api?.model === 'none' && gateway.models.all.length > 0 ? '200, the models there are' : undefined;
+function formModel(body: Buffer, type: string | undefined): ModelRead {
+  const boundary = boundaryOf(type);
+  if (boundary === undefined) return { error: 'expected multipart/form-data content type with a boundary' };
+  const form = new FormScan(boundary);
+  form.push(body);
+  form.finish();
+  const model = form.fields.get('model')?.value ?? '';
+  if (form.error !== undefined) return { error: form.error };
+  return model === '' ? { error: "missing required field 'model'" } : { model };
+}
+
+interface Found {
+  readonly api: LlmEndpoint | undefined;
+  readonly read: ModelRead;
+  readonly rule: RouteRule | undefined;
+}
+
+/** What the gateway says instead of following a rule: the models there are, or that a rule wants a model and there is none to be had. */
+function ownAnswer(gateway: LinkedGateway, { api, read, rule }: Found, { table }: ExplainSources): string | undefined {
+  if (api?.model === 'none') {
+    const route = rule && table().routes.get(`${rule.route.namespace}/${rule.route.name}`);
+    const own = rule === undefined || rule.kind === 'llm' || takesEverything(rule, route);
+    return own && (rule?.kind === 'llm' || gateway.models.all.length > 0) ? '200, the models there are' : undefined;
+  }
+  const wanted = rule === undefined || rule.kind === 'llm';
+  return wanted && 'error' in read ? `400, ${read.error}` : undefined;
 }
 
 /** The listeners that would be asked, each with the host that it is asked for. */
@@ -121,23 +157,19 @@ function listenersOf(
   });
 }
 
-function explainListener(
-  listener: LinkedListener,
-  host: string,
-  incoming: Incoming,
-  model: string | undefined,
+function explainRule(
+  rule: RouteRule | undefined,
+  candidates: ListenerExplanation['tried'],
+  request: PickRequest,
   sources: ExplainSources,
 ): Pick<ListenerExplanation, 'rule' | 'answer' | 'answered' | 'tried' | 'backends'> {
-  const { method, path, query, header } = incoming;
-  const { candidates, matched } = explainRoute([listener], { host, path, query, method, model, header });
-  if (matched === undefined) {
+  if (rule === undefined) {
     const answer = '404, no route of this listener takes it';
     return { answer, answered: false, tried: candidates, backends: [] };
   }
-  const { rule } = matched;
   const answer = ruleAnswer(rule);
   const backends = rule.tiers.flatMap((tier) =>
-    tier.backends.map((backend) => explainBackend(backend, tier, pickRequest(incoming, model), sources)),
+    tier.backends.map((backend) => explainBackend(backend, tier, request, sources)),
   );
   return {
     rule: rule.id,

@@ -1,10 +1,11 @@
+import { takesEverything } from '../../../routes/everything.ts';
 import { matchRoute } from '../../../routes/match.ts';
 import type { RouteRule } from '../../../routes/table.ts';
 import { answer, type Answer } from '../../answers.ts';
 import type { GatewayRequest } from '../../request.ts';
 import { frontPage } from './frontpage.ts';
 import { modelOfBody } from './model.ts';
-import { modelNotFound, tellModels, wantsModelList } from './models.ts';
+import { modelNotFound, tellModels } from './models.ts';
 import { waits, type ClientStep } from './step.ts';
 
 /** Finds the rule. One of an AIGatewayRoute takes nothing but requests of the model APIs, and wants to know their model. */
@@ -31,13 +32,14 @@ export const findRule: ClientStep = (request) => {
   }
 };
 
-/** `GET /v1/models`, where the gateway knows models and no plain route wants it. */
+/** `GET /v1/models`, where the gateway knows models and no plain route for its host or path wants it. */
 function ownModels(request: GatewayRequest, rule: RouteRule | undefined): Answer | undefined {
   const { api, served } = request;
   if (api === undefined) return undefined;
   if (rule?.kind === 'llm') return tellModels(request, api);
   if ((served.gateway?.models.all.length ?? 0) === 0) return undefined;
-  return rule === undefined || !wantsModelList(request, rule) ? tellModels(request, api) : undefined;
+  const route = rule && served.table.routes.get(`${rule.route.namespace}/${rule.route.name}`);
+  return rule === undefined || takesEverything(rule, route) ? tellModels(request, api) : undefined;
 }
 
 /** The last rule of an AIGatewayRoute, which answers for the models that no other of its rules takes (aigateway.md 2.3). */

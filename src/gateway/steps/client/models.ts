@@ -1,6 +1,5 @@
 import { modelIdIn, type LlmEndpoint } from '../../../llm/endpoints.ts';
 import { listModels as listOf, modelsForHost, oneModel, type ListedModel } from '../../../llm/models.ts';
-import type { RouteRule } from '../../../routes/table.ts';
 import { answer, declared, type Answer } from '../../answers.ts';
 import type { GatewayRequest } from '../../request.ts';
 
@@ -20,15 +19,6 @@ export function tellModels(request: GatewayRequest, { schema }: LlmEndpoint): An
   if (id !== undefined && found === undefined) return modelNotFound(request, id);
   const body = found === undefined ? listOf(schema, models) : oneModel(schema, found);
   return declared(200, ['content-type', 'application/json'], body);
-}
-
-/** A rule of a plain route for just this host or path takes the place of the gateway's own list; one for everything does not. */
-export function wantsModelList(request: GatewayRequest, rule: RouteRule): boolean {
-  const { namespace, name } = rule.route;
-  const hostnames = request.served.table.routes.get(`${namespace}/${name}`)?.hostnames ?? [];
-  const everyPath = ({ path }: RouteRule['matches'][number]): boolean =>
-    path === undefined || (path.type === 'PathPrefix' && path.value === '/');
-  return hostnames.length > 0 || !rule.matches.some(everyPath);
 }
 
 export function modelNotFound(request: GatewayRequest, model: string): Answer {
