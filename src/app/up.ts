@@ -15,7 +15,7 @@ import { fixedCredentials } from '../kube/credentials.ts';
 import { createKubeClient } from '../kube/httpclient.ts';
 import { apiEnvironment } from '../local/apienvironment.ts';
 import { requireParts } from '../llamacpp/runtime.ts';
-import { createCatalog, parseCatalog, type Catalog } from '../local/catalog.ts';
+import { createCatalog, parseCatalog, type Catalog, type CatalogEntry } from '../local/catalog.ts';
 import { defaultGpus, offerText, type NodeGpus } from '../local/gpus.ts';
 import { inProcessImages } from '../local/inprocess.ts';
 import { requestedModel } from '../local/requestedmodel.ts';
@@ -31,6 +31,7 @@ import { declaredObjects } from './declared.ts';
 import type { DeclaredKind, Family } from './families/family.ts';
 import { buildKustomization } from './kustomize/build.ts';
 import { readManifests } from './manifests/read.ts';
+import type { Manifest } from './manifests/yaml.ts';
 import type { SharedAddress } from './sockets.ts';
 import { startMemoryRelease } from './memoryrelease.ts';
 import { preferring } from './preferredgroups.ts';
@@ -42,6 +43,8 @@ export interface UpOptions {
   /** What to apply: files, directories, URLs, `-`; and directories with kustomizations. */
   files: readonly string[];
   kustomizations: readonly string[];
+  /** What commands declare themselves, and run for it. */
+  declared?: Declared | undefined;
   /** Directories below `files`, too. */
   recursive: boolean;
   /** What is done about unknown fields in them. */
@@ -71,6 +74,13 @@ export interface UpOptions {
   progress: (message: string) => void;
   /** Told what the API warns of. */
   warn: (message: string) => void;
+}
+
+/** Objects that a command made in place of a file of the user's. */
+export interface Declared {
+  readonly manifests: readonly Manifest[];
+  /** Programs for their images. */
+  readonly catalog: readonly CatalogEntry[];
 }
 
 export interface Up {
@@ -109,7 +119,8 @@ async function assemble(options: UpOptions, stack: AsyncDisposableStack): Promis
   // What the user wrote is read first: a mistake there ends before anything starts.
   const manifests = await readManifests(options.files, { recursive: options.recursive });
   for (const directory of options.kustomizations) manifests.push(...(await buildKustomization(directory)));
-  const catalog = await readCatalog(options.catalogFile);
+  manifests.push(...(options.declared?.manifests ?? []));
+  const catalog = createCatalog([...(options.declared?.catalog ?? []), ...(await readCatalog(options.catalogFile))]);
   const kinds = preferring(allKinds, options.preferredGroups);
   const dataDir = await openDataDir(options.dataDir);
   stack.defer(() => dataDir.release());
@@ -274,12 +285,12 @@ async function observeCluster(
   });
 }
 
-async function readCatalog(file: string | undefined): Promise<Catalog> {
-  if (file === undefined) return createCatalog([]);
+async function readCatalog(file: string | undefined): Promise<CatalogEntry[]> {
+  if (file === undefined) return [];
   const entries = parseCatalog(await readFile(file, 'utf8'), file);
   // What is missing is said here, not in the log of a container that starts again and again.
   for (const { program } of entries) {
     if (typeof program === 'object' && 'gguf' in program) await requireParts(program);
   }
-  return createCatalog(entries);
+  return entries;
 }

@@ -13,6 +13,7 @@ import { sharedAddress } from '../app/sharedaddress.ts';
 import type { SharedAddress } from '../app/sockets.ts';
 import { helpedPrograms, programHelp } from './programhelp.ts';
 import type { RequestsFlags } from './requests.ts';
+import type { RunFlags } from './run.ts';
 import type { Shell } from './completion.ts';
 import type { FieldValidation } from '../kube/client.ts';
 import { parsePlace, type Place } from '../wire/places.ts';
@@ -43,6 +44,9 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       [],
     )
     .option('-k, --kustomize <directory>', 'apply this kustomization; repeatable', collect, [])
+    .addOption(
+      new Option('--openai <url>', 'serve the models that this OpenAI-compatible server lists').argParser(httpUrl),
+    )
     .option('-R, --recursive', 'directories below those of -f, too')
     .addOption(
       new Option('--validate <mode>', 'unknown fields: strict refuses, warn tells, ignore drops them')
@@ -88,6 +92,20 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     const { up } = await import('./up.ts');
     await up(flags, packageJson.version);
   });
+
+  program
+    .command('run')
+    .description('run one model and serve it: a GGUF file by llama.cpp, other names simulated')
+    .argument('<model>', 'a GGUF file, a directory or npm package that holds one, or OWNER/MODEL (simulated)')
+    .option('-p, --prompt <text>', 'ask this, print the answer and end')
+    .option('--max-tokens <count>', 'longest answer to it', positive)
+    .option('--runtime <dir>', 'directory where node-llama-cpp is installed')
+    .option('--data-dir <dir>', 'where objects and logs are kept (default: a temporary directory)')
+    .option('--log-level <level>', logLevels.join(', '), logLevel, 'warn')
+    .action(async (model: string, flags: RunFlags) => {
+      const { run } = await import('./run.ts');
+      await run(model, flags, upCommand.opts<UpFlags>(), packageJson.version);
+    });
 
   const controllerCommand = program
     .command('controller')

@@ -1,20 +1,26 @@
 import path from 'node:path';
 import type { Level } from 'pino';
+import { stringify } from 'yaml';
 import { familyLoader } from '../app/families.ts';
-import { startUp, type Up } from '../app/up.ts';
+import { startUp, type Declared, type Up } from '../app/up.ts';
+import { manifestsOf } from '../app/gatewaydeclaration.ts';
+import { findOpenAiServer, openAiDeclaration } from '../app/openaiserver.ts';
 import type { FieldValidation } from '../kube/client.ts';
 import type { NodeGpus } from '../local/gpus.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Place } from '../wire/places.ts';
 import { isOutside } from '../app/sharedaddress.ts';
 import type { SharedAddress } from '../app/sockets.ts';
-import { createProgress, paint } from './progress.ts';
+import { firstOf } from '../app/readiness.ts';
+import { createProgress, paint, type Screen } from './progress.ts';
 import { table } from './table.ts';
 
 export interface UpFlags {
   filename: string[];
   kustomize: string[];
   recursive?: boolean;
+  /** Base URL of a server whose models are to be served. */
+  openai?: string;
   validate: FieldValidation;
   dataDir: string;
   apiPort: number;
@@ -34,8 +40,26 @@ const patienceMs = 60_000;
 
 /** Runs `headgate up` until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function up(flags: UpFlags, version: string): Promise<void> {
+  if (flags.openai === undefined) return serve(flags, version, {});
+  const server = await findOpenAiServer(flags.openai);
+  const objects = openAiDeclaration(server);
+  const yaml = objects.map((object) => stringify(object, { lineWidth: 0 })).join('---\n');
+  console.log(`Declared for ${flags.openai}, which offers ${firstOf(server.models)}:\n\n${yaml}`);
+  return serve(flags, version, { declared: { manifests: manifestsOf('--openai', objects), catalog: [] } });
+}
+
+export interface ServeOptions {
+  declared?: Declared;
+  /** Where progress is told; default: standard output. */
+  screen?: Screen;
+  /** Done once everything is ready, instead of telling it and waiting for a signal. */
+  task?: (running: Up, stopping: AbortSignal) => Promise<void>;
+}
+
+/** Serves until SIGINT or SIGTERM, or until `task` is done. */
+export async function serve(flags: UpFlags, version: string, options: ServeOptions): Promise<void> {
   const started = performance.now();
-  const progress = createProgress(process.stdout);
+  const progress = createProgress(options.screen ?? process.stdout);
   const families = familyLoader(flags);
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => {
@@ -50,6 +74,7 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
 
   const running = await startUp({
     files: flags.filename,
+    declared: options.declared,
     kustomizations: flags.kustomize,
     recursive: flags.recursive ?? false,
     validation: flags.validate,
@@ -84,7 +109,13 @@ export async function up(flags: UpFlags, version: string): Promise<void> {
     const ready = running.ready(stopping.signal).finally(() => {
       clearTimeout(impatience);
     });
-    if (await Promise.race([ready, stopped.then(() => false)])) {
+    const isReady = await Promise.race([ready, stopped.then(() => false)]);
+    if (options.task !== undefined) {
+      progress.done();
+      if (isReady) await options.task(running, stopping.signal);
+      return;
+    }
+    if (isReady) {
       progress.say(announcement(running, started));
       if (flags.listen !== undefined && isOutside(flags.listen)) progress.warn(openToAll(flags.listen));
     } else progress.done();
