@@ -126,7 +126,25 @@ function patchBuckets(before: Buckets, change: Change<LinkedMatch>, keyOf: (matc
 function patchList(before: readonly LinkedMatch[], { gone, come }: Change<LinkedMatch>): readonly LinkedMatch[] {
   if (gone.length === 0 && come.length === 0) return before;
   const leaves = new Set(gone);
-  return inOrder([...before.filter((match) => !leaves.has(match)), ...come]);
+  const list = leaves.size === 0 ? [...before] : before.filter((match) => !leaves.has(match));
+  if (come.length > fewInserted) return inOrder([...list, ...come]);
+  // Thousands of routes have a match in the list of those that fit everything.
+  for (const match of come) list.splice(placeFor(match, list), 0, match);
+  return list;
+}
+
+/** So many are put each into its place; of more the whole list is sorted. */
+const fewInserted = 8;
+
+/** How many of a list in order come before a match. */
+function placeFor({ order }: LinkedMatch, list: readonly LinkedMatch[]): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle]?.order ?? '') < order) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function inOrder(matches: LinkedMatch[]): LinkedMatch[] {

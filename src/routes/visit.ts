@@ -1,5 +1,5 @@
 import type { Credential } from '../credentials/credential.ts';
-import type { BackendTarget, RouteRule, RouteTable, WeightedBackend } from './table.ts';
+import type { BackendTarget, Route, RouteRule, RouteTable, WeightedBackend } from './table.ts';
 
 /** The walks over a table, for whoever wants all rules, backends or targets. */
 
@@ -22,16 +22,34 @@ export function* targetsOf(rules: Iterable<RouteRule>): Generator<Exclude<Backen
 /** Ids of all rules and backends: the names under which requests are counted. */
 export function idsIn(table: Pick<RouteTable, 'routes'>): Set<string> {
   const ids = new Set<string>();
-  for (const rule of rulesIn(table)) {
-    ids.add(rule.id);
-    for (const { id } of backendsOf(rule)) ids.add(id);
+  for (const route of table.routes) for (const id of idsOf(route)) ids.add(id);
+  return ids;
+}
+
+const idsByRoute = new WeakMap<Route, readonly string[]>();
+
+/** Found once: a change of one among thousands of routes walks over that one only. */
+function idsOf(route: Route): readonly string[] {
+  let ids = idsByRoute.get(route);
+  if (ids === undefined) {
+    ids = route.rules.flatMap((rule) => [rule.id, ...[...backendsOf(rule)].map(({ id }) => id)]);
+    idsByRoute.set(route, ids);
   }
   return ids;
 }
 
 /** How requests to the backends of all rules are authorized. */
 export function* credentialsIn(table: Pick<RouteTable, 'routes'>): Generator<Credential> {
-  for (const rule of rulesIn(table)) {
-    for (const { credential } of backendsOf(rule)) if (credential !== undefined) yield credential;
+  for (const route of table.routes) yield* credentialsOf(route);
+}
+
+const credentialsByRoute = new WeakMap<Route, readonly Credential[]>();
+
+function credentialsOf(route: Route): readonly Credential[] {
+  let found = credentialsByRoute.get(route);
+  if (found === undefined) {
+    found = route.rules.flatMap((rule) => [...backendsOf(rule)].flatMap(({ credential }) => credential ?? []));
+    credentialsByRoute.set(route, found);
   }
+  return found;
 }

@@ -44,8 +44,7 @@ export function compile(
       .map((gateway) => unservedStatus(gateway, now)),
     ...objectStatuses(lookup, routes, gateways, claimed, memory, now),
   ];
-  // Only with the routes everything was asked for that is still needed.
-  if (memory.routes !== routes) memory.findings.sweep();
+  memory.findings.sweep();
   Object.assign(memory, { gateways, routes, table });
   return {
     table,
@@ -67,9 +66,13 @@ function objectStatuses(
   const { resources } = lookup;
   const { outcomes } = routes;
   const { made } = memory;
-  const sameRoutes = memory.routes === routes && memory.gateways.size === gateways.size;
-  if (!sameRoutes || memory.findings.changed(policyKinds)) {
+  const { findings } = memory;
+  const sameGateways = memory.gateways.size === gateways.size && !findings.thorough;
+  const sameRoutes = memory.routes === routes && sameGateways;
+  if (!sameRoutes) {
     made.routes = outcomes.flatMap((outcome) => remembered(memory, outcome, () => routeStatus(outcome, claimed, now)));
+  }
+  if (!sameRoutes || findings.changed(policyKinds)) {
     made.policies = [
       ...backendStatuses(lookup, outcomes, now),
       ...policyStatuses(resources, [...gateways.values()], outcomes, claimed, now),
@@ -77,7 +80,8 @@ function objectStatuses(
       ...envoyProxyStatuses(lookup, gateways.values(), claimed, now),
     ];
   }
-  if (!sameRoutes || memory.findings.changed(poolKinds) || memory.findings.outdated(pickerFindingsOf).length > 0) {
+  const samePools = memory.routes?.poolParents === routes.poolParents && sameGateways;
+  if (!samePools || findings.changed(poolKinds) || findings.outdated(pickerFindingsOf).length > 0) {
     made.pools = poolStatuses(lookup, routes.poolParents, { controllers: claimed, gateways }, now);
   }
   return [...made.routes, ...made.pools, ...made.policies];
@@ -139,7 +143,7 @@ export interface CompileOptions {
 
 export interface Compiled {
   readonly table: RouteTable;
-  /** `namespace/name` of the ConfigMaps and Secrets that a change of which changes the table or a status. */
+  /** `namespace/name` of the ConfigMaps and Secrets that a change of which changes the table or a status; maybe of some more. */
   readonly asked: Readonly<Record<'configMaps' | 'secrets', ReadonlySet<string>>>;
   readonly statuses: readonly WantedStatus[];
   /** The sockets that the Gateways need. */

@@ -1,6 +1,6 @@
 import type { Namespace } from '../kinds/core/namespace.ts';
 import { InferencePool } from '../kinds/inference/inferencepool.ts';
-import { keyOf, type KubeObject } from '../kinds/object.ts';
+import { keyOf } from '../kinds/object.ts';
 import { CompileMemory, selectionOf, slicesOf, whole, type Question } from './memory.ts';
 import { onceEach } from './onceeach.ts';
 import { declaredPools, poolKey, type DeclaredPool } from './pools.ts';
@@ -19,25 +19,25 @@ export function lookupOf(
   const pools = declaredPools(resources.inferencePools, resources.xInferencePools);
   const lookup: Lookup = {
     resources,
-    namespaceLabels: (name) => labelsOf(byKey(resources.namespaces).get(name)),
-    httpRoute: (ref) => byKey(resources.httpRoutes).get(keyOf(ref)),
-    service: (ref) => byKey(resources.services).get(keyOf(ref)),
+    namespaceLabels: (name) => labelsOf(memory.object('namespaces', { name })),
+    httpRoute: (ref) => memory.object('httpRoutes', ref),
+    service: (ref) => memory.object('services', ref),
     slices: (ref) => memory.slices.of(keyOf(ref)),
     podsWith: (namespace, labels) => memory.pods.with(namespace, labels),
     pod: (ref) => memory.pods.get(keyOf(ref)),
-    configMap: (ref) => byKey(resources.configMaps).get(keyOf(ref)),
+    configMap: (ref) => memory.object('configMaps', ref),
     pool: (group, ref) => poolsByKey(pools).get(poolKey(group, ref)),
     pools,
     poolByKey: (key) => poolsByKey(pools).get(key),
-    backend: (ref) => byKey(resources.backends).get(keyOf(ref)),
-    filter: (ref) => byKey(resources.httpRouteFilters).get(keyOf(ref)),
-    aiRoute: (ref) => byKey(resources.aiGatewayRoutes).get(keyOf(ref)),
-    aiBackend: (ref) => byKey(resources.aiServiceBackends).get(keyOf(ref)),
+    backend: (ref) => memory.object('backends', ref),
+    filter: (ref) => memory.object('httpRouteFilters', ref),
+    aiRoute: (ref) => memory.object('aiGatewayRoutes', ref),
+    aiBackend: (ref) => memory.object('aiServiceBackends', ref),
     grants: () => resources.referenceGrants,
     securityPolicies: (target) => memory.securityPolicies.of(target),
     tlsPolicies: (target) => memory.tlsPolicies.of(target),
-    secret: (ref) => byKey(resources.secrets).get(keyOf(ref)),
-    envoyProxy: (ref) => byKey(resources.envoyProxies).get(keyOf(ref)),
+    secret: (ref) => memory.object('secrets', ref),
+    envoyProxy: (ref) => memory.object('envoyProxies', ref),
     pickers,
     remember: (name, find) => memory.recall(name, (record) => find(recording(lookup, memory, record))).value,
   };
@@ -85,15 +85,5 @@ const labelsOf = onceEach((namespace: Namespace | undefined) =>
     ? undefined
     : { 'kubernetes.io/metadata.name': namespace.metadata.name, ...namespace.metadata.labels },
 );
-
-const indexOf = onceEach(
-  (objects: readonly KubeObject[]) => new Map(objects.map((object) => [keyOf(object.metadata), object])),
-);
-
-/** By `namespace/name`; made once for each list. */
-function byKey<T extends KubeObject>(objects: readonly T[]): ReadonlyMap<string, T> {
-  // The index of a list holds the objects of that list.
-  return indexOf(objects) as ReadonlyMap<string, KubeObject> as ReadonlyMap<string, T>;
-}
 
 const poolsByKey = onceEach((pools: readonly DeclaredPool[]) => new Map(pools.map((pool) => [pool.key, pool])));

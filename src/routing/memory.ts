@@ -3,7 +3,7 @@ import type { EndpointSlice } from '../kinds/discovery/endpointslice.ts';
 import type { Pod } from '../kinds/core/pod.ts';
 import type { BackendSecurityPolicy } from '../kinds/aigateway/backendsecuritypolicy.ts';
 import type { BackendTLSPolicy } from '../kinds/gateway/backendtlspolicy.ts';
-import type { KubeObject } from '../kinds/object.ts';
+import { keyOf, type KubeObject, type ObjectRef } from '../kinds/object.ts';
 import { Followed } from './followed.ts';
 import type { Family, RouteResources } from './resources.ts';
 import { PoliciesByTarget } from './targeted.ts';
@@ -40,11 +40,22 @@ export class CompileMemory {
   readonly #lists = new Map<Family, FollowedList>();
   readonly #changed = new Set<Family>();
   #wanted = new Set<string>();
+  #kept = 0;
+  #thorough = true;
+
+  /**
+   * Whether this compile asks for all that it needs, and not only for what has changed: from time to time, so that what nobody needs
+   * any more is forgotten.
+   */
+  get thorough(): boolean {
+    return this.#thorough;
+  }
 
   /** A new compile, of these resources: lists that are the same array have not changed. */
   begin(resources: RouteResources): void {
     this.#wanted = new Set();
     this.#changed.clear();
+    this.#thorough = this.#findings.size > 2 * this.#kept + spareFindings;
     for (const family of Object.keys(resources) as Family[]) {
       const changed = this.#follow(family, resources);
       if (changed.length === 0) continue;
@@ -63,15 +74,28 @@ export class CompileMemory {
     if (family === 'endpointSlices') return this.slices.update(resources.endpointSlices);
     if (family === 'backendSecurityPolicies') return this.securityPolicies.update(resources.backendSecurityPolicies);
     if (family === 'backendTLSPolicies') return this.tlsPolicies.update(resources.backendTLSPolicies);
-    const list = this.#lists.get(family) ?? new FollowedList();
-    this.#lists.set(family, list);
+    let list = this.#lists.get(family);
+    if (list === undefined) {
+      if (resources[family].length === 0) return [];
+      this.#lists.set(family, (list = new FollowedList()));
+    }
     return list.update(resources[family]);
+  }
+
+  /** The object of a list that has this name. */
+  object<F extends Family>(family: F, ref: ObjectRef): RouteResources[F][number] | undefined {
+    return this.#lists.get(family)?.get(keyOf(ref));
   }
 
   #outdate(family: Family, keys: readonly string[]): void {
     const askers = this.#askers.get(family);
     if (askers === undefined) return;
     for (const key of keys) for (const name of askers.get(key) ?? []) this.#outdated.add(name);
+  }
+
+  /** All findings whose names begin so are to be made again. */
+  outdateAll(beginning: string): void {
+    for (const name of this.#findings.keys()) if (name.startsWith(beginning)) this.#outdated.add(name);
   }
 
   /** The names with this beginning, without it, whose findings are to be made again. */
@@ -116,11 +140,16 @@ export class CompileMemory {
     return new Set(this.#askers.get(family)?.keys());
   }
 
-  /** Forgets what was not asked for in this compile, which asked for all that it needs. */
+  /** Forgets what was not asked for, if this was a thorough compile. */
   sweep(): void {
+    if (!this.#thorough) return;
+    this.#kept = this.#wanted.size;
     for (const name of this.#findings.keys()) if (!this.#wanted.has(name)) this.#forget(name);
   }
 }
+
+/** So many findings that nobody needs any more are no reason to look for them. */
+const spareFindings = 100;
 
 class FollowedList extends Followed<KubeObject> {
   protected changed(): readonly string[] {

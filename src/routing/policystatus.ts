@@ -2,8 +2,7 @@ import { Backend } from '../kinds/envoygateway/backend.ts';
 import { BackendTrafficPolicy } from '../kinds/envoygateway/backendtrafficpolicy.ts';
 import { ClientTrafficPolicy } from '../kinds/envoygateway/clienttrafficpolicy.ts';
 import { keyOf, type KubeObject } from '../kinds/object.ts';
-import { isPoolRef } from './aibackends.ts';
-import { backendGroup, backendProblem } from './backends.ts';
+import { backendProblem } from './backends.ts';
 import { backendTarget, tlsOf } from './backendtls.ts';
 import { pairProblem } from './clientcertificate.ts';
 import type { GatewayState } from './gatewaystate.ts';
@@ -95,9 +94,7 @@ export function ancestorsOf(
 
 /** Backends that routes on our Gateways use. */
 export function backendStatuses(lookup: Lookup, outcomes: readonly RouteOutcome[], now: Date): WantedStatus[] {
-  const used = new Set(
-    outcomes.filter(({ parents }) => parents.length > 0).flatMap((outcome) => usedBackends(lookup, outcome)),
-  );
+  const used = new Set(outcomes.flatMap(({ backends }) => backends));
   return lookup.resources.backends
     .filter(({ metadata }) => used.has(keyOf(metadata)))
     .map((backend) => {
@@ -119,25 +116,4 @@ function tlsProblem(lookup: Lookup, backend: Backend): string | undefined {
   if (found === undefined) return undefined;
   if ('problem' in found) return found.problem;
   return found.tls.clientCertificate && pairProblem(lookup, found.tls.clientCertificate);
-}
-
-/** `namespace/name` of the Backends that a route names. */
-function usedBackends(lookup: Lookup, { route, ai }: RouteOutcome): string[] {
-  const own = route.metadata.namespace ?? '';
-  if (ai === undefined) {
-    return (route.spec.rules ?? [])
-      .flatMap(({ backendRefs = [] }) => backendRefs)
-      .filter(({ group, kind }) => group === backendGroup && kind === Backend.kind)
-      .map(({ namespace = own, name }) => `${namespace}/${name}`);
-  }
-  const refs = ai.spec.rules.flatMap(({ backendRefs = [] }) => backendRefs);
-  return refs
-    .filter((ref) => !isPoolRef(ref))
-    .flatMap((ref) => {
-      const namespace = ref.namespace ?? own;
-      const backend = lookup.aiBackend({ namespace, name: ref.name });
-      if (backend === undefined) return [];
-      const { backendRef } = backend.spec;
-      return [`${backendRef.namespace ?? namespace}/${backendRef.name}`];
-    });
 }

@@ -5,7 +5,7 @@ import type { CompileMemory } from './memory.ts';
 import type { Family } from './resources.ts';
 import { poolParents, type PoolParent } from './poolstatus.ts';
 import type { Lookup } from './resources.ts';
-import { outcomesOf, type RouteOutcome } from './routestatus.ts';
+import { outcomeOf, rememberedOutcome, type RouteOutcome } from './routestatus.ts';
 
 /** What all HTTPRoutes come to at our Gateways. */
 export interface Routes {
@@ -42,17 +42,21 @@ export function routesOf(lookup: Lookup, gateways: ReadonlyMap<string, GatewaySt
   const { findings, routes: previous } = before;
   const sameGateways = haveSameValues(gateways, before.gateways);
   if (previous !== undefined && sameGateways && !findings.changed(families)) return previous;
-  const known = new Map(previous?.outcomes.map((outcome) => [keyOf(outcome.route.metadata), outcome]));
-  const outcomes = lookup.resources.httpRoutes.map((route) => {
-    const outcome = outcomesOf(lookup, gateways, route);
-    const was = known.get(keyOf(route.metadata));
-    return was !== undefined && isSame(was, outcome) ? was : outcome;
+  if (!sameGateways) findings.outdateAll(outcomeOf);
+  const outdated = new Set(findings.outdated(outcomeOf));
+  const outcomes = lookup.resources.httpRoutes.map((route, at) => {
+    const was = previous?.outcomes[at];
+    const holds = was?.route === route && !findings.thorough && !outdated.has(keyOf(route.metadata));
+    return holds ? was : rememberedOutcome(lookup, gateways, route);
   });
   const counts = new Map<string, ReadonlyMap<string, number>>();
   return {
     outcomes,
     gateways,
-    poolParents: poolParents(outcomes),
+    poolParents:
+      previous !== undefined && sameGateways && leadAlike(previous.outcomes, outcomes)
+        ? previous.poolParents
+        : poolParents(outcomes),
     attached: (key) => {
       let found = counts.get(key);
       if (found === undefined) counts.set(key, (found = countAttached(gateways.get(key), outcomes)));
@@ -67,9 +71,17 @@ function haveSameValues<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boole
   return true;
 }
 
-/** Of the same objects, with the same rules and parents. */
-function isSame(a: RouteOutcome, b: RouteOutcome): boolean {
-  return a.route === b.route && a.ai === b.ai && a.rules === b.rules && isDeepStrictEqual(a.parents, b.parents);
+/** Routes that lead to the same pools, from Gateways that accept the same of them. */
+function leadAlike(before: readonly RouteOutcome[], now: readonly RouteOutcome[]): boolean {
+  const leads = ({ pools, parents }: RouteOutcome) =>
+    pools.size === 0 ? undefined : [pools, parents.map(({ gateway, accepted }) => [gateway.key, accepted])];
+  return (
+    before.length === now.length &&
+    now.every((outcome, at) => {
+      const was = before[at];
+      return was === outcome || (was !== undefined && isDeepStrictEqual(leads(was), leads(outcome)));
+    })
+  );
 }
 
 /** The hosts under which an accepted route is reached through a listener, by whichever parentRef; undefined: none. */

@@ -1,9 +1,12 @@
 import type { AIGatewayRoute } from '../kinds/aigateway/aigatewayroute.ts';
+import { Backend } from '../kinds/envoygateway/backend.ts';
 import { HTTPRoute } from '../kinds/gateway/httproute.ts';
 import { keyOf } from '../kinds/object.ts';
+import { isPoolRef } from './aibackends.ts';
 import { compileAIRoute } from './airules.ts';
 import { generatorOf } from './airoute.ts';
 import { attach, type AttachedListener, type ParentRef } from './attachment.ts';
+import { backendGroup } from './backends.ts';
 import type { GatewayState } from './gatewaystate.ts';
 import type { Problem } from './filters.ts';
 import type { Refusal } from './listeners.ts';
@@ -21,6 +24,8 @@ export interface RouteOutcome {
   readonly rules: readonly RouteRule[];
   readonly problems: readonly Problem[];
   readonly pools: ReadonlySet<string>;
+  /** `namespace/name` of the Backends that it names, whether they can be used or not. */
+  readonly backends: readonly string[];
 }
 
 export interface ParentOutcome {
@@ -33,17 +38,27 @@ export interface ParentOutcome {
 
 const nothing: CompiledRoute = { rules: [], problems: [], pools: new Set() };
 
-export function outcomesOf(
+/** How the names begin under which outcomes are remembered. They hold for the Gateways that they were made with. */
+export const outcomeOf = 'outcome of route ';
+
+/** Remembered until something changes that it depends on, Gateways apart. */
+export function rememberedOutcome(
   lookup: Lookup,
   gateways: ReadonlyMap<string, GatewayState>,
   route: HTTPRoute,
 ): RouteOutcome {
+  return lookup.remember(`${outcomeOf}${keyOf(route.metadata)}`, (at) =>
+    outcome(at, gateways, at.httpRoute(route.metadata) ?? route),
+  );
+}
+
+function outcome(lookup: Lookup, gateways: ReadonlyMap<string, GatewayState>, route: HTTPRoute): RouteOutcome {
   const candidates = (route.spec.parentRefs ?? []).flatMap((parentRef) => {
     const gateway = gatewayOf(gateways, route, parentRef);
     return gateway === undefined ? [] : [{ parentRef, gateway }];
   });
   const ai = generatedBy(lookup, route);
-  const compiled = candidates.length === 0 ? nothing : rulesOf(lookup, route);
+  const compiled = candidates.length === 0 ? nothing : rulesOf(lookup, route, ai);
   const unsupported = unsupportedText(compiled.problems);
   const parents = candidates.map(({ parentRef, gateway }): ParentOutcome => {
     const attached = attach(lookup, gateway.namespace, gateway.listeners, route, parentRef);
@@ -54,17 +69,34 @@ export function outcomesOf(
     }
     return { parentRef, gateway, accepted: true, listeners: attached.listeners };
   });
-  return { route, ai, parents, ...compiled };
+  const backends = candidates.length === 0 ? [] : namedBackends(lookup, route, ai);
+  return { route, ai, parents, backends, ...compiled };
 }
 
-function rulesOf(lookup: Lookup, route: HTTPRoute): CompiledRoute {
-  return lookup.remember(`rules of route ${keyOf(route.metadata)}`, (at) => {
-    const current = at.httpRoute(route.metadata) ?? route;
-    if (generatorOf(current) === undefined) return compileHTTPRoute(at, current);
-    const ai = generatedBy(at, current);
-    // Without its AIGatewayRoute nothing says how to talk to the backends: it is being deleted.
-    return ai === undefined ? nothing : compileAIRoute(at, current, ai);
-  });
+function rulesOf(lookup: Lookup, route: HTTPRoute, ai: AIGatewayRoute | undefined): CompiledRoute {
+  if (generatorOf(route) === undefined) return compileHTTPRoute(lookup, route);
+  // Without its AIGatewayRoute nothing says how to talk to the backends: it is being deleted.
+  return ai === undefined ? nothing : compileAIRoute(lookup, route, ai);
+}
+
+function namedBackends(lookup: Lookup, route: HTTPRoute, ai: AIGatewayRoute | undefined): string[] {
+  const own = route.metadata.namespace ?? '';
+  if (ai === undefined) {
+    return (route.spec.rules ?? [])
+      .flatMap(({ backendRefs = [] }) => backendRefs)
+      .filter(({ group, kind }) => group === backendGroup && kind === Backend.kind)
+      .map(({ namespace = own, name }) => `${namespace}/${name}`);
+  }
+  const refs = ai.spec.rules.flatMap(({ backendRefs = [] }) => backendRefs);
+  return refs
+    .filter((ref) => !isPoolRef(ref))
+    .flatMap((ref) => {
+      const namespace = ref.namespace ?? own;
+      const backend = lookup.aiBackend({ namespace, name: ref.name });
+      if (backend === undefined) return [];
+      const { backendRef } = backend.spec;
+      return [`${backendRef.namespace ?? namespace}/${backendRef.name}`];
+    });
 }
 
 function generatedBy(lookup: Lookup, route: HTTPRoute): AIGatewayRoute | undefined {

@@ -28,30 +28,57 @@ export function tableOf(
     const declared = lookup.poolByKey(key);
     return declared === undefined ? undefined : poolOf(lookup, declared);
   };
-  const outdated = (beginning: string): string[] | undefined =>
-    before.routes === routes ? findings.outdated(beginning) : undefined;
+  const { thorough } = findings;
+  const outdated = (beginning: string) => new Set(findings.outdated(beginning));
+  const kept = <P extends Part>(parts: readonly P[]): Kept<P> => ({
+    parts,
+    sameKeys: before.routes === routes && !thorough,
+    all: thorough,
+  });
   return {
     generation,
     gateways: sameList(gatewaysIn(routes, table.gateways), table.gateways),
     routes: sameList(routesIn(routes, table.routes), table.routes),
-    endpointSets: found(table.endpointSets, targets.endpoints, outdated(findingsOf.endpoints), (key) =>
+    endpointSets: found(kept(table.endpointSets), targets.endpoints, outdated(findingsOf.endpoints), (key) =>
       endpointSet(lookup, key),
     ),
-    pools: found(table.pools, targets.pools, outdated(findingsOf.pool), findPool),
+    pools: found(kept(table.pools), targets.pools, outdated(findingsOf.pool), findPool),
   };
 }
 
-/** The parts of these keys, in their order. `outdated`: all others are as they are in the list before. */
+/** A list of the table before. */
+interface Kept<P> {
+  readonly parts: readonly P[];
+  /** The list now is of the same keys. */
+  readonly sameKeys: boolean;
+  /** Every part is asked for. */
+  readonly all: boolean;
+}
+
+/** The parts of these keys, in their order. Those that are not outdated are as they are in the list before. */
 function found<P extends Part>(
-  before: readonly P[],
+  before: Kept<P>,
   keys: readonly string[],
-  outdated: readonly string[] | undefined,
+  outdated: ReadonlySet<string>,
   find: (key: string) => P | undefined,
 ): readonly P[] {
-  if (outdated?.length === 0) return before;
-  const renewed = new Map(outdated?.map((key) => [key, find(key)]));
-  const replaced = outdated === undefined ? undefined : replace(before, renewed);
-  return sameList(replaced ?? keys.flatMap((key) => find(key) ?? []), before);
+  const { parts, sameKeys, all } = before;
+  if (sameKeys && outdated.size === 0) return parts;
+  const replaced = sameKeys ? replace(parts, new Map([...outdated].map((key) => [key, find(key)]))) : undefined;
+  if (replaced !== undefined) return sameList(replaced, parts);
+  const known = byKey(parts);
+  const isKept = (key: string): boolean => !all && !outdated.has(key);
+  return sameList(
+    keys.flatMap((key) => (isKept(key) ? known.get(key) : undefined) ?? find(key) ?? []),
+    parts,
+  );
+}
+
+const partsByKey = onceEach((parts: readonly Part[]) => new Map(parts.map((part) => [part.key, part])));
+
+function byKey<P extends Part>(parts: readonly P[]): ReadonlyMap<string, P> {
+  // The parts of a list by their keys are those of the list.
+  return partsByKey(parts) as ReadonlyMap<string, Part> as ReadonlyMap<string, P>;
 }
 
 /** The list with parts in the place of those of their keys; undefined: some come or go, which moves the others. */
@@ -75,7 +102,7 @@ function sameList<P>(made: readonly P[], before: readonly P[]): readonly P[] {
 
 /** A list of parts in which each that says the same as before is the object of before. */
 function keeping<P extends Part>(before: readonly P[], parts: readonly P[]): readonly P[] {
-  const known = new Map(before.map((part) => [part.key, part]));
+  const known = byKey(before);
   return parts.map((part) => unchangedOr(known.get(part.key), part));
 }
 
@@ -85,10 +112,12 @@ const targetsIn = onceEach(({ outcomes }: Routes) => {
   const pools = new Set<string>();
   for (const outcome of outcomes) {
     if (!isServed(outcome)) continue;
-    for (const { type, key } of targetsOf(outcome.rules)) (type === 'pool' ? pools : endpoints).add(key);
+    for (const { type, key } of targetsOfOutcome(outcome)) (type === 'pool' ? pools : endpoints).add(key);
   }
   return { endpoints: [...endpoints], pools: [...pools] };
 });
+
+const targetsOfOutcome = onceEach(({ rules }: RouteOutcome) => [...targetsOf(rules)]);
 
 const made = {
   gateways: new WeakMap<Routes, readonly GatewayTable[]>(),

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { keyOf, type KubeObject } from '../../kinds/object.ts';
 import { isConflict, isNotFound, type KubeClient } from '../../kube/client.ts';
+import { onceEach } from '../../routing/onceeach.ts';
 import type { WantedStatus } from '../../routing/statuses.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { createSettled } from '../../reconcile/settled.ts';
@@ -28,8 +29,9 @@ export function createStatusWriter(client: KubeClient, log: Log): StatusWriter {
     return true;
   };
 
-  const writeOne = async ({ kind, object, status }: WantedStatus): Promise<boolean> => {
-    const key = `${kind.kind}/${keyOf(object.metadata)}/${object.metadata.uid ?? ''}`;
+  const writeOne = async (wanted: WantedStatus): Promise<boolean> => {
+    const { kind, object, status } = wanted;
+    const key = keyOfStatus(wanted);
     const { resourceVersion } = object.metadata;
     if (writtenFrom.has(key) && writtenFrom.get(key) === resourceVersion) return true;
     writtenFrom.delete(key);
@@ -56,15 +58,17 @@ export function createStatusWriter(client: KubeClient, log: Log): StatusWriter {
         for (let next = pending.shift(); next !== undefined; next = pending.shift()) results.push(await writeOne(next));
       };
       await Promise.all(Array.from({ length: concurrency }, worker));
-      const current = new Set(
-        statuses.map(({ kind, object }) => `${kind.kind}/${keyOf(object.metadata)}/${object.metadata.uid ?? ''}`),
-      );
+      const current = new Set(statuses.map(keyOfStatus));
       for (const key of writtenFrom.keys()) if (!current.has(key)) writtenFrom.delete(key);
       settled.retain(current);
       return results.every(Boolean);
     },
   };
 }
+
+const keyOfStatus = onceEach(
+  ({ kind, object: { metadata } }: WantedStatus) => `${kind.kind}/${keyOf(metadata)}/${metadata.uid ?? ''}`,
+);
 
 function statusOf(object: KubeObject & { status?: unknown }): unknown {
   return object.status;
