@@ -1,11 +1,15 @@
 /**
  * What one change costs the compiler of routes, among few and among many: `npm run bench:routes`. Each route has one rule, one Service with
- * one EndpointSlice, and a pool with one Pod. Processor time of the process, the median of many changes.
+ * one EndpointSlice, and a pool with one Pod. Processor time of the process, the median of many changes. Then, with `headgate up` as it
+ * is started by users, how long many AIGatewayRoutes take, and a change of one of them; `--scale 0,200` says how many (routescale.ts).
  */
+import { parseArgs } from 'node:util';
 import type { RouteResources } from '../../src/routing/resources.ts';
 import { noResources } from '../../src/routing/resources.ts';
 import { compile, newRoutingMemory } from '../../src/routing/compile.ts';
+import { scaleOf } from './routescale.ts';
 
+const { values } = parseArgs({ options: { scale: { type: 'string', default: '0,200,2000' } } });
 const counts = [20, 200, 2_000];
 const changes = 200;
 const warmUp = 50;
@@ -122,4 +126,15 @@ console.log(`Processor time of a compile after one change, in microseconds (medi
 for (const [what, change] of Object.entries(kinds)) {
   const figures = counts.map((count) => `${count} routes: ${medianMicroseconds(change, count)}`);
   console.log(`  ${what.padEnd(26)} ${figures.join('   ')}`);
+}
+
+const scales = values.scale.split(',').filter((count) => count !== '');
+if (scales.length > 0) console.log('headgate up -f with AIGatewayRoutes, from the start of the process until Ready');
+for (const routes of scales.map(Number)) {
+  const { readySeconds, cpuSeconds, servedMs } = await scaleOf(routes, routes >= 200 ? 100 : 0);
+  const of = (share: number): string => (servedMs[Math.ceil(servedMs.length * share) - 1] ?? 0).toFixed(0);
+  const served = servedMs.length === 0 ? '' : `   a change of one is served after ${of(0.5)} ms (p99 ${of(0.99)})`;
+  console.log(
+    `  ${String(routes).padStart(5)} routes: ${readySeconds.toFixed(1)} s, processor ${cpuSeconds.toFixed(1)} s${served}`,
+  );
 }
