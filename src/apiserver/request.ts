@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parse as parseYaml } from 'yaml';
 import type { User } from './auth/user.ts';
 import { sendJson } from './negotiation.ts';
 import { decodeProtobuf } from './protobuf/decode.ts';
 import { ApiError, badRequest, unsupportedMediaType } from './status.ts';
+import { parseYamlBody } from './yamlbody.ts';
 
 /** One request to the API, its path taken apart as kube-apiserver does (RequestInfo). */
 export interface ApiRequest {
@@ -134,8 +134,7 @@ export function parseBody(body: Buffer, contentType: string): unknown {
   const text = body.toString('utf8');
   try {
     if (contentType === 'application/yaml' || contentType === 'application/apply-patch+yaml') {
-      const value: unknown = parseYaml(text, { maxAliasCount: 100 });
-      return value;
+      return parseYamlBody(text);
     }
     if (contentType !== '' && !contentType.endsWith('json')) {
       throw unsupportedMediaType(
