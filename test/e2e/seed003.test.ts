@@ -148,9 +148,13 @@ describe.skipIf(!hasKubectl)(
     it('answers an unknown model with 404 and the sentence that says why', async () => {
       const response = await chat(url, 'no-such-model');
       expect(response.status).toBe(404);
-      expect(await response.text()).toBe(
-        'No matching route found. It is likely because the model specified in your request is not configured in the Gateway.',
-      );
+      const { error } = (await response.json()) as { error: Record<string, unknown> };
+      expect(error).toMatchObject({
+        message:
+          'No matching route found. It is likely because the model specified in your request is not configured in the Gateway.',
+        model: 'no-such-model',
+      });
+      expect((error['models'] as string[]).toSorted()).toEqual([llama, mistral, selfHosted].toSorted());
     });
 
     it('answers 503 while a pool has no ready pod, and recovers', async () => {
