@@ -93,9 +93,9 @@ export class CompileMemory {
     for (const key of keys) for (const name of askers.get(key) ?? []) this.#outdated.add(name);
   }
 
-  /** All findings whose names begin so are to be made again. */
-  outdateAll(beginning: string): void {
-    for (const name of this.#findings.keys()) if (name.startsWith(beginning)) this.#outdated.add(name);
+  /** Forgets all findings whose names begin so: they hold objects that may have been replaced by equal ones. */
+  forgetAll(beginning: string): void {
+    for (const name of this.#findings.keys()) if (name.startsWith(beginning)) this.#forget(name);
   }
 
   /** The names with this beginning, without it, whose findings are to be made again. */

@@ -42,11 +42,11 @@ export function routesOf(lookup: Lookup, gateways: ReadonlyMap<string, GatewaySt
   const { findings, routes: previous } = before;
   const sameGateways = haveSameValues(gateways, before.gateways);
   if (previous !== undefined && sameGateways && !findings.changed(families)) return previous;
-  if (!sameGateways) findings.outdateAll(outcomeOf);
+  if (!sameGateways) findings.forgetAll(outcomeOf);
   const outdated = new Set(findings.outdated(outcomeOf));
   const outcomes = lookup.resources.httpRoutes.map((route, at) => {
     const was = previous?.outcomes[at];
-    const holds = was?.route === route && !findings.thorough && !outdated.has(keyOf(route.metadata));
+    const holds = sameGateways && was?.route === route && !findings.thorough && !outdated.has(keyOf(route.metadata));
     return holds ? was : rememberedOutcome(lookup, gateways, route);
   });
   const counts = new Map<string, ReadonlyMap<string, number>>();

@@ -148,6 +148,17 @@ describe('compiling again with the memory of the compile before', () => {
   );
 });
 
+it('counts the routes of a Gateway that went with them and came back', () => {
+  const memory = newRoutingMemory();
+  const attached = (resources: RouteResources): unknown[] =>
+    compiled(resources, memory).statuses.flatMap(({ kind, status }) => (kind.kind === 'Gateway' ? [status] : []));
+  const listeners = [expect.objectContaining({ attachedRoutes: count })];
+  // The second compile forgets what it did not ask for, those after it nothing.
+  for (let i = 0; i < 2; i += 1) expect(attached({ ...many })).toEqual([expect.objectContaining({ listeners })]);
+  expect(attached(noResources)).toEqual([]);
+  expect(attached(many)).toEqual([expect.objectContaining({ listeners })]);
+});
+
 const plain = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value, (_, part: unknown) =>
