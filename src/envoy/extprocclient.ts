@@ -4,7 +4,7 @@ import { processPath } from './extproc.ts';
 import { readProcessingResponse } from './extprocread.ts';
 import { writeProcessingRequest } from './extprocwrite.ts';
 import type { GrpcError } from '../wire/grpc.ts';
-import type { ClientCall, GrpcClient } from '../wire/grpcclient.ts';
+import type { CallOptions, ClientCall, GrpcClient } from '../wire/grpcclient.ts';
 
 export interface ExtProcHandler {
   response(response: ProcessingResponse): void;
@@ -19,8 +19,8 @@ export interface ExtProcCall extends Pick<ClientCall, 'end' | 'cancel' | 'pause'
   send(request: ProcessingRequest): boolean;
 }
 
-/** @param timeoutMs for the whole call; the caller keeps the time of single messages itself */
-export function openExtProc(client: GrpcClient, handler: ExtProcHandler, timeoutMs?: number): ExtProcCall {
+/** @param options for the whole call; the caller keeps the time of single messages itself */
+export function openExtProc(client: GrpcClient, handler: ExtProcHandler, options: CallOptions = {}): ExtProcCall {
   const call = client.open(
     processPath,
     {
@@ -32,7 +32,7 @@ export function openExtProc(client: GrpcClient, handler: ExtProcHandler, timeout
       },
       drained: () => handler.drained?.(),
     },
-    timeoutMs === undefined ? {} : { timeoutMs },
+    options,
   );
   return {
     send: (request) => call.send(writeProcessingRequest(request)),

@@ -119,7 +119,13 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     options.places,
   );
   const limits = { ...defaultServerLimits, ...options.serverLimits };
-  const foreignPickers = createForeignPickers({ timeoutMs: options.foreignPickerTimeoutMs ?? 30_000, log });
+  const foreignPickers = createForeignPickers({
+    timeoutMs: options.foreignPickerTimeoutMs ?? 30_000,
+    log,
+    limitHit: () => {
+      metrics.limitHit('picker_answer');
+    },
+  });
   const world =
     options.credentials ??
     systemEnvironment(

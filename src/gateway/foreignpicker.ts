@@ -8,13 +8,14 @@ import type {
 } from '../envoy/extproc.ts';
 import { openExtProc, type ExtProcCall, type ExtProcHandler } from '../envoy/extprocclient.ts';
 import { writeFilterMetadata } from '../envoy/extprocwrite.ts';
-import type { GrpcError } from '../wire/grpc.ts';
+import { GrpcStatus, type GrpcError } from '../wire/grpc.ts';
 import { createGrpcClient, type GrpcClient } from '../wire/grpcclient.ts';
 import { headerView } from '../envoy/headermap.ts';
 import { isStructObject } from '../wire/struct.ts';
 import type { Pool, PoolPicker, RouteTable } from '../routes/table.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isInternalHeader } from './headers.ts';
+import { HeaderAllowance, maxAnswerBytes, statusProblem, type Problem } from './pickeranswer.ts';
 import { withoutPicker, type Order, type PoolChoice, type PoolPick, type RequestView } from './poolchoice.ts';
 
 type ForeignPicker = Extract<PoolPicker, { type: 'extProc' }>;
@@ -36,6 +37,8 @@ export interface ForeignPickerOptions {
   /** From the question to the choice, over all replicas of the picker. */
   readonly timeoutMs: number;
   readonly log: Log;
+  /** A picker sent more than it may. */
+  readonly limitHit: () => void;
 }
 
 /** Replicas of a picker tried for one request, when they cannot be reached. */
@@ -124,6 +127,7 @@ class Question implements ExtProcHandler, PoolPick {
   readonly #add: { name: string; value: string }[] = [];
   readonly #remove = new Set<string>();
   #destination = '';
+  readonly #allowance = new HeaderAllowance();
   #body: Buffer | undefined;
   #chunks: Buffer[] | undefined;
 
@@ -146,7 +150,7 @@ class Question implements ExtProcHandler, PoolPick {
     for (let at = 0; at < headers.length; at += 2) pairs.push([headers[at] ?? '', headers[at + 1] ?? '']);
     if (body.length > 0) pairs.push(['content-length', String(body.length)]);
     const requestBodyMode = picker.bodyMode === 'duplex' ? 'FULL_DUPLEX_STREAMED' : 'BUFFERED';
-    this.#call = openExtProc(client(this.#replica), this);
+    this.#call = openExtProc(client(this.#replica), this, { maxBytes: maxAnswerBytes(body.length) });
     this.#call.send({
       ...context,
       // The answer's body never passes through the picker, so that it costs nothing there.
@@ -177,6 +181,12 @@ class Question implements ExtProcHandler, PoolPick {
   response(response: ProcessingResponse): void {
     if (this.#settled) return;
     this.#answered = true;
+    const problem = this.#problemWith(response);
+    if (problem !== undefined) {
+      if (problem.limit === true) this.#options.limitHit();
+      this.#fail(problem.text);
+      return;
+    }
     if (response.type === 'immediate') {
       const { status, headers, body } = response.response;
       this.#finish({ status, headers: replyHeaders(headers), text: body, verbatim: true });
@@ -196,6 +206,13 @@ class Question implements ExtProcHandler, PoolPick {
     else if (response.type === 'headers') {
       if (picker.bodyMode === 'buffered') this.#sendBody(Infinity);
     } else if (this.#isWhole(response.common?.body)) this.#choose();
+  }
+
+  #problemWith(response: ProcessingResponse): Problem | undefined {
+    if (response.type === 'immediate') {
+      return statusProblem(response.response) ?? this.#allowance.problem(response.response.headers);
+    }
+    return this.#allowance.problem(response.type === 'trailers' ? response.headers : response.common?.headers);
   }
 
   #take(common: CommonResponse | undefined): void {
@@ -237,6 +254,7 @@ class Question implements ExtProcHandler, PoolPick {
 
   closed(error: GrpcError | undefined): void {
     clearTimeout(this.#linger);
+    if (error?.code === GrpcStatus.RESOURCE_EXHAUSTED) this.#options.limitHit();
     if (this.#settled || this.#ended) return;
     if (error === undefined) this.#choose();
     else if (!this.#answered && this.#replica + 1 < this.#options.tries) {

@@ -10,6 +10,7 @@ export const limitNames = [
   'request_timeout',
   'backend_request_timeout',
   'stream_idle_timeout',
+  'picker_answer',
 ] as const;
 export type LimitName = (typeof limitNames)[number];
 

@@ -48,9 +48,15 @@ export interface ClientCall {
   readonly resume: () => void;
 }
 
+export interface CallOptions {
+  readonly timeoutMs?: number;
+  /** What the server may send in this call, over all messages; more ends it as RESOURCE_EXHAUSTED. */
+  readonly maxBytes?: number;
+}
+
 export interface GrpcClient {
   /** Opens a call, connecting when there is no connection. */
-  open(path: string, handler: ClientCallHandler, options?: { timeoutMs?: number }): ClientCall;
+  open(path: string, handler: ClientCallHandler, options?: CallOptions): ClientCall;
   /** Cuts the connection; calls in progress end as UNAVAILABLE. */
   readonly close: () => void;
 }
@@ -93,8 +99,8 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
   };
 
   return {
-    open: (path, handler, { timeoutMs } = {}) =>
-      startCall(connection(), path, handler, timeoutMs, options.maxMessageBytes ?? defaultMaxMessageBytes),
+    open: (path, handler, call = {}) =>
+      startCall(connection(), path, handler, call, options.maxMessageBytes ?? defaultMaxMessageBytes),
     close() {
       session?.destroy();
       session = undefined;
@@ -106,7 +112,7 @@ function startCall(
   session: ClientHttp2Session,
   path: string,
   handler: ClientCallHandler,
-  timeoutMs: number | undefined,
+  { timeoutMs, maxBytes = Infinity }: CallOptions,
   maxMessageBytes: number,
 ): ClientCall {
   const stream = session.request({
@@ -134,7 +140,7 @@ function startCall(
   stream.on('error', lost);
   receive(
     stream,
-    maxMessageBytes,
+    { maxMessageBytes, maxBytes },
     (message) => {
       if (!over) handler.message(message);
     },
@@ -165,7 +171,7 @@ function startCall(
 /** Delivers messages, then how the call ended. */
 function receive(
   stream: ClientHttp2Stream,
-  maxMessageBytes: number,
+  { maxMessageBytes, maxBytes }: { maxMessageBytes: number; maxBytes: number },
   deliver: (message: Buffer) => void,
   finish: (error: GrpcError | undefined) => void,
 ): void {
@@ -197,8 +203,12 @@ function receive(
     beforeHead = [];
   });
   stream.on('trailers', readStatus);
+  let bytes = 0;
   stream.on('data', (chunk: Buffer) => {
-    if (httpStatus === undefined) beforeHead.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      finish(new GrpcError(GrpcStatus.RESOURCE_EXHAUSTED, `the server sent more than ${String(maxBytes)} bytes`));
+    } else if (httpStatus === undefined) beforeHead.push(chunk);
     else read(chunk);
   });
   const conclude = (): void => {

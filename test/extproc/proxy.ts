@@ -49,7 +49,7 @@ export function connectProxy(url: string): Proxy {
             wake();
           },
         },
-        20_000,
+        { timeoutMs: 20_000 },
       );
       const changed = async (): Promise<void> => {
         const { promise, resolve } = Promise.withResolvers<void>();

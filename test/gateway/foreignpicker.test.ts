@@ -232,6 +232,48 @@ describe('a picker that is somebody else’s', () => {
     }
   });
 
+  const immediate = (status: number, name = 'x-a', value = 'b'): Script => {
+    const headers = { set: [{ name, value }] };
+    return () => [{ type: 'immediate', response: { status, headers, body: 'refused' } }];
+  };
+  const many = Array.from({ length: 20_000 }, (_, at) => ({ name: `x-${at}`, value: 'v' }));
+  const flood: ProcessingResponse = {
+    type: 'body',
+    phase: 'response',
+    common: { body: { type: 'chunk', body: Buffer.alloc(512 * 1024), endOfStream: false } },
+  };
+  const ofThePool = (changes: { name: string; value: string }[]): Script => {
+    return () => [chosen('127.0.0.1:1', changes)];
+  };
+  const hostile: [string, Script, RegExp, limited?: true][] = [
+    ['answers with status 99', immediate(99), /answers with status 99; 200 to 599 expected/],
+    ['answers with status 101', immediate(101), /answers with status 101/],
+    ['answers with status 1000', immediate(1000), /answers with status 1000/],
+    ['answers with CR LF in a header', immediate(429, 'x-a', 'b\r\nset-cookie: c'), /sets header "x-a" to a value/],
+    ['answers with characters that are no bytes', immediate(429, 'x-a', '\u4f60'), /sets header "x-a" to a value/],
+    ['answers with a header that has no name', immediate(429, ''), /name is no HTTP token: ""/],
+    ['sets a header of the request to CR LF', ofThePool([{ name: 'x-a', value: '\r\n' }]), /sets header "x-a"/],
+    ['sets a header with a space in its name', ofThePool([{ name: 'x a', value: '' }]), /no HTTP token: "x a"/],
+    ['sets 20,000 headers', ofThePool(many), /changes more than 200 headers/, true],
+    ['sets a header of 100 kB', ofThePool([{ name: 'x-a', value: 'v'.repeat(1e5) }]), /more than 65536 bytes/, true],
+    ['sends without an end', () => Array.from({ length: 8 }, () => flood), /sent more than \d+ bytes/, true],
+  ];
+  it.each(hostile)('that %s is refused at once: the failureMode decides', async (_, script, text, limited) => {
+    fixture = await startFixture();
+    const up = await echo();
+    const picker = await startFakePicker(script);
+    for (const failureMode of ['FailClose', 'FailOpen'] as const) {
+      const target = pool([up], foreign([picker.server.port]), { failureMode });
+      fixture.plane.apply(table([{ backends: [backend(target)] }]));
+      const answer = await fixture.call('/x');
+      const body = await answer.body.text();
+      expect(answer.statusCode).toBe(failureMode === 'FailOpen' ? 200 : 503);
+      if (failureMode === 'FailClose') expect(body).toMatch(text);
+    }
+    const hits = limited === true ? 2 : 0;
+    expect(await fixture.plane.metrics()).toContain(`headgate_limits_hit_total{limit="picker_answer"} ${hits}`);
+  });
+
   it('has replicas: one that is unreachable is passed over, and none is the failureMode’s case', async () => {
     fixture = await startFixture();
     const up = await echo();
