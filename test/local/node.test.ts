@@ -179,7 +179,9 @@ test('a Deployment becomes ready processes with addresses of their own behind a 
   await expect
     .poll(
       async () =>
-        (await api.list(EndpointSlice)).items[0]?.endpoints.filter(({ conditions }) => conditions?.ready).length,
+        (await api.list(EndpointSlice)).items
+          .find(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === 'web')
+          ?.endpoints.filter(({ conditions }) => conditions?.ready).length,
       until,
     )
     .toBe(3);
