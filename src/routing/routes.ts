@@ -41,7 +41,7 @@ interface Before {
 export function routesOf(lookup: Lookup, gateways: ReadonlyMap<string, GatewayState>, before: Before): Routes {
   const { findings, routes: previous } = before;
   const sameGateways = haveSameValues(gateways, before.gateways);
-  if (previous !== undefined && sameGateways && !findings.changed(families)) return previous;
+  if (previous !== undefined && sameGateways && !findings.thorough && !findings.changed(families)) return previous;
   if (!sameGateways) findings.forgetAll(outcomeOf);
   const outdated = new Set(findings.outdated(outcomeOf));
   const outcomes = lookup.resources.httpRoutes.map((route, at) => {
