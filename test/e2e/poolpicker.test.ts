@@ -38,7 +38,10 @@ describe.skipIf(!hasKubectl)(
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hi' }], max_tokens: maxTokens }),
       });
-      const text = await response.text();
+      const body = await response.text();
+      // What the gateway says by itself is the message of an error.
+      const error = response.ok ? undefined : (JSON.parse(body) as { error?: { message?: string } }).error;
+      const text = error?.message ?? body;
       const header = (name: string): string => response.headers.get(name) ?? '';
       const pod = header('x-inference-pod');
       return { status: response.status, text, pod, token: header('x-session-token'), header };
