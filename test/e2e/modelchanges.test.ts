@@ -7,6 +7,7 @@ import { Gateway } from '../../src/kinds/gateway/gateway.ts';
 import { HTTPRoute } from '../../src/kinds/gateway/httproute.ts';
 import { InferencePool } from '../../src/kinds/inference/inferencepool.ts';
 import { apiVersionOf, type Kind } from '../../src/kinds/kind.ts';
+import type { KubeObject } from '../../src/kinds/object.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { clientOf } from './client.ts';
 import { chat, startHeadgate, until, type Headgate } from './headgate.ts';
@@ -108,8 +109,9 @@ it('leaves nothing at all behind when all are deleted', async () => {
   }
 }, 300_000);
 
-/** The API's own Service is in the namespace, too. */
-const isOurs = ({ metadata }: { metadata: { name: string } }): boolean => metadata.name !== 'kubernetes';
+/** The Services of the API and of the Gateway are in the namespace, too, and the Pod that stands for the Gateway. */
+const isOurs = ({ metadata }: KubeObject): boolean =>
+  metadata.name !== 'kubernetes' && metadata.labels?.['gateway.networking.k8s.io/gateway-name'] === undefined;
 
 async function deploy(name: string): Promise<void> {
   await client.create(ModelDeployment, {
